@@ -46,7 +46,7 @@ def test_a_retired_word_is_found_in_names_of_either_spelling() -> None:
     assert bearing_retired_words(found) == ["a.py: BellRinger", "a.py: keeper_thread"]
 
 
-def test_each_term_has_a_meaning_in_a_sentence_and_a_place_in_the_tree() -> None:
+def test_each_term_has_a_meaning_in_a_sentence_and_a_path_in_the_tree() -> None:
     rows = [line.strip("| ").split(" | ") for line in TERMS.splitlines() if line.startswith("| ")]
     terms = [row for row in rows if row[0] != "term"]
     paths = [path for *_, where in terms for path in re.findall(r"`([\w/.]+)`", where)]

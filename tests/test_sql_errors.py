@@ -129,7 +129,7 @@ def run(
         ("SELECT PRIVATELY", '42703: column "privately" does not exist'),
     ],
 )
-def test_of_an_error_state_and_message_are_told_without_values(
+def test_the_description_of_an_error_has_state_and_message_without_values(
     database: str, statement: str, text: str
 ) -> None:
     with connect(database) as connection, pytest.raises(psycopg.Error) as raised:
@@ -146,7 +146,7 @@ def test_an_error_is_told_the_same_through_sqlalchemy(database: str) -> None:
     assert log.describe_error(wrapped) == "22012: division by zero"
 
 
-def test_why_no_server_answers_is_told() -> None:
+def test_the_reason_why_no_server_answers_is_reported() -> None:
     with pytest.raises(psycopg.OperationalError) as raised:
         psycopg.connect("postgresql://127.0.0.1:1/nowhere")
 
@@ -154,7 +154,7 @@ def test_why_no_server_answers_is_told() -> None:
     assert "refused" in log.describe_error(raised.value)
 
 
-def test_every_error_that_is_logged_is_told_in_words() -> None:
+def test_every_logged_error_is_described() -> None:
     """`str(error)` of PostgreSQL's errors has rows in it, and SQLAlchemy's has parameters."""
     for source in [*ROOT.glob("app/**/*.py"), *ROOT.glob("workers/**/*.py")]:
         assert "error=str(" not in " ".join(source.read_text().split()).replace("( ", "(").replace(

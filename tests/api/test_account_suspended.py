@@ -87,7 +87,7 @@ def test_an_account_is_deleted_when_that_was_confirmed(app: Flask, client: Flask
         assert (status, "There is no account 'account-1'." in error) == (1, True)
 
 
-def test_what_takes_long_tells_how_far_it_is(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_step_shows_its_progress(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 1.0, 2.5, 2.5, 3.0, 5.0, 5.0])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
 

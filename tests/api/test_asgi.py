@@ -140,7 +140,7 @@ def test_one_route_alone_may_have_long_bodies(
     assert len(seen["body"]) == (size if failure is None else 0)
 
 
-def test_no_account_takes_the_last_places_for_long_bodies() -> None:
+def test_no_account_takes_the_last_slots_for_long_bodies() -> None:
     exchange = Exchange()
     asgi = AsgiApp(exchange.app)
     sent: list[tuple[str, BodyFailure | None]] = []

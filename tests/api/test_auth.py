@@ -36,7 +36,7 @@ def test_a_key_is_taken_in_every_way_of_sending_it(anybody: FlaskClient, key: st
         assert anybody.get("/1/jobs", headers=headers).status_code == 200, headers
 
 
-def test_whatever_is_no_valid_key_gets_the_same_401(anybody: FlaskClient, key: str) -> None:
+def test_every_invalid_key_gets_the_same_401(anybody: FlaskClient, key: str) -> None:
     mistyped = key[:-1] + ("a" if key[-1] != "a" else "b")
     answers = [
         anybody.get("/1/jobs", headers=headers)

@@ -139,7 +139,7 @@ def test_maintenance_seals_again_a_little_at_a_time(
     assert resealing([NEW]) is None
 
 
-def test_what_no_key_opens_is_told_and_stays(
+def test_a_value_that_no_key_opens_is_reported_and_kept(
     make_app: MakeApp, bearer: Mapping[str, str], database: str
 ) -> None:
     before = sealed(database)
@@ -152,7 +152,7 @@ def test_what_no_key_opens_is_told_and_stays(
     assert sealed(database) == before
 
 
-def test_without_the_key_a_rotation_gives_the_new_secret_and_repeats_are_told(
+def test_without_the_key_a_rotation_returns_the_new_secret_and_explains_repeats(
     make_app: MakeApp, bearer: Mapping[str, str]
 ) -> None:
     new = with_keys(make_app, NEW)

@@ -227,14 +227,14 @@ def sessions(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("page", "number"), [(page, number) for page, checks in CHECKS.items() for number in checks]
 )
-def test_what_a_page_tells_those_who_move_is_so(
+def test_each_difference_that_a_page_describes_is_so(
     client: FlaskClient, page: str, number: int
 ) -> None:
     CHECKS[page][number](client)
 
 
 @pytest.mark.parametrize("page", CHECKS)
-def test_each_thing_that_a_page_tells_is_checked(page: str) -> None:
+def test_each_section_of_a_page_has_a_check(page: str) -> None:
     text = (DOCS / f"coming-from-{page}.md").read_text()
     numbers = [int(number) for number in re.findall(r"^## (\d+)\. ", text, re.MULTILINE)]
 

@@ -117,7 +117,7 @@ def test_secrets_are_shown_and_rotated(runner: FlaskCliRunner) -> None:
         (("secret", "rotate", "nobody"), "account create nobody"),
     ],
 )
-def test_what_went_wrong_is_told_in_one_line(
+def test_an_error_is_reported_in_one_line(
     runner: FlaskCliRunner, arguments: tuple[str, ...], said: str
 ) -> None:
     run(runner, "account", "create", "demo")

@@ -77,7 +77,7 @@ def test_a_body_as_it_is_may_say_so(client: FlaskClient, encoding: str) -> None:
         assert client.post("/1/jobs", json=ONCE, headers=headers).status_code == 201
 
 
-def test_dapr_tells_it_in_its_own_form(app: Flask, client: FlaskClient) -> None:
+def test_dapr_refuses_it_in_its_own_form(app: Flask, client: FlaskClient) -> None:
     add_app(app)
     client.environ_base["HTTP_DAPR_APP_ID"] = APP
     status, code, message = error_of(sent(client, f"{JOBS}/x", "gzip"))

@@ -76,7 +76,7 @@ def test_one_account_s_requests_that_hang_leave_half_of_the_threads_to_others(
         assert waiting(web_environ) == THREADS // 2
 
 
-def test_strangers_take_no_place_for_long_bodies(web: Web, other_key: str) -> None:
+def test_clients_without_a_key_take_no_slot_for_long_bodies(web: Web, other_key: str) -> None:
     head = request("POST", "/1/jobs/bulk", None, Content_Length="90000", **JSON)
     with ExitStack() as stack:
         for _ in range(4 * MAX_LONG_BODIES):

@@ -48,7 +48,7 @@ def stopped_backends(url: str) -> Iterator[None]:
                 os.kill(pid, signal.SIGCONT)
 
 
-def test_health_is_told_while_requests_hang_and_the_database_is_silent(
+def test_health_is_answered_while_requests_hang_and_the_database_is_silent(
     web: Web, web_environ: dict[str, str], web_key: str
 ) -> None:
     until(lambda: ask(web, request("GET", "/metrics")).status == 200)
@@ -87,7 +87,7 @@ def test_what_the_front_answers_itself_looks_like_other_answers(web: Web) -> Non
     assert (readiness.status, readiness.json()["database"]) == (200, True)
 
 
-def test_figures_are_told_from_the_first_request_on(
+def test_metrics_are_complete_from_the_first_request_on(
     web_environ: dict[str, str], web_key: str
 ) -> None:
     assert web_key

@@ -147,7 +147,7 @@ def test_other_methods_do_not_need_it(
     assert one(connection, KEPT) == 0
 
 
-def test_what_is_no_key_is_refused_and_nothing_is_done(client: FlaskClient) -> None:
+def test_an_invalid_idempotency_key_is_refused_and_nothing_is_done(client: FlaskClient) -> None:
     for key in ("", " ", "a b", "x" * 256, "a,b", '"a'):
         answer = post(client, key=key)
         assert (answer.status_code, answer.get_json()["member"]) == (400, "Idempotency-Key")

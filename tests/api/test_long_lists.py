@@ -52,7 +52,7 @@ def test_a_long_list_has_its_length_and_takes_no_memory(web: Web, web_key: str) 
     assert peak_of(process) - before < 20_000
 
 
-def test_who_reads_a_long_list_slowly_holds_up_nobody(web: Web, web_key: str) -> None:
+def test_a_slow_reader_of_a_long_list_delays_no_other_request(web: Web, web_key: str) -> None:
     sent = request("GET", "/1/jobs", X_API_Key=web_key)
     body = b'{"url": "http://127.0.0.1/", "when": "2099-05-11T15:30:00Z"}'
     post = request("POST", "/1/jobs", body, X_API_Key=web_key, Content_Type="application/json")

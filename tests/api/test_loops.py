@@ -97,7 +97,7 @@ def test_what_is_too_deep_is_refused_and_stores_nothing(
 
 
 @pytest.mark.parametrize("depth", ["-1", "x", "", "1, 1", "\u0661", "00001"])
-def test_what_is_no_depth_is_refused(client: FlaskClient, depth: str) -> None:
+def test_an_invalid_depth_is_refused(client: FlaskClient, depth: str) -> None:
     answer = client.post("/1/jobs", json=ONCE, headers={DEPTH_HEADER: depth})
     assert (answer.status_code, answer.get_json()["member"]) == (400, DEPTH_HEADER)
 

@@ -89,7 +89,7 @@ def test_the_type_of_a_problem_leads_to_its_meaning(below: FlaskClient) -> None:
     assert (refused.status_code, meaning.status_code) == (400, 200)
 
 
-def test_the_type_of_a_problem_that_the_front_tells_leads_to_its_meaning(
+def test_the_type_of_a_problem_from_the_asgi_layer_leads_to_its_page(
     below: FlaskClient,
 ) -> None:
     problem = stale_metrics(path_prefix=context_of(below.application).settings.path_prefix)

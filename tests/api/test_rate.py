@@ -58,7 +58,9 @@ def test_an_account_over_its_limit_is_told_when_to_come_again(
     assert statuses(app, other, 1) == [200]
 
 
-def test_what_is_left_is_told(make_app: MakeApp, redis_url: str) -> None:
+def test_the_fields_have_the_account_s_own_limit_and_what_is_left(
+    make_app: MakeApp, redis_url: str
+) -> None:
     app = make_app(WAKECALL_RATE_LIMIT="1000", REDIS_URL=redis_url)
     with app.app_context():
         key = accounts.create(current_context(), "mine")

@@ -76,7 +76,7 @@ def test_equal_requests_at_once_make_one_job(
     )
 
 
-def test_while_the_first_is_running_the_second_is_told_to_come_again(
+def test_while_the_first_request_runs_its_repeat_is_refused_with_retry_after(
     web: Web, web_key: str, connection: psycopg.Connection, key: str
 ) -> None:
     with connection.transaction():

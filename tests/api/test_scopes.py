@@ -269,7 +269,7 @@ def test_a_key_of_before_keeps_all_it_may(app: Flask, connection: psycopg.Connec
 # Commands.
 
 
-def test_the_commands_give_a_scope_and_tell_it(app: Flask, key: str) -> None:
+def test_the_commands_give_and_show_a_scope(app: Flask, key: str) -> None:
     assert key
     add_app(app)
     runner = app.test_cli_runner()

@@ -212,7 +212,9 @@ def test_an_endless_body_is_cut_off(web: Web, web_key: str) -> None:
     assert alive(web)
 
 
-def test_who_expects_100_is_told_before_the_body(web: Web, web_key: str) -> None:
+def test_a_client_that_expects_100_is_answered_before_it_sends_the_body(
+    web: Web, web_key: str
+) -> None:
     named = {"X_API_Key": web_key, "Content_Type": "application/json", "Expect": "100-continue"}
     with web.connect() as connection:
         connection.sendall(request("POST", "/1/jobs", None, Content_Length=str(len(ONCE)), **named))
@@ -223,7 +225,7 @@ def test_who_expects_100_is_told_before_the_body(web: Web, web_key: str) -> None
     assert refused.status == 413
 
 
-def test_slow_bodies_end_in_408_and_hold_up_nobody(web: Web, web_key: str) -> None:
+def test_slow_bodies_end_in_408_and_delay_no_other_client(web: Web, web_key: str) -> None:
     slow = [web.connect() for _ in range(60)]
     named = {"X_API_Key": web_key, "Content_Type": "application/json", "Content_Length": "100"}
     for connection in slow:
@@ -240,7 +242,7 @@ def test_slow_bodies_end_in_408_and_hold_up_nobody(web: Web, web_key: str) -> No
         connection.close()
 
 
-def test_slow_heads_hold_up_nobody(web: Web) -> None:
+def test_slow_request_heads_delay_no_other_client(web: Web) -> None:
     slow = [web.connect() for _ in range(60)]
     for connection in slow:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost:")

@@ -50,7 +50,7 @@ def test_a_percentile_needs_a_value() -> None:
         percentile([], 0.5)
 
 
-def test_lateness_is_told_in_milliseconds() -> None:
+def test_lateness_is_in_milliseconds() -> None:
     late = lateness([0.003, 0.001, 0.002, -0.0005])
 
     assert (late.p50, late.p99, late.max, late.min, late.samples) == (1, 3, 3, -0.5, 4)
@@ -62,7 +62,7 @@ def test_rounds_are_summed_up_by_their_median_and_how_far_they_lie_apart() -> No
     assert spread([0, 0]) == 0
 
 
-def test_no_more_digits_are_told_than_were_measured() -> None:
+def test_figures_have_no_more_digits_than_were_measured() -> None:
     assert rounded(12345.678) == 12300
     assert rounded(0.0012345) == 0.00123
 
@@ -74,7 +74,7 @@ def test_a_call_above_the_aim_of_a_restart_is_told() -> None:
     }
 
 
-def test_the_latest_call_is_told_beside_the_process_that_was_restarted() -> None:
+def test_the_latest_call_is_shown_beside_the_restarted_process() -> None:
     first = datetime(2026, 1, 1, tzinfo=UTC)
     arrivals = [
         Arrival(run=f"{second}", due=first + timedelta(seconds=second), late=second / 10)

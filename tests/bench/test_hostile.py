@@ -190,7 +190,7 @@ def arrival(number: int, late: float) -> Arrival:
     return Arrival(run=f"{number}", due=FIRST + timedelta(seconds=number), late=late)
 
 
-def test_what_is_told_counts_each_call_once() -> None:
+def test_the_measurement_counts_each_call_once() -> None:
     came = [arrival(n, 0.001 * (n + 1)) for n in range(4)]
 
     found = hostile.measured(
@@ -212,7 +212,7 @@ def test_a_call_that_did_not_come_is_as_late_as_it_was_waited_for() -> None:
     assert found["calls_ms"]["max"] == 10_000
 
 
-def test_the_attackers_answers_are_told_by_the_second() -> None:
+def test_the_attackers_answers_are_shown_per_second() -> None:
     score = {
         "answered": 50,
         "refused": 10,

@@ -33,7 +33,7 @@ def test_the_results_kept_last_are_complete(found: dict[str, Any]) -> None:
     assert sum(cpu.values()) == pytest.approx(total, abs=1)
 
 
-def test_every_figure_is_told(found: dict[str, Any]) -> None:
+def test_every_figure_is_shown(found: dict[str, Any]) -> None:
     found |= {
         "drain_per_s": 12_340.0,
         "drain_vs_bare": 0.617,

@@ -99,7 +99,7 @@ def test_a_rolling_restart_repeats_no_call(found: dict[str, Any]) -> None:
     assert restart["lateness_ms"]["max"] < LATE_MS
 
 
-def test_it_is_told_what_was_measured_and_on_what(found: dict[str, Any]) -> None:
+def test_results_name_what_was_measured_and_on_which_machine(found: dict[str, Any]) -> None:
     assert found["sizes"]["plan"] == "tiny"
     assert found["sizes"]["drain_jobs"] == [200]
     assert found["settings"]["postgresql"]["fsync"] == "on"

@@ -10,13 +10,13 @@ from tests.ports import free_port
 from tests.receiver import Receiver, answer, hang, hang_up, in_turn, reset, say
 
 
-def test_where_nobody_listens_no_connection_stood(outbound: Outbound) -> None:
+def test_a_refused_connection_was_not_established(outbound: Outbound) -> None:
     reply = outbound.send(f"http://127.0.0.1:{free_port()}/")
     assert (reply.error, reply.connected) == ("connect-failed", False)
     assert is_unreached(reply)
 
 
-def test_where_nobody_accepts_no_connection_stood() -> None:
+def test_a_connection_that_times_out_was_not_established() -> None:
     with (
         socket.create_server(("127.0.0.1", 0), backlog=0) as deaf,
         Outbound(connect_timeout=0.3) as outbound,

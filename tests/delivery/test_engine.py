@@ -100,7 +100,7 @@ def test_a_long_body_is_sent_as_it_is_and_let_go_of_once_it_was_sent(
     assert sys.getrefcount(body) == before
 
 
-def test_timing_tells_the_milestones_in_milliseconds_and_in_order(
+def test_timing_has_the_milestones_in_milliseconds_and_in_order(
     outbound: Outbound, receiver: Receiver
 ) -> None:
     outbound.names.answer("hook.example", "127.0.0.1")

@@ -59,7 +59,7 @@ def test_child_processes_do_not_inherit_connections(outbound: Outbound, receiver
     assert not any(os.get_inheritable(fd) for fd in sockets)
 
 
-def test_running_out_of_descriptors_fails_a_call_in_words_and_passes(
+def test_a_call_without_a_free_descriptor_fails_with_a_reason_and_the_next_succeeds(
     outbound: Outbound, receiver: Receiver
 ) -> None:
     outbound.send(receiver.url())
@@ -81,7 +81,7 @@ def test_running_out_of_descriptors_fails_a_call_in_words_and_passes(
     assert outbound.send(receiver.url()).status == 200
 
 
-def test_nobody_listening_is_told_as_such(outbound: Outbound) -> None:
+def test_a_refused_connection_is_reported_as_such(outbound: Outbound) -> None:
     reply = outbound.send(f"http://127.0.0.1:{free_port()}/")
     assert (reply.status, reply.error) == (None, "connect-failed")
     assert reply.timing.connect is None

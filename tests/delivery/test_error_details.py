@@ -22,7 +22,7 @@ NEUTRAL = "hook.example leads to an address that callbacks may not reach."
 
 
 @pytest.mark.parametrize("address", ["10.1.2.3", "169.254.169.254", "fd00::1", "::ffff:a01:203"])
-def test_of_a_name_that_leads_inside_a_tenant_is_told_no_more_than_that(
+def test_a_tenant_learns_only_that_a_name_resolves_to_a_denied_address(
     outbound: Outbound, address: str
 ) -> None:
     outbound.names.answer("hook.example", "8.8.8.8", address)
@@ -34,7 +34,7 @@ def test_of_a_name_that_leads_inside_a_tenant_is_told_no_more_than_that(
     assert address in reply.log_detail
 
 
-def test_of_this_machines_own_address_nothing_is_told() -> None:
+def test_a_tenant_does_not_learn_that_an_address_is_this_machine_s_own() -> None:
     with Outbound(allow=(), owned=lambda _: True) as outbound:
         outbound.names.answer("hook.example", "8.8.8.8")
 
@@ -48,7 +48,7 @@ def test_of_this_machines_own_address_nothing_is_told() -> None:
         assert "this machine's own address" in reply.log_detail
 
 
-def test_where_nobody_listens_libcurls_words_with_the_address_are_logged_alone(
+def test_the_message_of_libcurl_with_the_address_is_logged_only(
     outbound: Outbound,
 ) -> None:
     outbound.names.answer("hook.example", "127.0.0.1")

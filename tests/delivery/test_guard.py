@@ -87,7 +87,7 @@ def loopbacks() -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("address", loopbacks())
-def test_localhost_is_loopback_and_nobody_is_asked(outbound: Outbound, address: str) -> None:
+def test_localhost_is_loopback_without_a_lookup(outbound: Outbound, address: str) -> None:
     outbound.names.answer("localhost", METADATA)
     literal = f"[{address}]" if ":" in address else address
     with Receiver(host=address) as receiver:

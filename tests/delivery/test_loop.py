@@ -268,7 +268,7 @@ def test_what_callbacks_raise_is_logged_and_ends_nothing(
     assert logged == ["a callback has failed"] * 3
 
 
-def test_handing_in_to_a_closed_loop_is_told() -> None:
+def test_posting_to_a_closed_loop_raises() -> None:
     loop = Loop()
     loop.close()
     loop.close()

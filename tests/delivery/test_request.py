@@ -144,7 +144,7 @@ def test_exactly_these_headers_arrive(outbound: Outbound, receiver: Receiver) ->
         Webhook(secret).verify(request.body, dict(request.headers), json_parse=False)
 
 
-def test_the_completion_token_is_told_where_there_is_one() -> None:
+def test_a_call_has_the_completion_token_if_there_is_one() -> None:
     headers = build(delivery()._replace(completion_token="abc_-"), [SECRET], 1000).headers
     assert set(headers) - set(build(delivery(), [SECRET], 1000).headers) == {
         "Wakecall-Completion-Token: abc_-"
@@ -168,6 +168,6 @@ def test_no_header_can_be_smuggled_in(outbound: Outbound, receiver: Receiver, me
     assert receiver.requests == []
 
 
-def test_the_version_told_is_the_projects() -> None:
+def test_the_version_shown_is_the_project_s() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
     assert project["project"]["version"] == VERSION

@@ -79,7 +79,7 @@ def test_names_and_tags_are_words_that_people_can_read() -> None:
 
 
 @pytest.mark.parametrize("url", ["", "ftp://a/", "http://10.0.0.1/", "https://u:p@a/", "x" * 2049])
-def test_the_urls_told_of_an_end_are_judged_as_the_one_called(url: str) -> None:
+def test_the_urls_of_events_are_judged_as_the_callback_s_is(url: str) -> None:
     assert refused(Booking(url=URL, trigger=AT, on_success=url)) == "onSuccess"
     assert refused(Booking(url=URL, trigger=AT, on_failure=url)) == "onFailure"
     check(Booking(url=URL, trigger=AT, on_success=URL, on_failure=URL), allow=())

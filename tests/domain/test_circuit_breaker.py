@@ -145,7 +145,7 @@ def test_one_success_closes_it_and_the_rest_comes_gradually() -> None:
     assert in_flight == list(range(2, SHARE))
 
 
-def test_failures_while_it_gathers_way_slow_it_down_and_bring_it_down_again() -> None:
+def test_failures_while_half_open_reduce_the_limit_and_open_the_circuit() -> None:
     breaker = after(failing(DOWN_AFTER), OK, now=12.0)
     for _ in range(6):
         breaker = after(breaker, OK, now=12.0)
@@ -169,7 +169,7 @@ def test_who_asks_for_time_gets_it(status: int) -> None:
     assert not free(breaker, 17.0, probing=True)
 
 
-def test_nobody_gets_more_than_five_minutes() -> None:
+def test_a_destination_waits_five_minutes_at_most() -> None:
     assert after(CLOSED, asking("86400"), now=10.0).until == 310.0
 
 
@@ -216,7 +216,7 @@ replies = st.sampled_from(
 
 
 @given(st.lists(st.tuples(replies, st.floats(0, 400), st.floats(0, 20)), max_size=60))
-def test_whatever_comes_a_destination_is_never_given_up(
+def test_no_series_of_replies_blocks_a_destination_for_ever(
     history: list[tuple[Reply, float, float]],
 ) -> None:
     """A call may begin within five minutes, and successes alone set it free."""

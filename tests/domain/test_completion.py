@@ -37,7 +37,7 @@ def test_the_key_can_be_changed() -> None:
 
 
 @given(st.text())
-def test_what_is_no_token_fits_nothing(text: str) -> None:
+def test_an_invalid_token_fits_no_run(text: str) -> None:
     assert not Tokens([KEY]).fits(text, UUID(int=7))
 
 
@@ -92,7 +92,7 @@ def test_no_answer_breaks_it(value: str) -> None:
     assert found is None or 1 <= found <= MAX_WITHIN
 
 
-def test_what_is_said_tells_how_a_run_ends_and_why() -> None:
+def test_a_completion_sets_how_a_run_ends_and_why() -> None:
     for completion, state, reason in (
         (Completion(said=Said.SUCCEEDED), RunState.SUCCEEDED, None),
         (Completion(said=Said.SUCCEEDED, message="7 rows"), RunState.SUCCEEDED, "7 rows"),

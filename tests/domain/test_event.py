@@ -34,6 +34,6 @@ DEAD = EventPayload(
 )
 
 
-def test_what_is_told_of_a_run() -> None:
+def test_the_document_of_a_run() -> None:
     assert body(SUCCEEDED) == golden("event.succeeded.json")
     assert body(DEAD) == golden("event.failed.json")

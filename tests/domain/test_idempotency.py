@@ -25,7 +25,7 @@ def test_a_key_is_the_same_bare_and_quoted(key: str) -> None:
         *("a" * (MAX_KEY + 1), f'"{"a" * (MAX_KEY + 1)}"', "ä", '"ä"', "a\x00", "\x7f", '"a"; x=1'),
     ],
 )
-def test_what_is_no_key_is_refused_by_name(field: str) -> None:
+def test_an_invalid_idempotency_key_is_refused_by_name(field: str) -> None:
     with pytest.raises(InvalidMember) as refused:
         read_key(field)
     assert refused.value.member == "Idempotency-Key"

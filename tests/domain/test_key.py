@@ -33,7 +33,7 @@ def test_one_wrong_character_is_noticed(random: bytes, index: int, to: str) -> N
 
 
 @given(text=st.text(max_size=60))
-def test_nonsense_is_no_key(text: str) -> None:
+def test_arbitrary_text_is_not_a_key(text: str) -> None:
     assert read(text) is None
 
 

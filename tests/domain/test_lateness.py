@@ -50,6 +50,6 @@ def test_without_deliveries_there_are_no_percentiles(histograms: list[Histogram]
     )
 
 
-def test_what_is_later_than_an_hour_is_told_by_the_latest() -> None:
+def test_percentiles_above_an_hour_are_the_maximum() -> None:
     percentiles = window(SINCE, [histogram([1.0, 9_000_000.0])])
     assert (percentiles.p99, percentiles.most) == (9_000_000.0, 9_000_000.0)

@@ -38,7 +38,7 @@ def tried(causes: set[int], number: int) -> tuple[dict[int, int], set[int], int]
     return deaths, settled, total
 
 
-def test_fifty_that_nobody_has_tried_go_out_together() -> None:
+def test_fifty_untried_suspects_are_called_together() -> None:
     assert choose([(n, None) for n in range(50)]) == (MAX_GROUP, list(range(50)))
 
 

@@ -74,7 +74,7 @@ def test_verdicts_on_what_is_to_be_completed(
         assert verdict is action
 
 
-def test_what_was_said_of_a_held_run_waits_for_its_holder() -> None:
+def test_a_completion_of_a_leased_run_waits_for_its_worker() -> None:
     for left, action in ((0.1, Action.LEAVE), (0.0, Action.RECLAIM)):
         verdict = judge(
             RunState.TAKEN,

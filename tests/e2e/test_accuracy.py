@@ -14,7 +14,7 @@ from tests.receiver import Receiver
 CALLS = 20
 
 
-def test_real_deliveries_are_told_of_within_seconds(
+def test_deliveries_appear_in_accuracy_within_seconds(
     running: Instance, receiver: Receiver, connection: psycopg.Connection
 ) -> None:
     # An account of its own: of others' calls not all are counted.

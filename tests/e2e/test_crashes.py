@@ -102,7 +102,7 @@ def test_a_crashed_database_loses_nothing(
     assert arrived.lateness[-1] < RECOVERED
 
 
-def test_bells_that_are_wiped_out_all_the_time_are_not_missed(
+def test_notifications_that_are_deleted_all_the_time_are_not_missed(
     battered: Instance, sink: Sink, connection: psycopg.Connection, report: Report
 ) -> None:
     with Redis.from_url(battered.facts()["redis_url"]) as redis:
@@ -149,9 +149,7 @@ def test_bells_that_are_killed_hold_up_nothing(
     until(lambda: battered.pid("valkey") not in {None, before}, "it is started again")
 
 
-def test_bells_that_were_never_there_are_not_missed(
-    tmp_path: Path, sink: Sink, report: Report
-) -> None:
+def test_without_redis_no_run_is_missed(tmp_path: Path, sink: Sink, report: Report) -> None:
     redis_url = f"redis://127.0.0.1:{free_port()}/0"
     with at_home(tmp_path / "home", REDIS_URL=redis_url) as instance:
         instance.start()

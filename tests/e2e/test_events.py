@@ -97,7 +97,7 @@ def test_a_failure_is_told_when_all_attempts_are_used_up_and_told_again_until_it
     assert settled(running, again)["state"] == "succeeded"
 
 
-def test_what_a_receiver_says_later_is_told_as_well(running: Instance, receiver: Receiver) -> None:
+def test_a_completion_makes_an_event_too(running: Instance, receiver: Receiver) -> None:
     receiver.behaviours["/job"] = later()
     job = book(running, receiver)
     (call,) = receiver.wait_for(1)

@@ -108,5 +108,5 @@ def test_a_folder_that_is_not_ours_is_never_removed(tmp_path: Path) -> None:
         ("no.such.host.invalid", False),
     ],
 )
-def test_what_other_machines_reach_is_told_apart(*, host: str, loopback: bool) -> None:
+def test_hosts_that_other_machines_reach_are_recognized(*, host: str, loopback: bool) -> None:
     assert network.is_loopback(host) is loopback

@@ -53,7 +53,7 @@ def test_one_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     "records", [None, [], "x", {"web": None}, {"web": [1]}, {"web": ["1", "2", "3"]}, {"w": {}}]
 )
-def test_records_that_are_none_end_nobody(records: object) -> None:
+def test_invalid_records_end_no_process(records: object) -> None:
     assert orphans.clear(records) == []
 
 

@@ -89,6 +89,6 @@ def test_values_as_json(value: Value, text: bytes) -> None:
 
 
 @pytest.mark.parametrize("value", [b"\xff", Value(number_value=float("nan")).SerializeToString()])
-def test_what_is_no_json_is_refused(value: bytes) -> None:
+def test_invalid_json_is_refused(value: bytes) -> None:
     with pytest.raises(json_values.NotJson):
         json_values.decode(value)

@@ -175,7 +175,7 @@ def test_a_booking_that_comes_between_is_erased_as_well(
     assert one(connection, "SELECT count(*) FROM job") == 0
 
 
-def test_nobody_else_waits_for_a_deletion(
+def test_no_other_account_waits_for_a_deletion(
     context: Context, caller: Caller, connection: psycopg.Connection, database: str
 ) -> None:
     """While one batch of it waits for a lock, other accounts book and claim."""

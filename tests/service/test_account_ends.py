@@ -45,7 +45,7 @@ def booking() -> Booking:
 # Suspended.
 
 
-def test_what_comes_due_is_set_aside_once_and_costs_no_later_claim(
+def test_a_due_job_of_a_suspended_account_is_set_aside_once_and_costs_no_later_claim(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     mine = [
@@ -65,7 +65,7 @@ def test_what_comes_due_is_set_aside_once_and_costs_no_later_claim(
     assert claim_all(connection) == []
 
 
-def test_no_run_is_taken_or_rung_for_nor_looked_at_again(
+def test_no_run_is_taken_notified_or_checked_again(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     book(connection, caller.account.id, due_in=-1)
@@ -230,7 +230,7 @@ def test_a_job_deleted_or_paused_since_it_was_resumed_does_not_fire(
     assert claim_all(connection) == []
 
 
-def test_what_is_set_aside_after_the_account_was_resumed_is_freed_by_maintenance(
+def test_runs_parked_after_the_account_was_resumed_are_freed_by_maintenance(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     """A claim that began before reads the account as it was then."""
@@ -264,7 +264,7 @@ def test_more_than_one_batch_is_freed(
     assert len(progress) > 2
 
 
-def test_suspending_and_resuming_twice_changes_nothing_and_nobody_is_told_of_anyone(
+def test_suspending_and_resuming_twice_changes_nothing(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     account_lifecycle.suspend(context, "demo")

@@ -215,7 +215,7 @@ def test_nor_of_one_sent_again_before_it_was(
         completions.complete(context, run.id, DONE, account_id=None)
 
 
-def test_another_accounts_run_is_as_unknown_as_nobodys(
+def test_a_run_of_another_account_is_answered_as_an_unknown_one(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     theirs = accounts.authenticate(context, accounts.create(context, "theirs"), account=None)
@@ -242,7 +242,7 @@ def test_a_pause_ends_what_was_to_be_completed(
         completions.complete(context, run.id, DONE, account_id=None)
 
 
-def test_whoever_is_first_decides_where_the_deadline_passes_meanwhile(
+def test_the_first_of_completion_and_deadline_decides(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     _, run = begin(context, caller, connection)

@@ -54,7 +54,7 @@ def test_what_becomes_of_the_job_stops_no_event(
     assert take_event(connection).url == URL
 
 
-def test_nobody_deletes_an_event_by_the_id_of_its_run(
+def test_an_event_cannot_be_deleted_by_the_id_of_its_run(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     run = begin(context, caller, connection)

@@ -149,7 +149,7 @@ def test_a_redelivery_that_fails_is_listed_again_and_can_be_repeated(
     assert [attempt.number for attempt in settled.attempts] == [1, 2, 3, 4, 5]
 
 
-def test_whoever_held_the_run_in_an_earlier_life_settles_nothing(
+def test_a_worker_that_held_the_run_before_its_redelivery_settles_nothing(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     job = jobs.create(context, caller, booking())

@@ -65,7 +65,7 @@ def test_only_the_newest_runs_are_listed(
     assert listed[0].due_at > listed[1].due_at
 
 
-def test_another_accounts_run_is_as_unknown_as_nobodys(
+def test_a_run_of_another_account_is_answered_as_an_unknown_one(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     theirs = accounts.authenticate(context, accounts.create(context, "theirs"), account=None)

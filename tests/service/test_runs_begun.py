@@ -223,7 +223,7 @@ def test_a_request_that_is_stored_as_a_whole_begins_all_or_none(
 
 
 @pytest.mark.parametrize("granted", [0, 2])
-def test_what_others_leave_no_room_for_is_left_and_told(
+def test_runs_that_exceed_the_free_slots_are_left_and_reported(
     context: Context,
     caller: Caller,
     connection: psycopg.Connection,

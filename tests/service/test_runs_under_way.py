@@ -106,7 +106,7 @@ def test_a_dry_run_asks_for_nothing(
     assert runs.redeliver_all(context, caller, FAILED, after=None, dry=True).count == 0
 
 
-def test_the_account_is_told_what_it_has(
+def test_the_account_shows_what_it_uses(
     context: Context, caller: Caller, connection: psycopg.Connection, full: list[Any]
 ) -> None:
     used = {each.limit.name: each.used for each in limits.states(context, caller.account)}

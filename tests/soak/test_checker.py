@@ -118,7 +118,7 @@ def test_a_call_after_its_deletion_is_found() -> None:
     assert found([DELETED], [call(DELETED, 110.1)]) == [("deleted", "quiet")]
 
 
-def test_figures_tell_how_late_calls_were_and_until_when() -> None:
+def test_figures_show_how_late_calls_were_and_until_when() -> None:
     asked = [Asked(key=f"once/{n}", due=100.0 + n, fate=Fate.BOOKED) for n in range(4)]
     calls = [call(each, each.due + late) for each, late in zip(asked, (0, 3, 2, 0), strict=True)]
     (row,) = figures(asked, calls, [CALM], [])
@@ -127,6 +127,6 @@ def test_figures_tell_how_late_calls_were_and_until_when() -> None:
     assert row.on_time_after == 104.0 - CALM.mended
 
 
-def test_of_very_many_broken_promises_the_first_ones_are_told() -> None:
+def test_the_first_of_very_many_violations_are_listed() -> None:
     listed = reasons([Violation("lost", "quiet", f"{n}") for n in range(25)])
     assert (listed[0], listed[-1], len(listed)) == ("lost (quiet): 0", "lost: 5 more", 21)

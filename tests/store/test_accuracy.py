@@ -64,7 +64,7 @@ def test_two_workers_adding_at_once_lose_nothing_and_wait_in_a_line(
     assert counts(connection, 1) == counts(connection, 2) == [2, 2]
 
 
-def test_what_nobody_asks_for_any_more_is_dropped_in_small_steps(
+def test_lateness_older_than_a_week_is_dropped_in_small_steps(
     connection: psycopg.Connection,
 ) -> None:
     add(connection, {account: Histogram(counts=[1], most_ms=1.0) for account in range(1, 6)})

@@ -182,7 +182,7 @@ def test_of_all_each_claim_makes_the_oldest_until_none_is_left(
     assert counted(connection) == {}
 
 
-def test_what_is_within_the_window_is_made_and_tells_of_what_is_not(
+def test_missed_firings_within_the_window_are_made_and_count_the_others(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     misfire = Misfire(policy=MisfirePolicy.ALL, window=2400)
@@ -336,7 +336,7 @@ def test_a_share_of_every_account_is_claimed_past_any_backlog(
     assert fairly([account_id]) == set()
 
 
-def test_what_was_taken_no_longer_counts_as_outstanding(
+def test_a_taken_run_no_longer_counts_as_outstanding(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     book(connection, account_id, due_in=-1)
@@ -348,7 +348,7 @@ def test_what_was_taken_no_longer_counts_as_outstanding(
     assert still_claimed(connection, [first.run_id, second.run_id]) == {second.run_id}
 
 
-def test_what_waits_for_a_suspended_account_does_not_count_as_outstanding(
+def test_a_run_of_a_suspended_account_does_not_count_as_outstanding(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     """Else a few of its runs would fill the budget of all until it is resumed."""

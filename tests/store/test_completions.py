@@ -52,7 +52,7 @@ def test_a_run_that_is_completed_later_is_nobodys_until_its_deadline(
     assert one(connection, "SELECT look_at = complete_by FROM inflight") is True
 
 
-def test_whoever_lost_the_token_makes_nothing_of_later(
+def test_a_worker_that_lost_the_token_sets_no_deadline(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     book(connection, account_id, due_in=-1)

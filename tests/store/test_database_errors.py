@@ -19,7 +19,7 @@ from app.store.database_errors import Kind, is_away, kind_of, unavailable
         (Kind.REFUSED, "54000 54001 22001 22003 23505 23514 42501 42P01 0A000 XX001"),
     ],
 )
-def test_errors_are_told_apart_by_their_code(kind: Kind, codes: str) -> None:
+def test_errors_are_distinguished_by_their_code(kind: Kind, codes: str) -> None:
     for code in codes.split():
         error = errors.lookup(code)("it failed")
         assert (code, kind_of(error)) == (code, kind)

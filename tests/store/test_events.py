@@ -125,9 +125,7 @@ def test_a_job_that_asks_for_the_other_end_is_told_nothing(
     assert one(connection, "SELECT count(*) FROM run") == 2
 
 
-def test_of_a_cancelled_run_nothing_is_told(
-    connection: psycopg.Connection, account_id: int
-) -> None:
+def test_a_cancelled_run_makes_no_event(connection: psycopg.Connection, account_id: int) -> None:
     asking(connection, account_id, on_success=DONE, on_failure=LOST)
     (run,) = claim_and_take(connection)
     connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp()")
@@ -138,7 +136,7 @@ def test_of_a_cancelled_run_nothing_is_told(
     assert one(connection, EVENTS) == 0
 
 
-def test_whoever_settles_nothing_tells_nothing_and_nobody_tells_twice(
+def test_only_a_settlement_that_is_written_makes_an_event_and_only_once(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     asking(connection, account_id, cron="0 0/15 * * * ?", on_success=DONE)

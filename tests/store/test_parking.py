@@ -47,7 +47,7 @@ def test_a_run_parked_is_held_by_nobody_and_counts_no_attempt(
     assert check(connection, limit=10, leases_count=True).to_notify == []
 
 
-def test_whoever_lost_the_token_gives_nothing_back(
+def test_a_worker_that_lost_the_token_parks_nothing(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     book(connection, account_id, due_in=-1)

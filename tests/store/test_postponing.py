@@ -132,7 +132,7 @@ def test_what_nobody_looked_for_comes_by_itself_when_it_was_expected(
     assert one(connection, "SELECT count(*) FROM inflight WHERE reason ^@ 'postponed'") == 2
 
 
-def test_other_accounts_are_not_held_up(connection: psycopg.Connection, account_id: int) -> None:
+def test_other_accounts_are_not_delayed(connection: psycopg.Connection, account_id: int) -> None:
     neighbour = add_account(connection, "neighbour")
     book_many(connection, account_id, 100)
     theirs = [book(connection, neighbour, due_in=-0.1) for _ in range(30)]
@@ -227,7 +227,7 @@ def test_what_is_too_late_is_left_out_whatever_the_limit(
         "UPDATE due SET next_at = now() + interval '1 hour' WHERE job_id = %s",
     ],
 )
-def test_whoever_moves_a_job_ends_its_postponement(
+def test_moving_a_job_ends_its_postponement(
     connection: psycopg.Connection, account_id: int, change: str
 ) -> None:
     """The release before does not know that there is one."""

@@ -251,7 +251,7 @@ def test_a_job_that_is_under_way_or_disabled_is_not_started_again(
     assert one(connection, "SELECT array_agg(id) FROM inflight") == [runs[busy].id]
 
 
-def test_one_end_is_one_start_whoever_else_settles(
+def test_one_end_makes_one_start_under_concurrent_settlements(
     connection: psycopg.Connection, other: psycopg.Connection, account_id: int
 ) -> None:
     """Two ends that start the same job: the second finds it under way."""

@@ -101,7 +101,7 @@ def test_a_retry_whose_time_had_passed_when_it_was_settled_is_looked_at_now(
     assert len(check(connection, limit=10, leases_count=True, lookback=60).to_notify) == 1
 
 
-def test_whoever_lost_the_token_settles_nothing(
+def test_a_worker_that_lost_the_token_settles_nothing(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     book(connection, account_id, due_in=-1)
@@ -274,7 +274,7 @@ def test_a_run_cancelled_during_its_call_is_not_tried_again(
     assert one(connection, "SELECT count(*) FROM inflight") == 0
 
 
-def test_nobody_cancels_a_run_that_was_not_cancelled(
+def test_a_run_that_was_not_cancelled_is_not_settled_as_cancelled(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     book(connection, account_id, due_in=-1)

@@ -44,7 +44,7 @@ def test_a_transaction_that_has_written_and_idles_is_told_of(
         check(watching, connection, began(other))
 
 
-def test_the_oldest_of_several_is_told_of(
+def test_the_oldest_of_several_is_shown(
     watching: Connection, connection: psycopg.Connection, other: psycopg.Connection, database: str
 ) -> None:
     with other.transaction(), connect(database) as later:

@@ -170,7 +170,9 @@ def test_a_cancelled_run_is_not_taken(connection: psycopg.Connection, account_id
     assert take(connection, [(claimed.run_id, claimed.token)]) == []
 
 
-def test_the_word_tells_the_clock_of_the_database(connection: psycopg.Connection) -> None:
+def test_the_poll_for_cancellations_returns_the_database_clock(
+    connection: psycopg.Connection,
+) -> None:
     instant = "SELECT extract(epoch FROM clock_timestamp())::float8"
     before = one(connection, instant)
     clock = poll_cancellations(connection).clock
@@ -192,7 +194,7 @@ def test_only_the_holder_extends_a_lease(connection: psycopg.Connection, account
     assert 4 < left <= 5
 
 
-def test_whoever_extends_a_lease_is_told_that_the_run_is_withdrawn(
+def test_the_renewal_of_a_lease_reports_that_the_run_is_withdrawn(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     book(connection, account_id, due_in=-1)

@@ -39,7 +39,7 @@ def held(connection: psycopg.Connection, account_id: int, *, number: int = 1) ->
     return claim_and_take(connection)
 
 
-def test_the_word_names_what_was_cancelled_while_it_was_taken_under_its_token(
+def test_the_poll_names_a_run_cancelled_while_taken_with_its_token(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     _, cancelled, waiting = held(connection, account_id, number=3)
@@ -55,7 +55,7 @@ def test_the_word_names_what_was_cancelled_while_it_was_taken_under_its_token(
     assert poll_cancellations(connection)[0] == {cancelled.id: cancelled.token}
 
 
-def test_the_word_names_what_was_aborted_of_late_under_the_highest_token(
+def test_the_poll_names_a_recently_aborted_run_with_the_highest_token(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     now, before, earlier = uuid4(), uuid4(), uuid4()

@@ -117,7 +117,7 @@ def test_what_cannot_be_asked_for_holds_up_nothing_else(
     assert len(harness.dispatcher.leased_runs) == 1
 
 
-def test_whoever_takes_nothing_unbidden_fetches_nothing(
+def test_a_worker_that_does_not_poll_unparks_nothing(
     database: str, harness: Harness, poller: DatabasePoller
 ) -> None:
     harness.channels.unpark_requests.append(UnparkRequest(park_runs(database), 1, 1))
@@ -140,7 +140,7 @@ def test_without_a_database_what_is_to_be_fetched_is_kept(harness: Harness) -> N
     assert list(harness.channels.unpark_requests) == [request]
 
 
-def test_words_come_while_a_destination_s_runs_are_searched_for(
+def test_cancellations_arrive_while_a_destination_s_runs_are_searched_for(
     database: str, harness: Harness, poller: DatabasePoller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     searching, found = Event(), Event()

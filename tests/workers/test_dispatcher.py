@@ -35,7 +35,7 @@ def test_the_host_of_a_run_further_ahead_is_looked_up_meanwhile(harness: Harness
     assert harness.engine.prepared == ["http://receiver.test/cb"]
 
 
-def test_without_a_word_a_run_waits(harness: Harness) -> None:
+def test_a_run_waits_for_a_poll_for_cancellations(harness: Harness) -> None:
     harness.lease(0.3)
 
     harness.step(2.0)
@@ -45,7 +45,7 @@ def test_without_a_word_a_run_waits(harness: Harness) -> None:
     assert len(harness.engine.calls) == 1
 
 
-def test_a_take_is_a_word_on_its_runs_for_a_moment(harness: Harness) -> None:
+def test_a_take_counts_as_a_poll_for_its_runs_for_a_moment(harness: Harness) -> None:
     harness.lease(0.05)
     harness.step(0.09)
     assert harness.engine.calls == []
@@ -72,7 +72,9 @@ def test_a_word_grows_stale(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("order", ["poll, take", "take, poll"])
-def test_what_a_word_tells_of_the_clock_brings_a_time_closer(harness: Harness, order: str) -> None:
+def test_a_poll_with_a_better_offset_of_the_clock_moves_the_timer(
+    harness: Harness, order: str
+) -> None:
     epoch = taken(0.0).due_at.timestamp()
     closer = harness.clock.now + 0.28 - epoch
     for step in order.split(", "):
@@ -121,7 +123,7 @@ def test_a_withdrawn_run_is_not_sent_but_settled_as_cancelled(harness: Harness) 
     assert harness.settled() is RunState.CANCELLED
 
 
-def test_a_word_that_came_before_the_take_was_told_of_counts(harness: Harness) -> None:
+def test_a_poll_before_the_take_was_reported_counts(harness: Harness) -> None:
     run = taken(0.05)
     leased = lease(run, (SECRET,), asked=harness.clock.now, answered=harness.clock.now)
     harness.poll_cancellations(leased)

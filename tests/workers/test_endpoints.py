@@ -83,7 +83,7 @@ def test_what_an_app_is_posted_is_signed_as_all_calls_are(harness: Harness) -> N
     assert headers["webhook-signature"] == signature
 
 
-def test_without_data_an_app_is_posted_nothing_and_still_told_that_it_is_json(
+def test_without_data_an_app_gets_an_empty_post_with_a_content_type_of_json(
     harness: Harness,
 ) -> None:
     call, headers = called(harness, **(APP | {"data": None, "content_type": "text/plain"}))
@@ -139,7 +139,7 @@ def test_a_runner_is_told_what_to_start_and_as_which_run(harness: Harness) -> No
     assert headers["content-type"] == "application/json"
 
 
-def test_without_a_runner_a_run_fails_and_no_attempt_is_told_of(harness: Harness) -> None:
+def test_without_a_runner_a_run_fails_and_shows_no_attempt(harness: Harness) -> None:
     harness.lease(0.0, **(RUNNER | {"base": None}))
 
     assert harness.engine.calls == []

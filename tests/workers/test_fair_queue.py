@@ -94,7 +94,7 @@ def test_accounts_take_turns_however_many_runs_one_of_them_has_waiting() -> None
     assert line.pop() is None
 
 
-def test_what_is_put_first_comes_before_what_was_put_aside() -> None:
+def test_a_run_put_first_comes_before_those_put_back() -> None:
     slots = AccountSlots(2)
     line = FairQueue(slots)
     fill(slots, 1)

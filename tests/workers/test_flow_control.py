@@ -317,7 +317,7 @@ def test_what_was_parked_while_others_were_sent_for_is_not_forgotten(harness: Ca
     assert harness.channels.unpark_requests
 
 
-def test_whoever_meets_a_run_that_was_parked_looks_for_others(harness: Capped) -> None:
+def test_a_worker_that_meets_a_parked_run_searches_for_others(harness: Capped) -> None:
     elsewhere = lease(taken(0.0), (SECRET,), asked=0.0, answered=0.0)
 
     harness.come_back(elsewhere)

@@ -103,7 +103,7 @@ def test_a_tick_that_waits_so_can_be_withdrawn(harness: Capped) -> None:
     assert harness.settled() is RunState.CANCELLED
 
 
-def test_jobs_that_never_had_ticks_one_after_the_other_have_no_brake(harness: Capped) -> None:
+def test_jobs_without_ticks_in_a_row_have_no_backoff(harness: Capped) -> None:
     job = uuid4()
     harness.lease(0.0, **(DROP | {"job_id": job, "serial": False}))
     harness.answer_all(asking(429, 30))

@@ -70,7 +70,7 @@ def lease_watch(database: str, harness: Harness) -> Iterator[LeaseWatch]:
     made.close()
 
 
-def test_a_run_withdrawn_by_a_word_is_named_by_none_after_it(
+def test_a_run_withdrawn_by_a_poll_is_named_by_no_later_poll(
     database: str, harness: Harness, lease_watch: LeaseWatch
 ) -> None:
     with connect(database) as connection:

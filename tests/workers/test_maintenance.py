@@ -152,7 +152,7 @@ def test_a_step_that_fails_keeps_no_other_from_being_taken_and_comes_again(
     made.close()
 
 
-def test_without_a_database_no_step_is_told_of_as_failed() -> None:
+def test_without_a_database_no_step_is_reported_as_failed() -> None:
     made = Maintenance(
         ReconnectingConnection("postgresql://127.0.0.1:1/nowhere", "maintenance"), retention_days=30
     )

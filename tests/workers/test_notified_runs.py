@@ -13,7 +13,7 @@ def runs(number: int) -> list[UUID]:
     return [UUID(int=uuid7().int) for _ in range(number)]
 
 
-def test_runs_that_are_rung_for_again_in_other_company_count_once() -> None:
+def test_runs_notified_again_in_another_batch_count_once() -> None:
     some, others = runs(3), runs(2)
     notified_runs = NotifiedRuns()
     notified_runs.add((run_id, 1) for run_id in some)

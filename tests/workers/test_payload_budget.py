@@ -208,7 +208,7 @@ def test_runs_that_wait_for_room_keep_no_overdue_ones_outside(harness: Harness) 
     assert not harness.dispatcher._late
 
 
-def test_a_word_that_grew_stale_while_loading_is_asked_for_again(harness: Harness) -> None:
+def test_a_poll_that_expired_while_loading_is_repeated(harness: Harness) -> None:
     harness.lease(-1.0, size=40, data=None)
     (leased,) = ordered(harness.dispatcher.payload_budget)
     asked = harness.clock.now

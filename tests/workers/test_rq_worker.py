@@ -212,7 +212,7 @@ def test_the_door_hears_again_once_redis_takes_writes_again(redis_url: str, redi
         listener.join(30)
 
 
-def test_without_redis_the_door_says_that_it_hears_nothing() -> None:
+def test_without_redis_the_listener_is_not_connected() -> None:
     intake = Intake()
     listener = RQListener(lambda: redis_client(EMPTY), intake, "deaf")
     listener.start()
@@ -289,6 +289,6 @@ def test_no_payload_and_no_secret_goes_through_redis(redis: Redis) -> None:
 
 
 @pytest.mark.parametrize("wire", [None, 7, [1], [["no-uuid", 1]], [[str(uuid7())]], "text"])
-def test_what_is_no_batch_is_refused(wire: object) -> None:
+def test_an_invalid_batch_is_refused(wire: object) -> None:
     with pytest.raises(ValueError, match=r".*"):
         from_wire(wire)

@@ -187,7 +187,7 @@ def test_a_claim_that_took_long_puts_off_the_judging_of_leases(
     assert states == [("claimed",), ("taken",)]
 
 
-def test_what_was_reclaimed_twice_is_rung_for_apart(
+def test_a_run_reclaimed_twice_is_notified_as_a_suspect(
     harness: SchedulerHarness, connection: psycopg.Connection
 ) -> None:
     book(connection, add_account(connection), due_in=-1)
@@ -219,7 +219,7 @@ def test_a_run_that_cannot_be_settled_is_put_off_and_stops_nobody(
         connection.execute("ALTER TABLE run DROP CONSTRAINT never")
 
 
-def test_while_a_job_is_locked_its_end_waits_and_nobody_else(
+def test_while_a_job_is_locked_only_its_own_end_waits(
     harness: SchedulerHarness, connection: psycopg.Connection, database: str
 ) -> None:
     account = add_account(connection)

@@ -121,7 +121,7 @@ def test_runs_parked_are_written_counted_and_let_go(database: str, harness: Harn
         assert connection.execute(counted).fetchall() == [("down", 1)]
 
 
-def test_the_line_of_an_attempt_tells_of_run_call_and_outcome(
+def test_the_line_of_an_attempt_has_run_call_and_outcome(
     database: str, harness: Harness, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with connect(database) as connection:

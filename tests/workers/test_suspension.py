@@ -77,7 +77,7 @@ def test_a_run_that_waits_for_its_destination_is_set_aside_at_its_turn() -> None
     assert len(harness.engine.calls) == 4
 
 
-def test_it_goes_on_with_the_first_word_that_says_so(harness: Harness) -> None:
+def test_a_resumed_account_is_called_after_the_first_poll_that_says_so(harness: Harness) -> None:
     harness.poll_cancellations(suspended=ONE)
     harness.poll_cancellations()
     harness.lease(0.0)

@@ -207,7 +207,7 @@ def test_answers_count_as_they_do_for_others(harness: Capped) -> None:
     assert harness.parked_runs() == []
 
 
-def test_native_runs_for_the_same_place_are_none_of_its_business(harness: Capped) -> None:
+def test_native_runs_to_the_destination_of_an_unreachable_app_use_attempts(harness: Capped) -> None:
     probe(harness, REFUSED)
 
     harness.lease_many(1)
@@ -219,7 +219,7 @@ def test_native_runs_for_the_same_place_are_none_of_its_business(harness: Capped
     assert settlement.attempt is not None
 
 
-def test_native_runs_that_bring_a_place_down_hold_up_no_app(harness: Capped) -> None:
+def test_native_failures_at_a_destination_delay_no_app(harness: Capped) -> None:
     for _ in range(DOWN_AFTER):
         harness.lease_many(1)
         harness.answer_all(REFUSED)

@@ -104,7 +104,7 @@ def test_a_key_is_bound_to_an_app(app: Flask, runner: FlaskCliRunner) -> None:
         ),
     ],
 )
-def test_what_cannot_be_done_is_told_in_a_line(
+def test_a_refused_command_prints_one_line(
     runner: FlaskCliRunner, arguments: tuple[str, ...], said: str
 ) -> None:
     run(runner, "account", "create", "demo")

@@ -137,7 +137,7 @@ JSON = st.recursive(
 
 
 @given(JSON, st.booleans(), st.sampled_from([None, 1]))
-def test_data_is_told_byte_for_byte(value: Any, ascii_only: bool, indent: int | None) -> None:  # noqa: FBT001 - drawn
+def test_data_is_written_byte_for_byte(value: Any, ascii_only: bool, indent: int | None) -> None:  # noqa: FBT001 - drawn
     data = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
     read = documents.read(f'{{"data": {data} }}'.encode())
     assert read.data == data.encode()
@@ -146,7 +146,7 @@ def test_data_is_told_byte_for_byte(value: Any, ascii_only: bool, indent: int | 
 
 
 @given(st.text().filter(lambda text: "\0" not in text))
-def test_names_and_strings_are_told_as_json(text: str) -> None:
+def test_names_and_strings_are_written_as_json(text: str) -> None:
     read = documents.read(json.dumps({"schedule": text, "ttl": text}).encode())
     written = json.loads(documents.write(text, documents.to_written(read), None))
     assert (written["name"], written["schedule"], written["ttl"]) == (text, text, text)

@@ -47,7 +47,7 @@ def test_the_key_may_come_in_every_way(app: Flask, anybody: FlaskClient, key: st
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_whoever_has_no_valid_key_is_told_as_dapr_tells_it(
+def test_a_request_without_a_valid_key_is_refused_in_dapr_s_form(
     anybody: FlaskClient, key: str, method: str
 ) -> None:
     for headers in ({}, {"dapr-api-token": ""}, {"dapr-api-token": f"{key}x"}, {"X-API-Key": "x"}):

@@ -75,7 +75,7 @@ def test_values_are_kept_as_they_are_written(body: bytes, found: dict[str, str])
         (b"{" + b",".join(b'"a%d":1' % each for each in range(1001)) + b"}", "1000 members"),
     ],
 )
-def test_what_is_no_protojson_is_refused_in_words(body: bytes, said: str) -> None:
+def test_invalid_protojson_is_refused_with_a_reason(body: bytes, said: str) -> None:
     with pytest.raises(MalformedDocument) as refused:
         members(body)
     assert said in refused.value.message
@@ -106,7 +106,7 @@ def test_a_whole_number_has_many_forms(text: str, number: int) -> None:
         *('"-1"', '" 5"', '"5 "', '""', '"five"', '"0x5"', "true", "[5]", "{}", '"\u0665"'),
     ],
 )
-def test_what_is_no_such_number_is_refused(text: str) -> None:
+def test_a_value_that_is_not_such_a_number_is_refused(text: str) -> None:
     with pytest.raises(MalformedDocument, match="invalid value for uint32 field repeats"):
         protojson.uint32(Written(member="repeats", text=text))
 
@@ -124,7 +124,7 @@ def test_only_strings_are_strings(text: str) -> None:
 
 
 @given(st.binary(max_size=60))
-def test_whatever_comes_is_read_or_refused(body: bytes) -> None:
+def test_any_text_is_read_or_refused(body: bytes) -> None:
     try:
         members(body)
     except MalformedDocument as refused:

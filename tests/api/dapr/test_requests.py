@@ -182,7 +182,7 @@ def test_a_path_that_came_without_its_escapes_does(dapr: FlaskClient) -> None:
         "/v1.0/%FF",
     ],
 )
-def test_where_there_is_nothing_it_is_told_as_dapr_does(dapr: FlaskClient, path: str) -> None:
+def test_an_unknown_path_is_answered_as_dapr_answers_it(dapr: FlaskClient, path: str) -> None:
     for method in ("GET", "POST", "DELETE", "PUT", "OPTIONS"):
         assert error_of(dapr.open(path, method=method)) == DIRECT_INVOKE
 
@@ -323,7 +323,7 @@ def test_a_job_that_ends_meanwhile_makes_room(
     assert scheduled(connection) == [("x", 1)]
 
 
-def test_the_database_being_away_is_told_as_a_scheduler_that_is(
+def test_an_unreachable_database_is_answered_as_an_unreachable_scheduler_of_dapr(
     dapr: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: Any, **__: Any) -> None:

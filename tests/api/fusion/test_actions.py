@@ -124,7 +124,7 @@ def test_a_start_is_never_told_as_one_to_come(client: FlaskClient) -> None:
         assert start < now
 
 
-def test_history_is_told_newest_first_and_bounded(
+def test_history_is_bounded_and_newest_first(
     client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     saved(client, NONE)
@@ -220,7 +220,7 @@ def test_nothing_that_is_not_running_is_aborted(client: FlaskClient) -> None:
     assert reply["message"] == f"The job {MOVIES} is not running."
 
 
-def test_the_runner_is_told_of_an_abort_once_it_may_have_been_called(
+def test_the_runner_receives_an_abort_once_it_may_have_been_called(
     client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     runner = "http://127.0.0.1:2/runner"

@@ -53,7 +53,7 @@ def test_a_chain_starts_with_the_end_of_the_job_before(
         assert [each["status"] for each in history(client, resource)] == ["success"]
 
 
-def test_who_started_a_job_is_told(
+def test_a_job_shows_who_started_it(
     app: Flask, client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     saved(client, NONE)

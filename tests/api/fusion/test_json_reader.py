@@ -64,7 +64,7 @@ def test_what_contradicts_itself_or_cannot_be_stored_is_named(
         b'{"a":' * 100_000,
     ],
 )
-def test_what_is_no_document_is_refused(body: bytes) -> None:
+def test_an_invalid_document_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedDocument) as refused:
         json_reader.parse(body)
     assert refused.value.remedy

@@ -67,7 +67,7 @@ def pages(client: FlaskClient, path: str) -> list[list[dict[str, Any]]]:
     return found
 
 
-def test_without_parameters_a_list_has_a_thousand_and_tells_of_more(
+def test_without_parameters_a_list_has_a_thousand_entries_and_links_to_more(
     client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     add_tasks(client, connection, 1100)

@@ -64,7 +64,7 @@ def test_a_run_that_is_sent_again_is_told_as_running(
     assert [each["status"] for each in history(client)] == ["running", "success"]
 
 
-def test_who_started_a_run_is_told_whatever_became_of_the_chain(
+def test_a_run_shows_who_started_it_even_if_its_chain_has_changed(
     client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     saved(client, NONE)

@@ -45,7 +45,7 @@ def test_a_disabled_schedule_has_nothing_to_come(client: FlaskClient) -> None:
     assert found.get_json()["next"] == []
 
 
-def test_what_may_not_be_saved_is_told_with_its_reason(client: FlaskClient) -> None:
+def test_a_schedule_that_may_not_be_saved_is_refused_with_its_reason(client: FlaskClient) -> None:
     never = [{"type": "cron", "expression": "0 0 0 30 2 ?"}]
     found = preview(client, triggers=never).get_json()
     assert not found["bookable"]

@@ -193,7 +193,7 @@ def test_an_interval_without_a_start_counts_from_the_moment_of_saving() -> None:
     assert "startTime" not in render(written)["triggers"][0]
 
 
-def test_times_are_told_with_milliseconds_and_nothing_happens_early() -> None:
+def test_times_have_milliseconds_and_nothing_happens_early() -> None:
     given_times = {"startTime": "2027-01-01T00:00:00.0001Z", "endTime": "20270102T000000.9999+01"}
     found = read(
         {"triggers": [{"type": "interval", "interval": 1, "timeUnit": "day", **given_times}]}

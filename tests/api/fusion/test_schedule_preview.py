@@ -49,7 +49,7 @@ def test_every_second_may_be_booked() -> None:
     assert (found.minimum_gap, found.reasons) == (1, ())
 
 
-def test_what_is_worth_knowing_is_told_of_each_trigger() -> None:
+def test_each_trigger_has_its_warnings() -> None:
     found = preview_of(
         triggers=[
             {"type": "cron", "value": "0 0 12 ? * MON"},
@@ -97,7 +97,7 @@ def test_a_schedule_that_is_disabled_fires_never() -> None:
     assert found.warnings == ("enabled is false: no trigger starts the job.",)
 
 
-def test_what_may_not_be_saved_is_told_with_its_reasons() -> None:
+def test_a_schedule_that_may_not_be_saved_is_refused_with_its_reasons() -> None:
     found = preview_of(
         job="task:own",
         triggers=[

@@ -24,7 +24,7 @@ ECHOED = """{
 }"""
 
 
-def test_the_seed_s_schedule_is_taken_and_told_as_it_says(client: FlaskClient) -> None:
+def test_the_schedule_of_the_seed_is_saved_and_returned_as_documented(client: FlaskClient) -> None:
     path = "/api/jobs/datasource:ratings-db/schedule"
     answer = client.put(path, data=SEED, content_type="application/json")
     trigger = {"type": "cron", "enabled": True, "expression": "0 15 10 ? * MON-FRI"}
@@ -116,7 +116,7 @@ def test_the_schedule_of_a_task_that_is_none_is_refused(client: FlaskClient) -> 
 
 
 @pytest.mark.parametrize("resource", ["movie-db", "crawler:x", "datasource:", "datasource:a,b"])
-def test_what_is_no_resource_is_not_found_and_cannot_be_saved(
+def test_an_invalid_resource_is_not_found_and_cannot_be_saved(
     client: FlaskClient, resource: str
 ) -> None:
     assert client.get(f"/api/jobs/{resource}").status_code == 404
@@ -256,7 +256,7 @@ def test_a_disabled_schedule_has_no_next_time(client: FlaskClient) -> None:
         (b'{"triggers": [], "resource": "task:x"}', "resource"),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_its_place(
+def test_a_schedule_that_cannot_be_read_is_refused_with_its_member(
     client: FlaskClient, body: bytes, member: str | None
 ) -> None:
     refused = client.put(f"/api/jobs/{MOVIES}/schedule", data=body)

@@ -68,7 +68,7 @@ def test_an_account_without_deliveries_is_told_so(client: FlaskClient) -> None:
     assert (root.findtext("hour/deliveries"), root.findtext("day/p99Ms")) == ("0", None)
 
 
-def test_hour_and_day_are_told_apart_and_accounts_too(
+def test_hours_days_and_accounts_are_counted_separately(
     client: FlaskClient, stranger: FlaskClient, connection: psycopg.Connection
 ) -> None:
     mine, theirs = account(connection, "account-1"), account(connection, "account-2")

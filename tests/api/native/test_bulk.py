@@ -177,7 +177,7 @@ def test_one_that_is_wrong_is_named_by_its_place_and_none_is_booked(
         (b"\xef\xbb\xbf[]", "The document contains no jobs.", None),
     ],
 )
-def test_what_is_no_array_of_objects_is_told_so(
+def test_a_body_that_is_not_an_array_of_objects_is_refused(
     body: str | bytes, said: str, member: str | None
 ) -> None:
     if isinstance(body, str) and "GOOD" in body:
@@ -209,7 +209,7 @@ GOOD = xml_of(ONCE).decode()
         (f"<!DOCTYPE jobs><jobs>{GOOD}</jobs>", "DOCTYPE", None),
     ],
 )
-def test_what_is_no_jobs_element_is_told_so(body: str, said: str, member: str | None) -> None:
+def test_a_root_that_is_not_jobs_is_refused(body: str, said: str, member: str | None) -> None:
     refused = refusal(body, "text/xml")
     assert said in refused.message
     assert refused.member == member

@@ -133,7 +133,7 @@ def test_while_the_call_is_being_answered_it_is_accepted(
     assert refusal(complete(app.test_client(), token, {"status": "failed"})) == (409, "status")
 
 
-def test_whoever_has_neither_is_told_the_same_of_every_run(
+def test_a_caller_without_key_and_token_gets_the_same_answer_for_every_run(
     app: Flask, key: str, connection: psycopg.Connection, token: str
 ) -> None:
     assert key

@@ -62,7 +62,9 @@ def test_a_one_shot_shows_its_instant(client: FlaskClient, dapr_job: str) -> Non
     assert {"next", "schedule", "remaining", "data", "url", "cron"} & members.keys() == set()
 
 
-def test_it_is_replaced_in_its_own_words_alone(client: FlaskClient, dapr_job: str) -> None:
+def test_a_foreign_job_is_replaced_by_its_own_dialect_only(
+    client: FlaskClient, dapr_job: str
+) -> None:
     refused = client.put(f"/1/jobs/{dapr_job}", json=ONCE)
     problem = refused.get_json()
     assert (refused.status_code, problem["member"]) == (409, "id")

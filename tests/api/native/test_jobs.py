@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from tests.api.native.booked import ABSENT, JSON, OFTEN, ONCE, OPTIONS, booked, ids, xml_of
 
 
-def test_creating_answers_201_with_the_place_of_the_job(client: FlaskClient) -> None:
+def test_creating_answers_201_with_the_location_of_the_job(client: FlaskClient) -> None:
     answer = client.post("/1/jobs", json=ONCE)
     assert answer.status_code == 201
     assert answer.content_type == "text/plain; charset=utf-8"

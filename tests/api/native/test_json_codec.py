@@ -59,7 +59,9 @@ def refusal(body: bytes | str) -> Refused:
         (b"true", "true or false, not an object"),
     ],
 )
-def test_what_is_no_json_object_is_refused_with_the_reason(body: bytes, said: str) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused_with_the_reason(
+    body: bytes, said: str
+) -> None:
     refused = refusal(body)
     assert isinstance(refused, MalformedDocument)
     assert said in refused.message

@@ -100,7 +100,7 @@ def test_without_parameters_the_list_is_whole_and_has_no_link(client: FlaskClien
     assert (listed(answer), following(answer)) == (made, None)
 
 
-def test_head_tells_what_get_has_of_a_page(client: FlaskClient) -> None:
+def test_head_has_the_fields_of_get_for_a_page(client: FlaskClient) -> None:
     for _ in range(3):
         tagged(client)
     got, head = client.get("/1/jobs?limit=2"), client.head("/1/jobs?limit=2")

@@ -73,7 +73,7 @@ OFFERED = (
 )
 
 
-def test_options_and_405_tell_the_methods_offered(client: FlaskClient) -> None:
+def test_options_and_405_list_the_methods_offered(client: FlaskClient) -> None:
     for path, allowed in OFFERED:
         asked = client.options(path)
         assert (asked.status_code, asked.data) == (204, b"")
@@ -112,7 +112,7 @@ def test_the_list_holds_the_account_s_ids_oldest_first(
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/xml", "application/xml"])
-def test_head_tells_the_length_that_get_has(client: FlaskClient, accept: str | None) -> None:
+def test_head_has_the_length_of_get(client: FlaskClient, accept: str | None) -> None:
     url = f"/1/jobs/{booked(client)['id']}"
     for path in ("/1/jobs", url, f"{url}/runs", "/1/secrets", "/1/jobs/nothing"):
         got = client.get(path, headers={"Accept": accept})
@@ -125,7 +125,7 @@ def test_head_tells_the_length_that_get_has(client: FlaskClient, accept: str | N
 
 
 @pytest.mark.parametrize("path", ["", f"/{ABSENT}", f"/{ABSENT}/runs"])
-def test_what_nobody_offers_is_not_acceptable(client: FlaskClient, path: str) -> None:
+def test_a_media_type_that_is_not_offered_is_not_acceptable(client: FlaskClient, path: str) -> None:
     answer = client.get(f"/1/jobs{path}", headers={"Accept": "image/png"})
     assert answer.status_code == 406
     assert answer.content_type == "application/problem+json"

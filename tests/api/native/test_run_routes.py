@@ -86,7 +86,7 @@ def test_the_list_on_the_wire(
     assert head.headers["Content-Length"] == str(len(answer.data))
 
 
-def test_pages_follow_one_another_until_there_is_no_more(
+def test_each_page_links_to_the_next_until_the_last(
     client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     made = add_runs(connection, 5)

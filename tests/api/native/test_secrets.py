@@ -50,7 +50,7 @@ def test_secrets_are_written_as_in_the_golden_files() -> None:
     assert generic_codec.to_xml("secrets", shown) == golden("secrets.response.xml")
 
 
-def test_the_list_tells_of_every_secret_that_signs_and_is_not_to_be_cached(
+def test_the_list_has_every_signing_secret_and_is_not_cached(
     client: FlaskClient,
 ) -> None:
     answer = client.get("/1/secrets")
@@ -140,7 +140,7 @@ def test_without_an_overlap_the_new_secret_is_alone_at_once(client: FlaskClient)
         ({"headers": {"Accept": "text/plain"}}, 406, "Accept"),
     ],
 )
-def test_what_is_no_rotation_is_refused_and_changes_nothing(
+def test_an_invalid_rotation_is_refused_and_changes_nothing(
     client: FlaskClient, sent: dict[str, Any], status: int, member: str | int | None
 ) -> None:
     before = client.get("/1/secrets").get_json()

@@ -36,7 +36,7 @@ def test_a_job_in_a_zone_reads_back_as_it_was_booked_and_can_be_put(
         assert answer.headers["Wakecall-Tzdata"] == zones.VERSION
 
 
-def test_next_is_told_in_utc_and_follows_the_zone(client: FlaskClient) -> None:
+def test_next_is_in_utc_and_follows_the_zone(client: FlaskClient) -> None:
     utc = booked(client, OFTEN)["next"]
     tokyo = booked(client, {**OFTEN, "timezone": "Asia/Tokyo"})["next"]
     assert utc.endswith("T10:15:00Z")
@@ -136,7 +136,7 @@ def test_a_dry_run_refuses_what_a_booking_refuses(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "1", "TRUE", "yes", "true,false"])
-def test_what_is_no_yes_or_no_is_refused(client: FlaskClient, value: str) -> None:
+def test_a_value_that_is_not_a_boolean_is_refused(client: FlaskClient, value: str) -> None:
     for path in ("/1/jobs", BY_PATH):
         answer = client.post(f"{path}?dryRun={value}", json=ONCE)
         assert (answer.status_code, answer.get_json()["member"]) == (400, "dryRun")

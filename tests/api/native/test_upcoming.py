@@ -173,7 +173,9 @@ def test_a_page_examines_a_bounded_number_of_jobs_and_leads_on(
     assert listed(client, "tag=none") == []
 
 
-def test_what_delays_a_firing_is_told(client: FlaskClient, connection: psycopg.Connection) -> None:
+def test_an_upcoming_firing_shows_what_delays_it(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
     paused = once(client, 1)
     assert client.post(f"/1/jobs/{paused}/pause").status_code == 200
     blocked, postponed = once(client, 2), once(client, 3)

@@ -112,7 +112,7 @@ def test_what_only_looks_like_a_doctype_is_data() -> None:
         (f"<job>{URL}<!-- c -->text</job>", "text between"),
     ],
 )
-def test_what_is_no_job_element_is_refused_with_the_reason(body: bytes, said: str) -> None:
+def test_a_root_that_is_not_job_is_refused_with_the_reason(body: bytes, said: str) -> None:
     refused = refusal(body)
     assert isinstance(refused, MalformedDocument)
     assert said in refused.message

@@ -82,7 +82,7 @@ class Clockwork:
                 call(job, job.headers())
 
 
-def test_figures_are_told_from_what_arrived(receiver: Receiver) -> None:
+def test_figures_are_computed_from_the_arrivals(receiver: Receiver) -> None:
     peer = Clockwork()
 
     found = measure(peer.book, receiver, TINY, lambda _text: None)
@@ -129,7 +129,7 @@ def test_what_was_booked_too_late_is_booked_again_further_ahead(receiver: Receiv
     assert len(batches) == 2
 
 
-def test_the_id_of_a_quirrel_job_tells_due_instant_and_run(receiver: Receiver) -> None:
+def test_the_id_of_a_quirrel_job_has_due_instant_and_run(receiver: Receiver) -> None:
     receiver.forget()
     job = replace(BATCH, count=1, addresses=receivers.ADDRESSES, port=receiver.timed).jobs()[0]
     meta = f'{{"id":"{job.due_text}/{job.id}","count":1,"exclusive":false,"retry":[]}}'

@@ -61,7 +61,7 @@ def test_peers_join_what_was_kept_and_change_nothing_of_it(kept: dict[str, Any])
     }
 
 
-def test_peers_of_another_run_take_the_place_of_those_before(kept: dict[str, Any]) -> None:
+def test_peers_of_another_run_replace_those_before(kept: dict[str, Any]) -> None:
     before = merging.merged(kept, **RUN)
 
     found = merging.merged(before, **{**RUN, "peers": {"celery": BROKEN}})
@@ -119,7 +119,7 @@ def test_a_full_run_ends_with_the_peers_where_they_are_installed(
     assert written == [found, merging.merged(found, **{**RUN, "about": about})][: 1 + measured]
 
 
-def test_the_page_tells_of_each_peer(kept: dict[str, Any]) -> None:
+def test_the_page_has_a_row_for_each_peer(kept: dict[str, Any]) -> None:
     text = report.block(merging.merged(kept, **RUN))
 
     assert "| celery 1.2.3 | 1,234/s | 12.3 ms | 567/s | PostgreSQL with fsync |" in text
@@ -154,7 +154,7 @@ NO_RECEIVER = cast("Receiver", None)
 @pytest.mark.parametrize(
     "failure", [Failed("it says\nno"), Misconfigured("it says no"), OSError("it says no")]
 )
-def test_what_does_not_start_is_told_in_one_line(
+def test_a_program_that_does_not_start_is_reported_in_one_line(
     failure: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(install, "install", lambda _package, _progress: tmp_path)

@@ -65,7 +65,7 @@ def test_what_go_refuses(text: str, reason: str) -> None:
     assert "days have no unit" in refusal.value.text
 
 
-def test_no_text_is_too_long_to_be_told_of() -> None:
+def test_the_refusal_of_a_very_long_duration_is_short() -> None:
     for text in ("9" * 100_000 + "h", "1h" * 50_000, "-" * 100_000):
         with pytest.raises(Refusal) as refusal:
             parse(text, member="ttl")

@@ -52,7 +52,7 @@ def test_what_newer_versions_take(name: str) -> None:
         ("x" * (MAX_NAME + 1), "513 characters"),
     ],
 )
-def test_what_is_no_name(name: str, reason: str) -> None:
+def test_invalid_names_are_refused(name: str, reason: str) -> None:
     with pytest.raises(Refusal, match=reason) as refusal:
         check_name(name)
     assert refusal.value.text.isascii()

@@ -49,7 +49,7 @@ def test_the_end_is_seen() -> None:
     assert preview_times(by_ttl, after=NOW, count=1).next == (NOW,)
 
 
-def test_what_is_told_from_now_on_is_told_in_utc() -> None:
+def test_the_firings_of_a_preview_are_in_utc() -> None:
     after = NOW.astimezone(timezone(timedelta(hours=14)))
     found = preview_times(Times(schedule="@monthly", due_time="P1M"), after=after, count=2)
     assert found.next == (utc(2026, 12, 22, 5, 30), utc(2027, 1, 1))
@@ -119,7 +119,7 @@ def test_the_days_in_words(schedule: str, words: str | None) -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(expressions())
-def test_every_expression_can_be_told(drawn: Expression) -> None:
+def test_every_expression_can_be_described(drawn: Expression) -> None:
     fields = read(drawn.text)
     assert isinstance(fields, Fields)
     words = describe_days(fields)
@@ -129,7 +129,7 @@ def test_every_expression_can_be_told(drawn: Expression) -> None:
 ROME = "Europe/Rome"
 
 
-def test_the_changes_of_the_clock_are_told() -> None:
+def test_the_preview_shows_the_changes_of_the_clock() -> None:
     found = preview_times(Times(schedule=f"CRON_TZ={ROME} 0 30 2 * * *"), after=NOW, count=2)
     assert found.next == (utc(2026, 11, 23, 1, 30), utc(2026, 11, 24, 1, 30))
     assert found.minimum_gap == 3600

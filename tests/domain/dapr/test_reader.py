@@ -85,7 +85,7 @@ def test_an_interval() -> None:
         ("\ud800 * * * * *", "failed to parse int from \\ud800"),
     ],
 )
-def test_what_is_no_schedule(text: str, reason: str) -> None:
+def test_invalid_schedules_are_refused(text: str, reason: str) -> None:
     with pytest.raises(Refusal) as refusal:
         read(text)
     assert refusal.value.member == "schedule"
@@ -111,7 +111,7 @@ def test_a_zone_nearly_right_is_named() -> None:
         ("tomorrow", "write seconds, minutes, hours"),
     ],
 )
-def test_what_is_a_duration_or_an_instant_is_told_where_it_belongs(text: str, remedy: str) -> None:
+def test_the_refusal_of_a_duration_or_an_instant_names_its_member(text: str, remedy: str) -> None:
     with pytest.raises(Refusal) as refusal:
         read(text)
     assert refusal.value.remedy.startswith(remedy) or remedy in refusal.value.remedy

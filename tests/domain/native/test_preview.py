@@ -161,7 +161,7 @@ def test_an_instant_has_nothing_to_be_said_of_it() -> None:
     assert len(past.reasons) == 1
 
 
-def test_not_every_change_of_a_century_is_told() -> None:
+def test_a_preview_warns_of_the_first_clock_changes_only() -> None:
     cron = local("0 30 2 ? 3 1#2", NY, OnGap.NEXT, None)
     found = preview_of(cron, count=preview.MAX_FIRINGS)
     assert len(found.next) == preview.MAX_FIRINGS

@@ -93,9 +93,9 @@ def description_of(expression: str) -> str:
 
 @settings(deadline=None)
 @given(schedules())
-def test_every_expression_that_can_be_read_can_be_told(both: Both) -> None:
+def test_every_valid_expression_can_be_described(both: Both) -> None:
     assert description_of(both.quartz).isprintable()
 
 
-def test_every_vector_can_be_told() -> None:
+def test_every_vector_can_be_described() -> None:
     assert all(description_of(vector.expr).isprintable() for vector in FIRING)
