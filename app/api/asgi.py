@@ -7,9 +7,7 @@ docs/decisions/0033-the-web-is-shared-by-account.md give the reasons.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +17,7 @@ from app.api.downloads import SEND_S, Downloads
 from app.api.fair_gate import FairGate, GateRefused
 from app.api.inbox_calls import InboxCalls
 from app.api.long_polls import AWAITED, Awaited, LongPolls
+from app.api.request_threads import RequestThreads
 from app.api.senders import SENDER, Sender, Senders
 from app.api.uploads import BODY_S, Uploads
 from app.api.wsgi_bridge import Message, Receive, Send, WsgiResponse
@@ -81,7 +80,7 @@ class AsgiApp:
         self._end = end
         self._quick = quick
         # One more thread, to refuse requests that get no slot.
-        self._threads = ThreadPoolExecutor(threads + 1, thread_name_prefix="request")
+        self._threads = RequestThreads[WsgiResponse](threads + 1)
         self._gate = FairGate(threads, share)
         self._long = FairGate(LONG_AT_ONCE, LONG_AT_ONCE)
         self._lists = FairGate(threads, LISTS_AT_ONCE)
@@ -216,5 +215,4 @@ class AsgiApp:
         return answer
 
     async def _call(self, environ: Message) -> WsgiResponse:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, wsgi_bridge.run, self._app, environ)
+        return await self._threads.run(wsgi_bridge.run, self._app, environ)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from app.domain.job import Dialect
@@ -100,8 +101,12 @@ def app_headers() -> tuple[str, ...]:
 
 def in_environ(environ: Mapping[str, Any], headers: tuple[str, ...]) -> list[str]:
     """Return the values of those of these headers that are in a request's WSGI environment."""
-    names = (f"HTTP_{each.upper().replace('-', '_')}" for each in headers)
-    return [environ[name] for name in names if name in environ]
+    return [environ[name] for name in _variables(headers) if name in environ]
+
+
+@lru_cache
+def _variables(headers: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"HTTP_{each.upper().replace('-', '_')}" for each in headers)
 
 
 def _of_path(path: str) -> ApiDialect | None:

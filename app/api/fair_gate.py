@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -56,27 +55,31 @@ class FairGate:
         self._lanes: dict[Hashable, _Lane] = {}
         self._turns: OrderedDict[Hashable, None] = OrderedDict()
 
-    @asynccontextmanager
-    async def slot(
-        self, lane: Hashable, member: Hashable = None, *, share: int | None = None
-    ) -> AsyncIterator[None]:
-        """Hold a slot in the context; `share`, if given, is the lane's. Raises GateRefused."""
-        slots = self._share if share is None else share
-        found = self._lanes.get(lane)
-        if found is None:
-            found = self._lanes[lane] = _Lane(slots=slots)
-        found.slots = slots
-        if self._free and found.running < slots and not found.waiting:
-            self._start(found)
+    def slot(self, lane: Hashable, member: Hashable = None, *, share: int | None = None) -> Slot:
+        """Return a context that holds a slot; `share`, if given, is the lane's.
+
+        Entering it raises GateRefused.
+        """
+        return Slot(self, lane, member, self._share if share is None else share)
+
+    async def take(self, key: Hashable, member: Hashable, share: int) -> _Lane:
+        """Take a slot, as soon as it is the lane's turn. Raises GateRefused."""
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane(slots=share)
+        lane.slots = share
+        if self._free and lane.running < share and not lane.waiting:
+            self._start(lane)
         else:
-            await self._wait(lane, member, found)
-        try:
-            yield
-        finally:
-            found.running -= 1
-            self._free += 1
-            self._drop_idle(lane, found)
-            self._start_next()
+            await self._wait(key, member, lane)
+        return lane
+
+    def give_back(self, key: Hashable, lane: _Lane) -> None:
+        """Give back a slot of a lane."""
+        lane.running -= 1
+        self._free += 1
+        self._drop_idle(key, lane)
+        self._start_next()
 
     def half_of_rest(self, lane: Hashable) -> int:
         """Half of the slots that other lanes have left, at least 1.
@@ -150,6 +153,24 @@ class FairGate:
     def _drop_idle(self, key: Hashable, lane: _Lane) -> None:
         if not lane.running and not lane.waiting:
             self._lanes.pop(key, None)
+
+
+class Slot:
+    """A slot of a gate, held from the beginning of a context to its end."""
+
+    __slots__ = ("_gate", "_key", "_lane", "_member", "_share")
+
+    def __init__(self, gate: FairGate, key: Hashable, member: Hashable, share: int) -> None:
+        self._gate = gate
+        self._key = key
+        self._member = member
+        self._share = share
+
+    async def __aenter__(self) -> None:
+        self._lane = await self._gate.take(self._key, self._member, self._share)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._gate.give_back(self._key, self._lane)
 
 
 def _first(lane: _Lane) -> tuple[Hashable, Queue, asyncio.Future[None]] | None:

@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from app.api.context import context_of
-from app.console import access
+from app.console import access, csrf
 from app.domain.role import Role
 from app.domain.user import LIFETIME, MAX_SESSIONS, SEEN_EVERY
 from app.errors import InvalidMember, Unavailable
@@ -328,3 +328,16 @@ def test_a_user_without_an_account_is_told_so(
     assert "You belong to no account" in signed_in.get(ACCOUNTS)
     with connect(database) as connection:
         assert one(connection, "SELECT account_id FROM web_session") is None
+
+
+def test_a_request_of_the_api_makes_no_token_of_a_form(
+    app: Flask, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+    monkeypatch.setattr(csrf.tokens, "new", lambda: made.append(None))
+
+    answer = app.test_client().get("/1/jobs", headers={"Authorization": f"Bearer {key}"})
+
+    assert answer.status_code == 200
+    assert "Set-Cookie" not in answer.headers
+    assert made == []

@@ -134,9 +134,7 @@ class RpcServer:
             # Threads that work for clients that are gone.
             await asyncio.wait(self._works, timeout=grace_s)
 
-    async def _serve(
-        self, path: str, _requests: AsyncIterator[bytes], context: Context, *, writes: bool
-    ) -> bytes:
+    async def _serve(self, path: str, context: Context, *, writes: bool) -> bytes:
         environ = environ_of(path, context.invocation_metadata() or (), context.peer())
         sender = self._asgi.identify(environ)
         # Also an account's first RPC: strangers of another network must not keep it out.
@@ -203,10 +201,7 @@ class _Rpcs(grpc.GenericRpcHandler):
 
     def __init__(self, serve: Any, paths: Mapping[str, bool]) -> None:  # noqa: ANN401 - grpc's types have streams as iterators only
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-            path: grpc.stream_stream_rpc_method_handler(partial(serve, path, writes=True))
-            if is_long
-            else grpc.stream_unary_rpc_method_handler(partial(serve, path, writes=False))
-            for path, is_long in paths.items()
+            path: _handler(serve, path, is_long=is_long) for path, is_long in paths.items()
         }
 
     def service(
@@ -214,6 +209,17 @@ class _Rpcs(grpc.GenericRpcHandler):
     ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         """The handler of a method; None for one that is not implemented."""
         return self._handlers.get(handler_call_details.method)
+
+
+def _handler(serve: Any, path: str, *, is_long: bool) -> grpc.RpcMethodHandler[bytes, bytes]:  # noqa: ANN401 - as above
+    # A plain function: the library asks of each call what kind of callable it has.
+    async def handle(_requests: AsyncIterator[bytes], context: Context) -> bytes:
+        answer: bytes = await serve(path, context, writes=is_long)
+        return answer
+
+    if is_long:
+        return grpc.stream_stream_rpc_method_handler(handle)
+    return grpc.stream_unary_rpc_method_handler(handle)
 
 
 class _Exchange:
