@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import sys
 import time
 from base64 import b64encode
@@ -27,7 +26,7 @@ APP: Final = "bench-app"
 _PATH: Final = "/dapr.proto.runtime.v1.Dapr/ScheduleJob"
 _CONNECTIONS: Final = 16
 _PROCESSES: Final = 2
-"""Of `dapr-grpc`: as many as `web` has."""
+"""Of the sidecar and of `dapr-grpc`: as many as `web` has."""
 
 _START_S: Final = 30.0
 _DUE: Final = "720h"
@@ -130,37 +129,27 @@ def _processes(harness: BenchHarness, http: int, rpc: int, service: int) -> Iter
         *("--dapr-http-port", f"{http}", "--dapr-grpc-port", f"{rpc}"),
     )
     grpc = (*flask, "dapr-grpc", "--host", "127.0.0.1", "--port", f"{service}")
-    programs = {"dapr-sidecar": sidecar, **{f"dapr-grpc-{n}": grpc for n in range(_PROCESSES)}}
-    logs = {name: Path(harness.receiver.folder) / f"{name}.log" for name in programs}
+    # What each prints once it, and each of its processes, answers.
+    started = {
+        "dapr-sidecar": (sidecar, "listens on", 1),
+        "dapr-grpc": (grpc, "grpc.started", _PROCESSES),
+    }
     with ExitStack() as stack:
-        for name, command in programs.items():
+        for name, (command, words, times) in started.items():
             program = Program(
                 name=name,
-                command=command,
-                log=logs[name],
+                command=(*command, "--processes", f"{_PROCESSES}"),
+                log=Path(harness.receiver.folder) / f"{name}.log",
                 environment=harness.instance.environment,
                 folder=CHECKOUT,
             )
             stack.enter_context(child(program))
-        sidecar_log = logs.pop("dapr-sidecar")
-        for port in (http, rpc):
-            _await(partial(_listens, port), sidecar_log)
-        for log in logs.values():
-            # All listen at one port, which shows that one of them does.
-            _await(partial(_has_started, log), log)
+            _await(partial(_says, program.log, words, times), program.log)
         yield
 
 
-def _has_started(log: Path) -> bool:
-    return "grpc.started" in log.read_text(encoding="utf-8")
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
+def _says(log: Path, words: str, times: int) -> bool:
+    return log.read_text(encoding="utf-8").count(words) == times
 
 
 def _await(happens: Callable[[], bool], log: Path) -> None:

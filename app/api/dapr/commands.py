@@ -26,6 +26,14 @@ _PROTOCOL: Final = click.option(
 )
 _app_id: Final = click.option("--app-id", required=True, metavar="ID", help="The app's id.")
 
+_processes: Final = click.option(
+    "--processes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="How many processes serve, each on one processor.",
+)
+
 
 def install(app: Flask) -> None:
     """Offer the commands as `flask --app wsgi …`."""
@@ -97,6 +105,7 @@ def remove_app(account_name: str, app_id: str) -> None:
     help="Where the sidecar answers gRPC, on loopback only; 0 for nowhere.",
 )
 @click.option("--no-dapr-grpc", is_flag=True, help="The same as --dapr-grpc-port 0.")
+@_processes
 @click.option(
     "--account",
     "account_name",
@@ -112,6 +121,7 @@ def run_sidecar(
     dapr_http_port: int,
     dapr_grpc_port: int,
     no_dapr_grpc: bool,  # noqa: FBT001 - as click gives it
+    processes: int,
     account_name: str | None,
 ) -> None:
     """Serve the Dapr Jobs API to one app on this machine, as a Dapr sidecar does."""
@@ -131,16 +141,18 @@ def run_sidecar(
         dapr_http_port,
         lambda: click.echo(line),
         grpc_port=grpc_port,
+        processes=processes,
     )
 
 
 @click.command("dapr-grpc")
 @click.option("--host", metavar="ADDRESS", help="Where to listen; left out, HOST.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Left out, WAKECALL_GRPC_PORT.")
+@_processes
 @with_appcontext
 @report_errors
-def run_grpc(host: str | None, port: int | None) -> None:
+def run_grpc(host: str | None, port: int | None, processes: int) -> None:
     """Serve the Dapr Jobs API over gRPC, as web does over HTTP."""
     from app.api.dapr.rpc import process  # noqa: PLC0415 - brings a server, as above
 
-    process.serve(host, port)
+    process.serve(host, port, processes=processes)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from flask import Flask, current_app
 
 from app import log, thread_failures
-from app.api import embedded, web_process
+from app.api import embedded, web_process, worker_processes
 from app.api.asgi import THREADS, AsgiApp
 from app.api.auth import BOUND, Bound
 from app.api.context import current_context
@@ -120,7 +120,12 @@ def _require_allowed(url: str) -> None:
 
 
 def serve(
-    bound: Bound, port: int, ready: Callable[[], None], *, grpc_port: int | None = None
+    bound: Bound,
+    port: int,
+    ready: Callable[[], None],
+    *,
+    grpc_port: int | None = None,
+    processes: int = 1,
 ) -> NoReturn:
     """Serve at `port` of loopback until a signal, and RPCs at `grpc_port` unless it is None.
 
@@ -132,6 +137,21 @@ def serve(
     if grpc_port is not None:
         for address in addresses:
             _is_free(address, grpc_port, "--dapr-grpc-port")
+    # Workers open connections of their own.
+    current_context().database.engine.dispose()
+    serve_here = partial(_serve_here, bound, addresses, port, grpc_port, processes > 1)
+    worker_processes.run(processes, serve_here, ready)
+
+
+def _serve_here(
+    bound: Bound,
+    addresses: list[str],
+    port: int,
+    grpc_port: int | None,
+    shares_port: bool,  # noqa: FBT001 - partial has no names for it
+    ready: Callable[[], None],
+) -> NoReturn:
+    """Serve in this process, which ends here."""
     application = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - Flask's own way
     application.register_blueprint(invocations.invocation_routes)
     level = current_context().settings.log_level
@@ -146,7 +166,7 @@ def serve(
         body_s=BODY_S,
         onward=partial(invocations.pass_on, invoker.invoke),
     )
-    rpcs = partial(_serve_rpcs, application, asgi, addresses, grpc_port)
+    rpcs = partial(_serve_rpcs, application, asgi, addresses, grpc_port, shares_port=shares_port)
     web_process.run(_serve(asgi, addresses, port, ready, rpcs))
     invoker.close()
     # os._exit: a server thread that needs the interpreter during its teardown would abort.
@@ -157,14 +177,24 @@ def serve(
 
 
 async def _serve_rpcs(
-    application: Flask, asgi: AsgiApp, addresses: list[str], port: int | None
+    application: Flask,
+    asgi: AsgiApp,
+    addresses: list[str],
+    port: int | None,
+    *,
+    shares_port: bool,
 ) -> RpcServer | None:
     """Begin to serve RPCs; None without a port."""
     if port is None:
         return None
     rpc_routes.install(application)
     application.register_blueprint(rpc_invocations.invocation_rpcs)
-    server = RpcServer(asgi, rpc_routes.paths() | {rpc_invocations.PATH: True}, is_alone=True)
+    server = RpcServer(
+        asgi,
+        rpc_routes.paths() | {rpc_invocations.PATH: True},
+        shares_port=shares_port,
+        is_alone=True,
+    )
     for address in addresses:
         server.listen(address, port)
     await server.start()

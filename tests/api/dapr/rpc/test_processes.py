@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
+import psutil
 import pytest
 from flask import Flask
 
@@ -154,6 +156,94 @@ def test_the_process_asks_for_keys_shares_its_port_and_ends_in_order(
         for each in (first, second):
             lines = [json.loads(line) for line in end(each).splitlines()]
             assert lines[-1]["event"] == "grpc.stopped"
+
+
+def test_several_processes_of_dapr_grpc_share_its_port_and_end_together(
+    environ: dict[str, str], app: Flask, key: str
+) -> None:
+    add_app(app)
+    port = f"{free_port()}"
+    with command(environ, "dapr-grpc", "--port", port, "--processes", "2") as it:
+        lines = started(it, "grpc.started", 2)
+        workers = psutil.Process(it.pid).children()
+        assert len(workers) == 2
+        with channel_to(int(port)) as channel:
+            assert Client(channel, key).list() == []
+        lines += end(it)
+    assert lines.count("grpc.stopped") == 2
+    assert not any(each.is_running() for each in workers)
+
+
+def test_a_worker_that_ends_by_itself_ends_the_others_and_the_process(
+    environ: dict[str, str], app: Flask, key: str
+) -> None:
+    port = f"{free_port()}"
+    with command(environ, "dapr-grpc", "--port", port, "--processes", "2") as it:
+        started(it, "grpc.started", 2)
+        workers = psutil.Process(it.pid).children()
+        workers[0].kill()
+        it.communicate(timeout=30)
+        assert it.returncode == os.EX_SOFTWARE
+    assert not any(each.is_running() for each in workers)
+
+
+def test_workers_end_when_their_process_is_killed(
+    environ: dict[str, str], app: Flask, key: str
+) -> None:
+    port = f"{free_port()}"
+    with command(environ, "dapr-grpc", "--port", port, "--processes", "2") as it:
+        started(it, "grpc.started", 2)
+        workers = psutil.Process(it.pid).children()
+        it.kill()
+        _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive
+
+
+def test_several_processes_of_a_sidecar_answer_at_its_ports(
+    environ: dict[str, str], app: Flask, key: str
+) -> None:
+    add_app(app, "shop")
+    http, rpc = free_port(), free_port()
+    ports = ("--dapr-http-port", f"{http}", "--dapr-grpc-port", f"{rpc}")
+    options = ("--app-id", "shop", "--app-port", "6200", "--processes", "2")
+    with command(environ, "dapr-sidecar", *options, *ports) as it:
+        assert it.stdout is not None
+        assert f"and for gRPC on localhost:{rpc}\n" in it.stdout.readline()
+        workers = psutil.Process(it.pid).children()
+        assert len(workers) == 2
+        for each in workers:
+            listens = {link.laddr.port for link in each.net_connections("tcp") if not link.raddr}
+            assert {http, rpc} <= listens
+        assert outbound(http) == 204
+        with channel_to(rpc) as channel:
+            client = Client(channel, None)
+            client.schedule(Job(name="a", due_time=DUE))
+            assert client.get("a").due_time == DUE
+        assert end(it) == ""
+    assert not any(each.is_running() for each in workers)
+
+
+def test_several_processes_that_cannot_listen_say_so_in_a_line(
+    environ: dict[str, str], app: Flask, key: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = f"{taken.getsockname()[1]}"
+        with command(environ, "dapr-grpc", "--port", port, "--processes", "2") as it:
+            _, lines = it.communicate(timeout=READY)
+    assert it.returncode == 1
+    assert lines.count("\n") == 1
+    assert f"127.0.0.1:{port}: the port is in use" in lines
+
+
+def started(process: subprocess.Popen[str], event: str, times: int) -> str:
+    """What a process has logged until an event has come so often."""
+    assert process.stderr is not None
+    lines = ""
+    while lines.count(event) < times:
+        line = process.stderr.readline()
+        assert line, lines
+        lines += line
+    return lines
 
 
 def test_the_process_ends_tls_with_a_certificate(
