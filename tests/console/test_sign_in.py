@@ -12,7 +12,8 @@ import pytest
 from flask import Flask
 
 from app.api.context import context_of
-from app.console import access, csrf
+from app.console import access
+from app.domain import token as tokens
 from app.domain.role import Role
 from app.domain.user import LIFETIME, MAX_SESSIONS, SEEN_EVERY
 from app.errors import InvalidMember, Unavailable
@@ -334,7 +335,7 @@ def test_a_request_of_the_api_makes_no_token_of_a_form(
     app: Flask, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[object] = []
-    monkeypatch.setattr(csrf.tokens, "new", lambda: made.append(None))
+    monkeypatch.setattr(tokens, "new", lambda: made.append(None))
 
     answer = app.test_client().get("/1/jobs", headers={"Authorization": f"Bearer {key}"})
 
