@@ -51,8 +51,9 @@ class Visits(SessionInterface):
         if not request.path.startswith(PREFIX):
             return None
         visit = Visit()
-        sent = cookies.read(cookies.SESSION) or cookies.read(cookies.VISIT)
-        if sent is None or tokens.read(sent) is None:
+        given = (cookies.read(cookies.SESSION), cookies.read(cookies.VISIT))
+        sent = next((each for each in given if each and tokens.read(each)), None)
+        if sent is None:
             sent = visit.new_token = tokens.new().text
         key = app.secret_key
         if isinstance(key, str):

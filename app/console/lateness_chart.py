@@ -22,9 +22,11 @@ _LEAST: Final = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bar:
-    """The calls that began at most `label` late, and later than those of the bar before."""
+    """The calls that began as late as `label` tells, and later than those of the bar before."""
 
     label: str
+    tick: str
+    """The label as short as an axis has it."""
     number: int
     share: float
     """Of all calls, from 0 to 1."""
@@ -37,10 +39,15 @@ def bars(histogram: Histogram) -> tuple[Bar, ...]:
         bound = BOUNDS[index] if index < len(BOUNDS) else float("inf")
         numbers[_place(bound)] += count
     total = sum(numbers) or 1
-    labels = [*(f"≤ {_shown(edge)}" for edge in EDGES_MS), f"> {_shown(EDGES_MS[-1])}"]
+    ticks = [*map(_shown, EDGES_MS), f"> {_shown(EDGES_MS[-1])}"]
     return tuple(
-        Bar(label=label, number=number, share=number / total)
-        for label, number in zip(labels, numbers, strict=True)
+        Bar(
+            label=tick if tick.startswith(">") else f"≤ {tick}",
+            tick=tick.removesuffix(" ms"),
+            number=number,
+            share=number / total,
+        )
+        for tick, number in zip(ticks, numbers, strict=True)
     )
 
 

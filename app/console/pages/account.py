@@ -16,6 +16,7 @@ from app.console.blueprint import PREFIX, console
 from app.console.forms import SHOWN, Form, refused
 from app.console.pages.display import keep_theme
 from app.console.rendering import page
+from app.domain.limits import Limit
 from app.domain.role import Role
 from app.domain.user import HOURS, THEMES
 from app.errors import InvalidMember
@@ -24,6 +25,7 @@ from app.service import account_lifecycle, accounts, limits, preferences, sign_i
 _ACCOUNT: Final = f"{PREFIX}/account"
 _SEE_OTHER: Final = 303
 _FIELDS: Final = {"timezone": "zone"}
+_UNITS: Final = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 _PREFERENCES: Final = ("name", "zone", "hours", "theme")
 
 
@@ -133,7 +135,18 @@ def _show(form: Form | None = None) -> Response:
         themes=[(each, _THEMES[each]) for each in THEMES],
         account=account,
         dates=None if account is None else accounts.get_dates(context, account),
+        amount=_amount,
         limits=() if account is None else limits.states(context, account),
+    )
+
+
+def _amount(limit: Limit, number: int) -> str:
+    """Return an amount in words: bytes in the largest unit that they fill."""
+    if "bytes" not in limit.field:
+        return f"{number:,}"
+    return next(
+        (f"{number / size:,.1f} {unit}" for unit, size in _UNITS if number >= size),
+        f"{number:,} bytes",
     )
 
 
