@@ -70,6 +70,6 @@ def rounded(value: float, digits: int = 3) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def told_ms(milliseconds: float) -> str:
+def format_ms(milliseconds: float) -> str:
     """Milliseconds as a page tells them: without a fraction from a hundred on."""
     return f"{milliseconds:,.0f} ms" if milliseconds >= _WHOLE_FROM else f"{milliseconds:.1f} ms"

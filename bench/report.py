@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from bench import results
-from bench.figures import told_ms
+from bench.figures import format_ms
 from bench.hostile import table as hostile
 from bench.peers import merging, table
 from local.instance import CHECKOUT
@@ -57,7 +57,7 @@ def block(found: Results) -> str:
             (
                 (
                     f"{int(rate):,}",
-                    *(told_ms(late[key]) for key in ("p50", "p99", "p999", "max")),
+                    *(format_ms(late[key]) for key in ("p50", "p99", "p999", "max")),
                 )
                 for rate, late in found["lateness_ms"].items()
             ),
@@ -107,10 +107,10 @@ def _main(found: Results) -> Iterator[tuple[str, ...]]:
     for rate, aim in (("1000", "≤ 5 ms"), ("5000", "≤ 15 ms")):
         if rate in found["lateness_ms"]:
             late = found["lateness_ms"][rate]["p99"]
-            yield f"lateness p99 at {int(rate):,}/s", told_ms(late), "", aim
+            yield f"lateness p99 at {int(rate):,}/s", format_ms(late), "", aim
     yield (
         "1 receiver in 1,000 hangs: p99 of the others",
-        told_ms(details["slow"]["p99_ms_beside"]),
+        format_ms(details["slow"]["p99_ms_beside"]),
         f"{found['slow_receivers_p99_ratio']:g} × without them",
         "unchanged",
     )
@@ -136,7 +136,7 @@ def _main(found: Results) -> Iterator[tuple[str, ...]]:
     )
     yield (
         "lateness p99 beside 1 or 50 accounts with a backlog",
-        told_ms(found["neighbour_p99_ms"]),
+        format_ms(found["neighbour_p99_ms"]),
         "",
         "≤ 250 ms",
     )
@@ -144,8 +144,8 @@ def _main(found: Results) -> Iterator[tuple[str, ...]]:
         late = restart["lateness_ms"]
         yield (
             f"{len(restart['processes'])} processes restarted in turn at {_rate(restart['rate'])}",
-            f"latest call {told_ms(late['max'])}",
-            f"p99 {told_ms(late['p99'])}; no call came twice",
+            f"latest call {format_ms(late['max'])}",
+            f"p99 {format_ms(late['p99'])}; no call came twice",
             "≤ 1,000 ms",
         )
 
@@ -178,7 +178,7 @@ def _further(found: Results) -> Iterator[tuple[str, ...]]:
     tls = details["tls"]
     yield (
         f"TLS at {_rate(tls['rate'])}, on kept connections",
-        f"p99 {told_ms(tls['lateness_ms']['p99'])}, {tls['cpu_us']['total']:g} µs of CPU a call",
+        f"p99 {format_ms(tls['lateness_ms']['p99'])}, {tls['cpu_us']['total']:g} µs of CPU a call",
     )
     yield (
         f"TLS, {found['sizes']['tls_handshakes']:,} handshakes at one instant",
@@ -200,7 +200,7 @@ def _further(found: Results) -> Iterator[tuple[str, ...]]:
         yield (
             f"beside {name} with {each:,} overdue jobs each: p50, p99, latest",
             (
-                f"{told_ms(late['p50'])}, {told_ms(late['p99'])}, {told_ms(late['max'])}, of "
+                f"{format_ms(late['p50'])}, {format_ms(late['p99'])}, {format_ms(late['max'])}, of "
                 f"{late['samples']} calls"
             ),
         )

@@ -122,7 +122,7 @@ def _pip(venv: Path, lock: Path, wanted: int, report: Callable[[str], None]) -> 
         *("--require-hashes", "--only-binary", ":all:", "-r", f"{lock}"),
     ]
     environment = {key: value for key, value in os.environ.items() if key not in _MISLEADING}
-    heard: list[str] = []
+    output: list[str] = []
     found = 0
     with (
         (venv / _PIP_LOG).open("w", encoding="utf-8") as log,
@@ -139,12 +139,12 @@ def _pip(venv: Path, lock: Path, wanted: int, report: Callable[[str], None]) -> 
         assert pip.stdout is not None  # noqa: S101 - it was asked for above
         for line in pip.stdout:
             log.write(line)
-            heard.append(line)
+            output.append(line)
             found += line.startswith(_FOUND)
             if news := _progress(line, found, wanted):
                 report(news)
     if pip.returncode:
-        raise Unable(_reason(heard, venv / _PIP_LOG))
+        raise Unable(_reason(output, venv / _PIP_LOG))
 
 
 def _progress(line: str, found: int, wanted: int) -> str:
@@ -157,10 +157,10 @@ def _progress(line: str, found: int, wanted: int) -> str:
     return "no answer from the package index; trying again" if "Retrying (" in line else ""
 
 
-def _reason(heard: list[str], log: Path) -> str:
+def _reason(output: list[str], log: Path) -> str:
     """One line from what pip printed before it gave up."""
-    text = "".join(heard)
-    errors = [line.strip() for line in heard if line.startswith("ERROR: ")]
+    text = "".join(output)
+    errors = [line.strip() for line in output if line.startswith("ERROR: ")]
     missing = re.search(r"No matching distribution found for (\S+)", text)
     if "No space left on device" in text:
         return f"the disk is full: make room below {log.parent.absolute()} and try again."

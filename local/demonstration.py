@@ -49,9 +49,9 @@ def book(client: Client, inbox: str) -> str:
     return "" if status == http.client.CREATED else f"{status} {' '.join(text.split())}"
 
 
-def arrived(heard: threading.Event) -> bool:
+def arrived(received: threading.Event) -> bool:
     """Wait for the callback until well past its time; returns whether it came."""
-    return heard.wait(AHEAD_S + _PATIENCE_S)
+    return received.wait(AHEAD_S + _PATIENCE_S)
 
 
 def command(url: str, key: str, target: str) -> str:

@@ -70,7 +70,7 @@ def describe(callback: Callback) -> str:
 
 
 class Inbox:
-    """The running receiver; `secrets` asks for the account's secrets, `heard` is set once."""
+    """The running receiver; `secrets` asks for the account's secrets, `received` is set once."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Inbox:
         secrets: Callable[[], tuple[str, ...]],
         report: Callable[[str], None],
     ) -> None:
-        self.heard = threading.Event()
+        self.received = threading.Event()
         self._secrets = secrets
         self._known: tuple[str, ...] = ()
         self._asked_in = 0
@@ -112,7 +112,7 @@ class Inbox:
             body=body,
         )
         self._announce(callback, int(arrived))
-        self.heard.set()
+        self.received.set()
         return genuine
 
     def _announce(self, callback: Callback, second: int) -> None:

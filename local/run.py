@@ -170,7 +170,7 @@ async def _demonstrate(client: Client, inbox: Inbox) -> None:
         say("Example", f"not booked: {refusal}")
         return
     say("Example", f"a call on the inbox is booked, {demonstration.AHEAD_S} s ahead")
-    if not await asyncio.to_thread(demonstration.arrived, inbox.heard):
+    if not await asyncio.to_thread(demonstration.arrived, inbox.received):
         say("Example", "the callback did not come; the logs of worker and scheduler may tell why")
 
 

@@ -22,14 +22,14 @@ class Step:
     def __init__(self, label: str) -> None:
         self.result = ""
         self._label = label
-        self._began = self._told_at = time.monotonic()
+        self._began = self._shown_at = time.monotonic()
 
     def doing(self, text: str) -> None:
         """Show what goes on now: replaced by the next text on a terminal, rarely in a log."""
         if sys.stdout.isatty():
             _write(f"{_ERASE}{self._label:<{_LABEL_WIDTH}} {text[:60]}", end="")
-        elif time.monotonic() - self._told_at > _NEWS_EVERY_S:
-            self._told_at = time.monotonic()
+        elif time.monotonic() - self._shown_at > _NEWS_EVERY_S:
+            self._shown_at = time.monotonic()
             say(self._label, text)
 
     def done(self) -> None:

@@ -39,7 +39,7 @@ def within_limits(
 
     @functools.wraps(use_case)
     def counted(context: Context, caller: Who, /, *args: P.args, **kwargs: P.kwargs) -> Done:
-        _tell_database(context, caller.account)
+        _report_database(context, caller.account)
         for _ in range(_TRIES):
             try:
                 return use_case(context, caller, *args, **kwargs)
@@ -54,7 +54,7 @@ def within_limits(
 
 def check(context: Context, account: Account, needed: Use) -> None:
     """Raise LimitReached if the account has no room for `needed`; stores no usage."""
-    _tell_database(context, account)
+    _report_database(context, account)
     with context.database.session() as connection:
         found = store.allowed(connection, account.id)
         used = store.used(connection, account.id)
@@ -62,7 +62,7 @@ def check(context: Context, account: Account, needed: Use) -> None:
         _refuse(found, used, needed)
 
 
-def _tell_limits(context: Context, account: Account) -> None:
+def _report_limits(context: Context, account: Account) -> None:
     """Store the limits of the account in the database, from the settings and its own limits."""
     with context.database.separate_transaction() as connection:
         store.lock(connection, account.id)
@@ -74,8 +74,8 @@ def _tell_limits(context: Context, account: Account) -> None:
             store.balance(connection, account.id, allowed)
 
 
-def _tell_database(context: Context, account: Account) -> None:
-    """As `_tell_limits`, unless this process has already seen these limits in the database."""
+def _report_database(context: Context, account: Account) -> None:
+    """As `_report_limits`, unless this process has already seen these limits in the database."""
     allowed = _allowed(limits.limits_of(context, account))
     stored = context.limit_cache.in_database
     if stored.get(account.id) == allowed:
@@ -83,7 +83,7 @@ def _tell_database(context: Context, account: Account) -> None:
     with context.database.separate_transaction() as connection:
         is_known = store.allowed(connection, account.id) == allowed
     if not is_known:
-        _tell_limits(context, account)
+        _report_limits(context, account)
     if len(stored) >= MAX_ACCOUNTS:
         stored.clear()
     stored[account.id] = allowed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from bench.figures import told_ms
+from bench.figures import format_ms
 from bench.hostile.attacks import ATTACKS, WITHOUT_KEY
 
 KEY: Final = "hostile"
@@ -41,10 +41,10 @@ def rows(found: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         unbooked = each["bookings_refused"]
         yield (
             title(name),
-            told_ms(calls["p50"]),
-            _marked(told_ms(calls["p99"]), calls["p99"] <= CALLS_P99_MS),
+            format_ms(calls["p50"]),
+            _marked(format_ms(calls["p99"]), calls["p99"] <= CALLS_P99_MS),
             _marked(f"{each['missed']}", not each["missed"]),
-            _marked(told_ms(bookings["p99"]), bookings["p99"] <= BOOKINGS_P99_MS)
+            _marked(format_ms(bookings["p99"]), bookings["p99"] <= BOOKINGS_P99_MS)
             + (f", **{unbooked} of {each['bookings']} refused**" if unbooked else ""),
             *_attacker(each),
             f"{max(each['web_growth_mib'], 0):,.0f} MiB",

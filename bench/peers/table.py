@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from bench.figures import told_ms
+from bench.figures import format_ms
 from bench.peers.merging import ABOUT, KEY
 
 HEAD: Final = ("peer", "drain", "lateness p99", "creates", "durability")
@@ -32,7 +32,7 @@ def rows(found: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         yield (
             called,
             f"{peer['drain_per_s']:,.0f}/s",
-            told_ms(peer["lateness_p99_ms"]),
+            format_ms(peer["lateness_p99_ms"]),
             f"{peer['creates_per_s']:,.0f}/s",
             peer["durability"],
         )

@@ -46,7 +46,7 @@ def test_every_route_that_changes_something_is_refused_and_every_other_answered(
     assert client.get("/1/secrets").status_code == 200
 
 
-def test_cached_keys_sidecars_and_wrong_documents_are_told_the_same_at_once(
+def test_cached_keys_sidecars_and_wrong_documents_get_the_same_refusal_at_once(
     app: Flask, client: FlaskClient
 ) -> None:
     add_app(app)

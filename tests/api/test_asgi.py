@@ -101,7 +101,7 @@ def test_a_body_in_chunks_needs_no_length() -> None:
         ),
     ],
 )
-def test_a_body_that_cannot_be_had_is_told_to_the_application(
+def test_the_application_learns_why_a_body_did_not_arrive(
     arriving: list[Message], headers: dict[str, str], failure: BodyFailure | None, read: int
 ) -> None:
     exchange = Exchange(arriving)

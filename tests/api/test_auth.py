@@ -114,7 +114,7 @@ BY_PATH = "/1/jobs/2099-05-11T15%3A30%3A00Z/https%3A%2F%2Fexample.com"
         (BY_PATH, {"data": "x" * 2049}, 413),
     ],
 )
-def test_a_key_revoked_between_two_bookings_is_told_that_and_nothing_else(
+def test_a_key_revoked_between_two_bookings_is_refused_for_that_reason_only(
     app: Flask,
     anybody: FlaskClient,
     key: str,

@@ -55,7 +55,7 @@ def test_keys_are_made_listed_and_revoked(app: Flask, runner: FlaskCliRunner) ->
     assert "revoked" in run(runner, "key", "list", "demo").splitlines()[0]
 
 
-def test_a_key_may_expire_and_the_list_tells_of_it(
+def test_a_key_may_expire_and_the_list_shows_it(
     app: Flask, runner: FlaskCliRunner, database: str
 ) -> None:
     run(runner, "account", "create", "demo")
@@ -210,7 +210,7 @@ def test_the_flask_command_finds_the_one_of_several_hosts_that_answers(
     assert (made.returncode, made.stderr) == (0, "")
 
 
-def test_a_wrong_setting_is_told_in_one_line_not_a_traceback(environ: dict[str, str]) -> None:
+def test_a_wrong_setting_is_reported_in_one_line_not_a_traceback(environ: dict[str, str]) -> None:
     for wrong, said in (
         ({"DATABASE_URL": ""}, "make run"),
         ({"WAKECALL_RATE_LIMIT": "many"}, "WAKECALL_RATE_LIMIT"),
@@ -250,7 +250,7 @@ def test_a_wrong_setting_is_told_in_one_line_not_a_traceback(environ: dict[str, 
     ],
     ids=" ".join,
 )
-def test_a_database_without_tables_is_told_in_a_line(
+def test_a_database_without_tables_is_reported_in_a_line(
     runner: FlaskCliRunner, database: str, arguments: tuple[str, ...]
 ) -> None:
     with connect(database) as connection:
@@ -259,7 +259,7 @@ def test_a_database_without_tables_is_told_in_a_line(
     assert failure(runner, *arguments).startswith("42P01: relation ")
 
 
-def test_a_database_of_an_older_schema_is_told_in_a_line(
+def test_a_database_of_an_older_schema_is_reported_in_a_line(
     runner: FlaskCliRunner, database: str
 ) -> None:
     run(runner, "account", "create", "demo")

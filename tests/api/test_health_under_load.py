@@ -75,7 +75,7 @@ def test_health_is_answered_while_requests_hang_and_the_database_is_silent(
     until(lambda: ask(web, request("GET", "/metrics")).status == 200)
 
 
-def test_what_the_front_answers_itself_looks_like_other_answers(web: Web) -> None:
+def test_answers_of_the_asgi_layer_look_like_others(web: Web) -> None:
     until(lambda: ask(web, request("GET", "/metrics")).status == 200)
     for path in ("/healthz", "/readyz", "/metrics"):
         got, head = (ask(web, request(method, path)) for method in ("GET", "HEAD"))

@@ -205,7 +205,7 @@ def test_purging_goes_in_small_steps(client: FlaskClient, connection: psycopg.Co
     assert [purge(connection, limit=2) for _ in range(4)] == [2, 2, 1, 0]
 
 
-def test_an_answer_too_large_to_be_kept_undoes_what_it_tells_of(
+def test_an_answer_too_large_to_be_stored_rolls_its_request_back(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "MAX_ANSWER", 10)
@@ -245,7 +245,7 @@ def test_a_body_of_unknown_length_is_bounded(client: FlaskClient) -> None:
 Sample = Callable[[FlaskClient, psycopg.Connection], tuple[str, Any]]
 
 
-def test_a_dry_run_is_checked_anew_and_its_answer_is_not_kept(
+def test_a_dry_run_is_checked_again_and_its_answer_is_not_kept(
     client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     for path, body in (

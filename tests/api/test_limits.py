@@ -209,7 +209,7 @@ def test_what_replaces_a_job_is_not_a_new_one_and_counts_what_it_is_longer(
     assert client.put("/1/jobs/by-name/n1", json={**ONCE, "data": "y" * 6}).status_code == 200
 
 
-def test_a_refusal_is_told_in_the_words_of_its_dialect(app: Flask, client: FlaskClient) -> None:
+def test_a_refusal_is_reported_in_the_words_of_its_dialect(app: Flask, client: FlaskClient) -> None:
     with app.app_context():
         dapr_apps.put(
             current_context(),

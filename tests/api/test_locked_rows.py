@@ -9,7 +9,7 @@ from tests.factories import connect
 
 
 @pytest.mark.parametrize("method", ["DELETE", "PUT"])
-def test_a_job_that_stays_locked_is_told_of_as_such(
+def test_a_job_that_stays_locked_is_reported_as_such(
     client: FlaskClient, database: str, method: str
 ) -> None:
     document = {"url": "http://127.0.0.1/", "when": "2099-05-11T15:30:00Z"}

@@ -97,7 +97,7 @@ def test_a_pooler_that_ignores_options_is_refused_where_the_role_lacks_them(
         open_session(url, OPTIONS)
 
 
-def test_a_pooler_that_refuses_options_is_told_of(database: str, folder: Path) -> None:
+def test_a_pooler_that_refuses_options_is_reported(database: str, folder: Path) -> None:
     wanted = "Connection poolers"
     with pgbouncer.pooling(database, folder) as url, pytest.raises(PoolerUnfit, match=wanted):
         open_session(url, OPTIONS)

@@ -77,7 +77,7 @@ def test_a_problem_says_the_same_in_every_format(failing: Flask) -> None:
     )
 
 
-def test_a_limit_is_told_with_what_is_allowed_and_used(failing: Flask) -> None:
+def test_a_limit_is_shown_with_what_is_allowed_and_used(failing: Flask) -> None:
     error = errors.LimitReached("x", limit="jobs", allowed=10, used=9, remedy="Delete some.")
     members = response_to(failing, error).get_json()
     assert members == {
@@ -133,7 +133,7 @@ def test_every_error_of_the_tree_has_its_status(failing: Flask) -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError("secret detail"), KeyError("x")])
-def test_a_defect_is_logged_and_tells_nothing(
+def test_a_defect_is_logged_and_its_response_has_no_details(
     failing: Flask, error: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer = response_to(failing, error)

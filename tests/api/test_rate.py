@@ -30,9 +30,7 @@ def statuses(app: Flask, key: str, count: int) -> list[int]:
     return [client.get("/1/jobs").status_code for _ in range(count)]
 
 
-def test_an_account_over_its_limit_is_told_when_to_come_again(
-    make_app: MakeApp, redis_url: str
-) -> None:
+def test_an_account_over_its_limit_gets_retry_after(make_app: MakeApp, redis_url: str) -> None:
     app = make_app(WAKECALL_RATE_LIMIT="3", REDIS_URL=redis_url)
     with app.app_context():
         mine, other = (

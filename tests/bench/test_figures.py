@@ -67,7 +67,7 @@ def test_figures_have_no_more_digits_than_were_measured() -> None:
     assert rounded(0.0012345) == 0.00123
 
 
-def test_a_call_above_the_aim_of_a_restart_is_told() -> None:
+def test_a_call_above_the_aim_of_a_restart_is_reported() -> None:
     assert restart.missed_aim(1000.0) == {}
     assert restart.missed_aim(5012.3) == {
         MISSED_AIMS: ["restart: the latest call came 5,012 ms late, the aim is 1000 ms"]

@@ -57,9 +57,7 @@ def check_body(sent: Received) -> None:
 
 
 @pytest.mark.parametrize("each", WHOLE, ids=lambda attack: attack.name)
-def test_a_deed_sends_requests_that_are_whole(
-    each: Attack, server: Receiver, target: Target
-) -> None:
+def test_an_attack_sends_complete_requests(each: Attack, server: Receiver, target: Target) -> None:
     score = asyncio.run(carry_out(each, target, 1.0))
 
     assert score["sent"] > 0
@@ -70,7 +68,7 @@ def test_a_deed_sends_requests_that_are_whole(
     assert (keys == {f"Bearer {KEY}"}) == (each in attacks.ACCOUNT)
 
 
-def test_deeds_have_names_of_their_own() -> None:
+def test_attacks_have_different_names() -> None:
     assert len({each.name for each in attacks.ATTACKS}) == len(attacks.ATTACKS)
     assert [attacks.named(each.name) for each in attacks.ATTACKS] == list(attacks.ATTACKS)
 
@@ -283,7 +281,7 @@ def test_what_is_out_of_bounds_is_in_bold(otherwise: dict[str, Any], marked: str
     assert marked in row("book", **otherwise)
 
 
-def test_a_row_tells_who_needs_no_key_and_what_was_not_answered() -> None:
+def test_a_row_shows_attacks_without_a_key_and_unanswered_requests() -> None:
     assert row("wrong-keys")[0] == "wrong keys, no key"
     assert row("nothing")[0] == row("unknown")[0].replace("unknown", "nothing")
     assert row("idle", attack_per_s=0.0)[5:7] == ("none on 32 connections", "")

@@ -63,7 +63,7 @@ def test_calls_are_answered_and_counted(receiver: Receiver, scheme: str) -> None
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_arrivals_are_told_once_with_their_lateness(receiver: Receiver, scheme: str) -> None:
+def test_arrivals_are_reported_once_with_their_lateness(receiver: Receiver, scheme: str) -> None:
     port = receiver.tls if scheme == "https" else receiver.timed
     post(receiver, receiver.timed)
     receiver.forget()

@@ -112,7 +112,7 @@ def test_rebinding_does_not_move_a_judged_host(outbound: Outbound, receiver: Rec
     assert outbound.names.asked == ["hook.example"]
 
 
-def test_a_rebound_name_is_judged_anew_and_its_kept_connection_not_used(
+def test_a_rebound_name_is_judged_again_and_its_kept_connection_not_used(
     outbound: Outbound, receiver: Receiver
 ) -> None:
     outbound.names.answer("hook.example", "127.0.0.1", lifetime=0)
@@ -234,7 +234,7 @@ def test_the_machine_knows_its_own_addresses() -> None:
         assert is_own(ip_address(probe.getsockname()[0]))
 
 
-def test_a_failed_lookup_is_told_and_kept_for_a_while(outbound: Outbound) -> None:
+def test_a_failed_lookup_is_reported_and_kept_for_a_while(outbound: Outbound) -> None:
     outbound.names.fail("none.example", "The name none.example was not resolved: no such name.")
     for _ in range(2):
         reply = outbound.send("http://none.example/")

@@ -66,7 +66,7 @@ HOSTILE: dict[str, tuple[Behaviour, str]] = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_answer_becomes_an_error_in_words_at_once(
+def test_a_hostile_answer_becomes_an_error_at_once(
     outbound: Outbound, receiver: Receiver, kind: str
 ) -> None:
     receiver.default, code = HOSTILE[kind]

@@ -116,6 +116,6 @@ def test_a_task_arrives_as_it_was_built(
     assert request.header("webhook-signature")
 
 
-def test_an_app_is_told_the_token_it_knows_us_by() -> None:
+def test_an_app_receives_its_configured_token() -> None:
     known = build(delivery()._replace(app_token="s3cret"), [SECRET], 1000).headers
     assert set(known) - set(build(delivery(), [SECRET], 1000).headers) == {"dapr-api-token: s3cret"}

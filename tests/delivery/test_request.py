@@ -151,7 +151,7 @@ def test_a_call_has_the_completion_token_if_there_is_one() -> None:
     }
 
 
-def test_a_further_attempt_keeps_the_id_and_signs_anew() -> None:
+def test_a_further_attempt_keeps_the_id_and_signs_again() -> None:
     first = build(delivery(data=b"x"), [SECRET], 1000).headers
     again = build(delivery(data=b"x", attempt=2), [SECRET], 1300).headers
     assert first[1] == again[1] == f"webhook-id: {RUN}"

@@ -54,7 +54,7 @@ def run(loop: Loop, until: Callable[[], bool]) -> None:
         loop.step(0.05)
 
 
-def test_a_name_that_gets_an_address_is_resolved_though_no_lifetime_was_told(
+def test_a_name_with_an_address_is_resolved_though_it_has_no_lifetime(
     loop: Loop, resolver: Resolver, server: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.delivery.resolver._REREAD", 0.0)
@@ -72,7 +72,7 @@ def ask(loop: Loop, resolver: Resolver, host: str) -> Resolution:
     return answers[0]
 
 
-def test_both_families_are_asked_for_and_told(
+def test_both_address_families_are_looked_up_and_returned(
     loop: Loop, resolver: Resolver, server: NameServer
 ) -> None:
     answer = ask(loop, resolver, "both.example")
@@ -140,7 +140,7 @@ def test_after_failures_the_name_servers_are_read_again_but_not_each_time(
     assert read == ["again"]
 
 
-def test_close_ends_lookups_without_a_word(loop: Loop, resolver: Resolver) -> None:
+def test_close_ends_lookups_without_an_answer(loop: Loop, resolver: Resolver) -> None:
     answers: list[Resolution] = []
     resolver.resolve("silent.example", answers.append)
     loop.step(0.05)

@@ -65,7 +65,7 @@ def test_a_root_of_our_own_is_trusted_only_when_given(authority: CertificateAuth
     assert reply.error == "tls-failed"
 
 
-def test_a_receiver_without_tls_is_told_as_such(authority: CertificateAuthority) -> None:
+def test_a_receiver_without_tls_is_reported_as_such(authority: CertificateAuthority) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def talk_plainly() -> None:

@@ -19,7 +19,7 @@ def refusal(options: CallOptions) -> InvalidMember:
     return refused.value
 
 
-def test_what_is_usual_elsewhere_is_taken() -> None:
+def test_common_methods_timeouts_and_headers_are_accepted() -> None:
     for method in METHODS:
         check_call_options(CallOptions(method=method))
     for timeout in (1, 2.5, 60):

@@ -126,7 +126,7 @@ def test_probes_that_fail_come_at_growing_intervals_up_to_a_minute() -> None:
     assert waits == [2, 4, 8, 16, 32, 60, 60, 60, 60]
 
 
-def test_calls_that_began_before_tell_nothing_new() -> None:
+def test_replies_to_calls_that_began_before_change_nothing() -> None:
     down = failing(DOWN_AFTER)
 
     assert after(down, REFUSED, now=15.0, begun=9.0) is down

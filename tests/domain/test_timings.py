@@ -17,7 +17,7 @@ from app.domain.timings.leases import (
 from app.store.queries import SQL
 
 
-def test_a_word_on_a_run_is_younger_than_the_last_word_allows() -> None:
+def test_a_call_begins_only_within_the_validity_of_a_poll() -> None:
     assert CANCELLATIONS_VALID_FOR < CANCEL_DEADLINE
     assert 3 * CANCELLATION_POLL < CANCELLATIONS_VALID_FOR
     assert RETIME_BEFORE < LOOK_AHEAD

@@ -110,7 +110,7 @@ def test_cron_that_may_not_be_booked_is_refused(expression: str, says: str) -> N
     assert refusal.value.remedy
 
 
-def test_a_trigger_is_stored_in_plain_words() -> None:
+def test_a_trigger_is_stored_as_a_readable_document() -> None:
     at = At(instant=NOW + timedelta(milliseconds=250))
     assert to_document(at) == {"kind": "at", "at": "2026-11-22T05:30:00.25Z"}
     cron = Cron(expression="0 15 10 ? * *")

@@ -119,7 +119,7 @@ def test_notifications_that_are_deleted_all_the_time_are_not_missed(
     assert arrived.lateness[-1] < RECOVERED
 
 
-def test_bells_that_stop_for_ten_seconds_hold_up_nothing(
+def test_a_redis_that_stops_for_ten_seconds_delays_no_run(
     battered: Instance, sink: Sink, connection: psycopg.Connection, report: Report
 ) -> None:
     jobs = stream(connection, sink, seconds=9.0)
@@ -136,7 +136,7 @@ def test_bells_that_stop_for_ten_seconds_hold_up_nothing(
     assert arrived.lateness[-1] < RECOVERED
 
 
-def test_bells_that_are_killed_hold_up_nothing(
+def test_a_killed_redis_delays_no_run(
     battered: Instance, sink: Sink, connection: psycopg.Connection, report: Report
 ) -> None:
     jobs = stream(connection, sink)

@@ -277,7 +277,7 @@ class Counting:
         answer(200)(exchange)
 
 
-def test_a_job_that_is_overwritten_mid_call_begins_anew(dapr: Dapr, receiver: Receiver) -> None:
+def test_a_job_that_is_overwritten_mid_call_begins_again(dapr: Dapr, receiver: Receiver) -> None:
     receiver.default = in_turn(hang, answer(200))
     assert dapr.schedule("test", {"dueTime": "0s", "data": 1}).status == 204
     receiver.wait_for(1)

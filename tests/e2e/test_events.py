@@ -40,7 +40,7 @@ def settled(running: Instance, event: Received) -> dict[str, Any]:
     return found
 
 
-def test_a_success_is_told_once_its_one_time_job_is_gone(
+def test_a_success_makes_an_event_when_its_one_time_job_is_gone(
     running: Instance, receiver: Receiver
 ) -> None:
     job = book(running, receiver, name="e2e-told")
@@ -74,7 +74,7 @@ def test_a_success_is_told_once_its_one_time_job_is_gone(
     assert len(receiver.requests) == 2
 
 
-def test_a_failure_is_told_when_all_attempts_are_used_up_and_told_again_until_it_is_heard(
+def test_a_failure_makes_an_event_after_the_last_attempt_which_is_retried_until_accepted(
     running: Instance, receiver: Receiver
 ) -> None:
     receiver.behaviours["/job"] = answer(503)

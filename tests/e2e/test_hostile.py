@@ -65,7 +65,7 @@ def test_calls_and_bookings_of_others_go_on(
     assert found["web_growth_mib"] < WEB_GROWTH_MIB
 
 
-def test_all_deeds_were_done(noticed: dict[str, dict[str, Any]]) -> None:
+def test_all_attacks_were_carried_out(noticed: dict[str, dict[str, Any]]) -> None:
     assert noticed.keys() == {NOTHING, *ATTACKS}
     for attack in ATTACKS:
         assert noticed[attack]["attack_connections"] > 0

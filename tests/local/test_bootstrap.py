@@ -59,7 +59,7 @@ def test_an_environment_is_made_once_and_found_at_once_afterwards(checkout: Path
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
 
 
-def test_a_python_too_old_is_told_in_one_line(checkout: Path, tmp_path: Path) -> None:
+def test_a_python_too_old_is_reported_in_one_line(checkout: Path, tmp_path: Path) -> None:
     old = tmp_path / "bin"
     old.mkdir()
     for name in ("python3", "python"):

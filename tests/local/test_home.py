@@ -52,7 +52,7 @@ def test_others_cannot_look_into_a_new_data_directory(home: Home) -> None:
     assert mode(home.log) == 0o700
 
 
-def test_a_full_disk_is_told_before_anything_is_written(
+def test_a_full_disk_is_reported_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = namedtuple("usage", "total used free")  # noqa: PYI024 - what shutil returns
@@ -62,7 +62,7 @@ def test_a_full_disk_is_told_before_anything_is_written(
         homes.hold(tmp_path / "var")
 
 
-def test_a_data_directory_that_is_a_file_is_told(tmp_path: Path) -> None:
+def test_a_data_directory_that_is_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "var").write_text("")
 
     with pytest.raises(Misconfigured, match="cannot be used: File exists"):
@@ -94,7 +94,7 @@ def test_a_secret_key_is_made_once_and_found_by_the_settings(
     assert load(environ).secret_keys == (first,)
 
 
-def test_a_lost_secret_key_is_told_and_not_replaced(
+def test_a_lost_secret_key_is_reported_and_not_replaced(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("WAKECALL_SECRET_KEY", raising=False)

@@ -51,11 +51,11 @@ def call(inbox: Inbox, body: bytes, secret: str = SECRET, **headers: str) -> int
     return status
 
 
-def test_a_signed_callback_is_taken_and_told_with_its_lateness(
+def test_a_signed_callback_is_taken_and_reported_with_its_lateness(
     inbox: Inbox, lines: list[str]
 ) -> None:
     assert call(inbox, b"Good morning!") == 204
-    assert inbox.heard.wait(10)
+    assert inbox.received.wait(10)
 
     found = re.fullmatch(
         r"POST /welcome 'Good morning!': signature verified, (\d+\.\d) ms late", lines[0]
@@ -64,7 +64,7 @@ def test_a_signed_callback_is_taken_and_told_with_its_lateness(
     assert 250 <= float(found[1]) < 30_000
 
 
-def test_a_forged_callback_is_refused_and_told(inbox: Inbox, lines: list[str]) -> None:
+def test_a_forged_callback_is_refused_and_reported(inbox: Inbox, lines: list[str]) -> None:
     assert call(inbox, b"x", secret="whsec_" + "B" * 32) == 401
     assert "SIGNATURE NOT VERIFIED" in lines[0]
 
@@ -83,7 +83,7 @@ def test_a_secret_that_was_rotated_meanwhile_is_asked_for(inbox: Inbox, secrets:
     assert call(inbox, b"after", secret=secrets[0]) == 204
 
 
-def test_a_later_attempt_is_told_as_one(inbox: Inbox, lines: list[str]) -> None:
+def test_a_later_attempt_is_shown_as_one(inbox: Inbox, lines: list[str]) -> None:
     call(inbox, b"x", Wakecall_Attempt="3")
 
     assert lines[0].endswith("attempt 3")

@@ -66,7 +66,7 @@ def test_the_program_replaces_the_starting_process() -> None:
     assert done.returncode == 7
 
 
-def test_a_program_that_is_missing_is_told_in_one_line() -> None:
+def test_a_program_that_is_missing_is_reported_in_one_line() -> None:
     done = dying_with_parent(os.getpid(), "-", "/no/such/program")
 
     assert done.returncode == 126

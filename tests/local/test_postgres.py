@@ -110,7 +110,7 @@ def test_a_number_that_went_to_somebody_else_does_not_stop_the_start(
         somebody.kill()
 
 
-def test_an_unfinished_database_is_made_anew(folder: Path, at: Path) -> None:
+def test_an_unfinished_database_is_replaced(folder: Path, at: Path) -> None:
     (folder / "postgres.unfinished" / "base").mkdir(parents=True)
 
     assert prepare(folder, at).fresh
@@ -127,7 +127,7 @@ def test_an_unfinished_database_is_made_anew(folder: Path, at: Path) -> None:
         ("postgresql.conf", "work_mem = much\n", "configuration file"),
     ],
 )
-def test_a_database_that_cannot_be_opened_is_told_in_one_line(
+def test_a_database_that_cannot_be_opened_is_reported_in_one_line(
     folder: Path, at: Path, file: str, content: str | None, message: str
 ) -> None:
     cluster = prepare(folder, at)

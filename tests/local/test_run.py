@@ -85,7 +85,9 @@ def test_a_port_in_use_is_refused_by_its_number(instance: Instance, folder: Path
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_process_that_is_killed_is_started_again_and_told(instance: Instance, name: str) -> None:
+def test_a_process_that_is_killed_is_started_again_and_reported(
+    instance: Instance, name: str
+) -> None:
     before = instance.pid(name)
     instance.kill(name)
 

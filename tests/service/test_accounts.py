@@ -162,7 +162,7 @@ def test_the_key_that_seals_can_be_changed() -> None:
 
 
 @pytest.mark.parametrize("keys", [[], ["not a key"]])
-def test_a_seal_that_cannot_work_is_told_of(keys: list[str]) -> None:
+def test_a_seal_that_cannot_work_is_reported(keys: list[str]) -> None:
     with pytest.raises(Misconfigured, match="WAKECALL_SECRET_KEY"):
         SecretBox(keys)
 
@@ -173,7 +173,7 @@ def test_a_name_that_cannot_be_one_is_refused(context: Context, name: str) -> No
         accounts.create(context, name)
 
 
-def test_a_taken_name_and_unknown_ones_are_told_of(context: Context, caller: Caller) -> None:
+def test_a_taken_name_and_unknown_ones_are_reported(context: Context, caller: Caller) -> None:
     with pytest.raises(Conflict):
         accounts.create(context, "demo")
     for call in (

@@ -65,7 +65,7 @@ def test_an_event_cannot_be_deleted_by_the_id_of_its_run(
     assert take_event(connection).url == URL
 
 
-def test_a_completion_is_told_once(
+def test_a_completion_makes_one_event(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     run = begin(context, caller, connection)
@@ -78,7 +78,7 @@ def test_a_completion_is_told_once(
     assert events(context, caller, run) == [RunState.CLAIMED]
 
 
-def test_a_run_sent_again_is_told_of_again(
+def test_a_redelivered_run_makes_another_event(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     run = begin(context, caller, connection, QUARTERLY)

@@ -45,7 +45,7 @@ def never() -> KeptResponse:
     ("status", "stored", "kept"),
     [(201, 1, 1), (202, 1, 1), (400, 0, 1), (404, 0, 0), (409, 0, 0), (500, 0, 0), (503, 0, 0)],
 )
-def test_an_answer_and_what_it_tells_of_go_together(
+def test_a_stored_answer_and_its_changes_are_one_transaction(
     context: Context,
     caller: Caller,
     connection: psycopg.Connection,

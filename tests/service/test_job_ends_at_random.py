@@ -73,12 +73,12 @@ class Lives:
 
     def step(self) -> None:
         """Do one thing; what is refused changes nothing."""
-        deeds: list[Callable[[], object]] = [self.book, self.update, self.pause, self.resume]
-        deeds += [self.fire, self.send_again, self.take, self.take, self.retry]
-        deeds += [self.delete] if self.random.random() < 0.5 else [self.retry]
-        deeds += [self.settle] * 9
+        actions: list[Callable[[], object]] = [self.book, self.update, self.pause, self.resume]
+        actions += [self.fire, self.send_again, self.take, self.take, self.retry]
+        actions += [self.delete] if self.random.random() < 0.5 else [self.retry]
+        actions += [self.settle] * 9
         with suppress(Refused):
-            self.random.choice(deeds)()
+            self.random.choice(actions)()
 
     def wanted(self) -> Booking:
         """A job of one firing, or of a few a quarter of an hour apart."""

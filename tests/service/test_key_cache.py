@@ -141,7 +141,7 @@ def test_what_is_known_is_bounded_and_forgotten() -> None:
     assert found.since == NOW - timedelta(days=1)
 
 
-def test_connections_that_died_are_told_once_and_replaced(
+def test_dead_connections_are_logged_once_and_replaced(
     context: Context, cached: CachedCaller, connection: psycopg.Connection
 ) -> None:
     # Two lie in the pool, of which only one is found dead.

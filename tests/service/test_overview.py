@@ -105,7 +105,7 @@ def test_pages_lead_both_ways_and_the_first_is_full(
     assert back(second).newer is None
 
 
-def test_a_summary_tells_the_job_and_the_newest_attempt(
+def test_a_summary_has_the_job_and_the_newest_attempt(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     (run_id,) = several(caller, connection, [RunState.FAILED])

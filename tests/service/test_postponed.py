@@ -84,7 +84,7 @@ def postponed(
     return found
 
 
-def test_a_postponed_job_tells_when_it_is_expected_and_what_it_was_due_for(
+def test_a_postponed_job_shows_when_it_is_expected_and_when_it_was_due(
     context: Context, caller: Caller, postponed: Job
 ) -> None:
     now = datetime.now(UTC)

@@ -73,7 +73,7 @@ def test_a_job_and_a_span_of_time_narrow_what_is_sent_again(
         assert sorted(row[0] for row in rows) == sorted(expected)
 
 
-def test_a_call_takes_up_what_it_may_and_tells_where_to_go_on(
+def test_a_call_redelivers_as_many_as_it_may_and_returns_where_to_go_on(
     context: Context,
     caller: Caller,
     connection: psycopg.Connection,
@@ -100,7 +100,7 @@ def test_a_call_takes_up_what_it_may_and_tells_where_to_go_on(
     assert one(connection, "SELECT id FROM run") == made[1]
 
 
-def test_what_was_settled_anew_between_count_and_lock_is_left_alone(
+def test_what_was_settled_again_between_count_and_lock_is_left_alone(
     context: Context, caller: Caller, connection: psycopg.Connection, database: str
 ) -> None:
     (run_id,) = several(caller, connection, [RunState.FAILED])

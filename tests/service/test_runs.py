@@ -22,7 +22,7 @@ from tests.service.test_jobs import booking, due_now
 from tests.store.test_settling import settlement_of
 
 
-def test_a_run_is_told_from_claim_to_history(
+def test_a_run_is_shown_from_claim_to_history(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     job = jobs.create(context, caller, booking())

@@ -54,7 +54,7 @@ def taken_by_hand(connection: psycopg.Connection) -> list[Taken]:
     return take(connection, [(each.run_id, each.token) for each in to_notify])
 
 
-def test_a_job_is_told_as_it_was_booked(context: Context, caller: Caller) -> None:
+def test_a_job_is_shown_as_it_was_booked(context: Context, caller: Caller) -> None:
     booked = book(context, caller)
 
     assert booked.booking == EVERY_MINUTE

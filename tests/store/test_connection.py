@@ -56,7 +56,7 @@ def test_a_statement_that_fails_by_itself_leaves_the_connection(database: str) -
     assert logs == []
 
 
-def test_a_connection_that_was_ended_is_made_anew(database: str) -> None:
+def test_a_connection_that_was_ended_is_replaced(database: str) -> None:
     reconnecting = ReconnectingConnection(database, "test")
     with structlog.testing.capture_logs() as logs:
         with pytest.raises(psycopg.errors.AdminShutdown), reconnecting.use() as first:
@@ -69,7 +69,7 @@ def test_a_connection_that_was_ended_is_made_anew(database: str) -> None:
     assert [each["event"] for each in logs] == ["database.away", "database.back"]
 
 
-def test_a_connection_that_only_reads_is_made_anew(database: str) -> None:
+def test_a_connection_that_only_reads_is_replaced(database: str) -> None:
     reconnecting = ReconnectingConnection(database, "test")
     with structlog.testing.capture_logs() as logs:
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), reconnecting.use() as first:
@@ -84,7 +84,7 @@ def test_a_connection_that_only_reads_is_made_anew(database: str) -> None:
     assert [each["event"] for each in logs] == ["database.away", "database.back"]
 
 
-def test_a_connection_on_which_nothing_is_answered_is_made_anew(
+def test_a_connection_on_which_nothing_is_answered_is_replaced(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "PATIENCE_S", 0.1)
@@ -119,9 +119,7 @@ def test_a_connection_on_which_nothing_is_answered_is_made_anew(
         (psycopg.OperationalError("connection refused"), ""),
     ],
 )
-def test_a_thread_outlives_what_its_turn_raises_and_tells_what_it_is(
-    error: Exception, event: str
-) -> None:
+def test_a_thread_logs_what_its_iteration_raises_and_goes_on(error: Exception, event: str) -> None:
     class Failing(LoopThread):
         turns = 0
 

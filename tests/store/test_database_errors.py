@@ -40,7 +40,7 @@ def test_the_driver_s_own_errors_have_no_code() -> None:
     assert kind_of(IntegrityError("x", {}, Exception("x"))) is Kind.REFUSED
 
 
-def test_a_client_is_told_what_it_is_and_nothing_of_what_waiting_does_not_mend() -> None:
+def test_a_client_gets_the_reason_and_only_transient_errors_have_retry_after() -> None:
     details = {
         PoolTimeout("QueuePool limit"): "in use",
         psycopg.OperationalError("gone"): "cannot be reached",

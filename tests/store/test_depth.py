@@ -46,7 +46,7 @@ def test_what_was_superseded_stays_as_deep_as_it_was(
 
 
 @pytest.mark.parametrize(("job", "run"), [(2, 0), (0, 2), (1, 2)])
-def test_an_event_is_as_deep_as_the_run_that_it_tells_of(
+def test_an_event_is_as_deep_as_the_run_that_it_reports(
     connection: psycopg.Connection, account_id: int, job: int, run: int
 ) -> None:
     asking(connection, account_id, on_failure=LOST)

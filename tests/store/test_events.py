@@ -69,7 +69,7 @@ def payload(event: Taken) -> dict[str, Any]:
     ],
 )
 @pytest.mark.parametrize("cron", [None, "0 0/15 * * * ?"])
-def test_a_run_that_settles_is_told_of_though_its_job_goes(
+def test_a_settled_run_makes_an_event_though_its_job_is_purged(
     connection: psycopg.Connection,
     account_id: int,
     state: RunState,
@@ -110,7 +110,7 @@ def test_a_run_that_settles_is_told_of_though_its_job_goes(
 
 
 @pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.FAILED])
-def test_a_job_that_asks_for_the_other_end_is_told_nothing(
+def test_a_job_that_asks_for_the_other_end_gets_no_event(
     connection: psycopg.Connection, account_id: int, state: RunState
 ) -> None:
     if state is RunState.SUCCEEDED:
@@ -165,7 +165,7 @@ def test_the_url_is_that_of_the_version_that_ran(
     assert take_event(connection).url == DONE
 
 
-def test_a_row_that_cannot_be_stored_keeps_no_other_from_being_told(
+def test_a_row_that_cannot_be_stored_prevents_no_other_event(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     for _ in range(2):
@@ -180,7 +180,7 @@ def test_a_row_that_cannot_be_stored_keeps_no_other_from_being_told(
     assert one(connection, EVENTS) == 1
 
 
-def test_a_deadline_that_passed_for_the_last_time_is_told(
+def test_a_deadline_that_passed_for_the_last_time_is_reported(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     asking(connection, account_id, on_failure=LOST)
@@ -197,7 +197,7 @@ def test_a_deadline_that_passed_for_the_last_time_is_told(
     assert data["reason"].startswith("The run was not completed by")
 
 
-def test_a_run_that_died_is_told_without_an_answer(
+def test_a_dead_run_is_shown_without_an_answer(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     asking(connection, account_id, on_failure=LOST)

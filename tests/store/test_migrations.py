@@ -150,7 +150,7 @@ def test_jobs_that_are_there_are_found_by_their_tags(database: str) -> None:
         assert one(connection, found) == 1
 
 
-def test_an_index_of_tags_that_was_left_half_made_is_made_anew(database: str) -> None:
+def test_an_index_of_tags_that_was_left_half_made_is_replaced(database: str) -> None:
     made = "SELECT pg_get_indexdef('job_tags'::regclass)"
     with in_app(database), connect(database) as connection:
         whole = one(connection, made)

@@ -88,7 +88,7 @@ def test_a_one_time_job_that_fired_is_ended_not_fired_again(
     assert one(connection, "SELECT count(*) FROM job") == 0
 
 
-def test_a_trigger_that_cannot_be_read_is_told_of_and_stops_nobody(
+def test_a_trigger_that_cannot_be_read_is_reported_and_stops_no_other(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     bad = book(connection, account_id, due_in=60, cron="0 0/15 * * * ?")

@@ -78,7 +78,7 @@ def test_what_is_above_the_limit_waits_and_comes_in_the_order_of_its_due_time(
     assert queued_accounts(connection) == set()
 
 
-def test_a_postponed_run_tells_so_and_keeps_its_due_time(
+def test_a_postponed_run_says_so_and_keeps_its_due_time(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     jobs = book_many(connection, account_id, RATE + 1)

@@ -98,7 +98,7 @@ def test_who_is_locked_elsewhere_is_not_to_be_taken(
     assert set_group_size(connection, [(second[0], second[1] + 1)], 2) == set()
 
 
-def test_a_run_that_is_not_a_suspect_any_more_begins_anew(
+def test_a_run_that_is_not_a_suspect_any_more_begins_again(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     (ticket,) = suspected(connection, account_id, 1)

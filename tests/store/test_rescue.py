@@ -23,7 +23,7 @@ def let_leases_run_out(connection: psycopg.Connection) -> None:
     )
 
 
-def test_a_run_nobody_took_is_rung_again_under_the_same_token(
+def test_a_run_that_no_worker_took_is_notified_again_with_the_same_token(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     book(connection, account_id, due_in=-1)
@@ -37,7 +37,7 @@ def test_a_run_nobody_took_is_rung_again_under_the_same_token(
     assert check(connection, limit=100, leases_count=True).to_notify == []
 
 
-def test_a_held_run_is_left_alone(connection: psycopg.Connection, account_id: int) -> None:
+def test_a_leased_run_is_left_alone(connection: psycopg.Connection, account_id: int) -> None:
     book(connection, account_id, due_in=-1)
     (run,) = claim_and_take(connection)
 

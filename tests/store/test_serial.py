@@ -43,7 +43,7 @@ def book_serial(
     due_in: float | None,
     name: str = "task:a",
     remaining: int | None = None,
-    standing: bool = True,
+    permanent: bool = True,
     policy: MisfirePolicy = MisfirePolicy.ALL,
 ) -> UUID:
     """A job of a Fusion resource that is due every minute, or only when it is started."""
@@ -58,7 +58,7 @@ def book_serial(
     connection.execute(
         "INSERT INTO due (job_id, account_id, version, recurring, serial, standing, remaining,"
         " next_at) VALUES (%s, %s, 1, true, true, %s, %s, %s)",
-        (job_id, account_id, standing, remaining, start),
+        (job_id, account_id, permanent, remaining, start),
     )
     return job_id
 
@@ -109,7 +109,7 @@ def test_what_follows_waits_until_the_call_before_it_is_settled(
 def test_the_firings_that_are_left_are_counted_down_and_the_job_ends_with_the_last(
     connection: psycopg.Connection, account_id: int
 ) -> None:
-    job_id = book_serial(connection, account_id, due_in=-600, remaining=2, standing=False)
+    job_id = book_serial(connection, account_id, due_in=-600, remaining=2, permanent=False)
 
     (first,) = claim_and_take(connection)
     assert not first.ends_job
@@ -124,7 +124,7 @@ def test_the_firings_that_are_left_are_counted_down_and_the_job_ends_with_the_la
     assert one(connection, "SELECT count(*) FROM run") == 2
 
 
-def test_a_standing_job_stays_though_nothing_is_to_come(
+def test_a_permanent_job_stays_though_no_firing_is_to_come(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     job_id = book_serial(connection, account_id, due_in=-600, remaining=1)

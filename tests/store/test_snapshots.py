@@ -25,7 +25,7 @@ def check(watching: Connection, connection: psycopg.Connection, since: datetime)
     assert 0 < before <= age <= one(connection, AGE, since)
 
 
-def test_a_transaction_that_may_see_dead_rows_is_told_of_by_its_age(
+def test_a_transaction_that_may_see_dead_rows_is_reported_with_its_age(
     watching: Connection, connection: psycopg.Connection, other: psycopg.Connection
 ) -> None:
     assert oldest_age(watching) == 0
@@ -36,7 +36,7 @@ def test_a_transaction_that_may_see_dead_rows_is_told_of_by_its_age(
     assert oldest_age(watching) == 0
 
 
-def test_a_transaction_that_has_written_and_idles_is_told_of(
+def test_a_transaction_that_has_written_and_idles_is_reported(
     watching: Connection, connection: psycopg.Connection, other: psycopg.Connection
 ) -> None:
     with other.transaction():
@@ -55,7 +55,7 @@ def test_the_oldest_of_several_is_shown(
             check(watching, connection, since)
 
 
-def test_a_session_that_idles_outside_or_has_read_only_is_not_told_of(
+def test_a_session_that_idles_outside_a_transaction_or_only_read_is_not_reported(
     watching: Connection, other: psycopg.Connection
 ) -> None:
     with other.transaction():

@@ -115,7 +115,7 @@ def test_of_two_takers_at_once_one_gets_the_run(
     assert after == []
 
 
-def test_a_bell_rung_twice_is_answered_once(
+def test_a_run_notified_twice_is_taken_once(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     book(connection, account_id, due_in=-1)
@@ -128,7 +128,7 @@ def test_a_bell_rung_twice_is_answered_once(
     assert take(connection, [ticket]) == []
 
 
-def test_a_run_whose_bell_never_rang_is_found(
+def test_a_run_whose_notification_was_lost_is_found(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     book(connection, account_id, due_in=-1)

@@ -47,7 +47,7 @@ def test_the_last_attempt_of_the_schedule_is_final(harness: Harness) -> None:
     assert harness.settled() is RunState.FAILED
 
 
-def test_a_run_sent_again_has_its_retries_anew_and_its_attempts_go_on(harness: Harness) -> None:
+def test_a_run_sent_again_has_all_its_retries_and_its_attempts_go_on(harness: Harness) -> None:
     harness.lease(0.0, attempts=8, attempts_before_redelivery=8)
     harness.engine.answer(Reply(status=500))
     _, settlement = harness.channels.settlements.popleft()
@@ -205,7 +205,7 @@ def test_what_was_missed_in_a_pause_does_not_say_how_late_the_service_is(harness
     ("status", "attempts", "success", "failure"),
     [(204, 0, True, False), (410, 0, False, True), (500, 7, False, True), (500, 0, False, False)],
 )
-def test_a_job_is_told_of_the_ends_it_asks_for(
+def test_a_job_gets_events_of_the_ends_it_asks_for(
     harness: Harness, status: int, attempts: int, *, success: bool, failure: bool
 ) -> None:
     for asked in ({"notify_on_success": True}, {"notify_on_failure": True}, {}):

@@ -97,7 +97,7 @@ def test_leases_are_not_judged_by_a_clock_that_leapt(harness: ClockHarness) -> N
     assert one(harness.connection, "SELECT state FROM inflight") == "taken"
 
 
-def test_a_job_that_was_armed_by_a_wrong_clock_is_armed_anew_when_it_is_set_back(
+def test_a_job_that_was_armed_by_a_wrong_clock_is_armed_again_when_it_is_set_back(
     harness: ClockHarness,
 ) -> None:
     called, withdrawn, right = (harness.cron(due_in=-1) for _ in range(3))

@@ -57,7 +57,7 @@ def test_a_take_counts_as_a_poll_for_its_runs_for_a_moment(harness: Harness) -> 
     assert len(harness.engine.calls) == 2
 
 
-def test_a_word_grows_stale(harness: Harness) -> None:
+def test_a_poll_for_cancellations_expires(harness: Harness) -> None:
     harness.lease(0.3)
     harness.step(0.21)
     harness.poll_cancellations()
@@ -200,7 +200,7 @@ def test_a_call_goes_on_to_another_address_by_the_same_judgement_and_began_befor
     assert harness.settled() is RunState.CANCELLED
 
 
-def test_what_is_punctual_goes_before_what_is_overdue(harness: Harness) -> None:
+def test_runs_that_are_on_time_go_before_overdue_ones(harness: Harness) -> None:
     crowded = Harness(concurrency=1)
     crowded.lease(0.0)
     crowded.lease(-60.0, url="http://overdue.test/")

@@ -127,7 +127,7 @@ def test_a_token_that_does_not_open_uses_up_no_attempt(harness: Harness) -> None
     assert all(each.idle for each in harness.dispatcher.flow_control.destinations)
 
 
-def test_a_runner_is_told_what_to_start_and_as_which_run(harness: Harness) -> None:
+def test_a_runner_receives_the_job_and_the_run_to_start(harness: Harness) -> None:
     call, headers = called(harness, **RUNNER)
 
     assert (call.method, call.url) == ("POST", "http://runner.test/start?x=1")
@@ -183,7 +183,7 @@ def test_a_task_says_what_it_has_to_say(harness: Harness, method: str) -> None:
     assert headers["content-type"] == "x/y"
 
 
-def test_the_token_of_an_app_is_opened_at_the_take_and_read_anew_each_time(
+def test_the_token_of_an_app_is_opened_at_the_take_and_read_again_each_time(
     database: str, harness: Harness
 ) -> None:
     box = SecretBox([Fernet.generate_key().decode()])

@@ -98,12 +98,12 @@ def test_a_run_put_first_comes_before_those_put_back() -> None:
     slots = AccountSlots(2)
     line = FairQueue(slots)
     fill(slots, 1)
-    aside, first = leased_for(1), [leased_for(1), leased_for(1)]
-    line.append(aside)
+    put_back, first = leased_for(1), [leased_for(1), leased_for(1)]
+    line.append(put_back)
     assert line.pop() is None
 
     line.put_first(first)
     slots.end(1)
     slots.end(1)
 
-    assert [line.pop(), line.pop(), line.pop()] == [*first, aside]
+    assert [line.pop(), line.pop(), line.pop()] == [*first, put_back]

@@ -154,7 +154,7 @@ def test_a_worker_in_which_many_wait_for_their_destinations_wants_no_more_overdu
     crowded.loop.close()
 
 
-def test_a_run_that_waited_begins_only_upon_a_word(harness: Capped) -> None:
+def test_a_run_that_waited_begins_only_after_a_poll(harness: Capped) -> None:
     harness.lease_many(5)
     harness.step(0.1)
     harness.engine.answer(OK)

@@ -92,7 +92,7 @@ def test_a_run_withdrawn_by_a_poll_is_named_by_no_later_poll(
         assert harness.settled() is RunState.CANCELLED
 
 
-def test_a_run_withdrawn_while_no_word_came_is_known_by_its_extended_lease(
+def test_a_run_withdrawn_while_no_poll_succeeded_is_found_by_the_lease_renewal(
     database: str, harness: Harness, lease_watch: LeaseWatch
 ) -> None:
     with connect(database) as connection:

@@ -85,7 +85,7 @@ def until(condition: object) -> None:
         time.sleep(0.01)
 
 
-def test_a_batch_reaches_the_house_as_it_was_rung(intake: Intake, redis: Redis) -> None:
+def test_a_batch_reaches_the_worker_as_it_was_enqueued(intake: Intake, redis: Redis) -> None:
     tickets = batch()
 
     notify(open_queue(ON_TIME, redis), tickets)
@@ -121,7 +121,7 @@ def test_a_batch_that_could_not_be_taken_is_noted_and_the_next_one_taken(
     intake.wait_for(2)
 
 
-def test_a_full_house_admits_punctual_batches_only(intake: Intake, redis: Redis) -> None:
+def test_a_saturated_worker_takes_on_time_batches_only(intake: Intake, redis: Redis) -> None:
     intake.saturated = True
     # The present look-out of at most a second may still have all queues in view.
     notify(open_queue(ON_TIME, redis), batch())
@@ -136,7 +136,7 @@ def test_a_full_house_admits_punctual_batches_only(intake: Intake, redis: Redis)
     assert intake.accepted[2][0] == OVERDUE
 
 
-def test_a_full_house_has_suspects_tried_all_the_same(intake: Intake, redis: Redis) -> None:
+def test_a_saturated_worker_has_suspects_tried_nevertheless(intake: Intake, redis: Redis) -> None:
     intake.saturated = True
     # As above: what ends the present look-out.
     notify(open_queue(ON_TIME, redis), batch())
@@ -148,7 +148,7 @@ def test_a_full_house_has_suspects_tried_all_the_same(intake: Intake, redis: Red
     assert intake.accepted[1][0] == SUSPECT
 
 
-def test_a_batch_that_comes_while_a_house_closes_is_left_to_another(
+def test_a_batch_that_comes_while_a_worker_stops_is_left_to_another(
     redis_url: str, redis: Redis
 ) -> None:
     closing, other = Intake(), Intake()
@@ -181,7 +181,7 @@ def test_what_a_job_names_as_its_function_is_never_called(intake: Intake, redis:
     intake.wait_for(1)
 
 
-def test_the_doorman_hears_again_after_everything_in_redis_was_lost(
+def test_the_listener_dequeues_again_after_redis_lost_everything(
     intake: Intake, redis: Redis
 ) -> None:
     notify(open_queue(ON_TIME, redis), batch())
@@ -193,7 +193,9 @@ def test_the_doorman_hears_again_after_everything_in_redis_was_lost(
     intake.wait_for(2)
 
 
-def test_the_door_hears_again_once_redis_takes_writes_again(redis_url: str, redis: Redis) -> None:
+def test_the_listener_dequeues_again_once_redis_accepts_writes(
+    redis_url: str, redis: Redis
+) -> None:
     """RQ keeps a name that it could not unregister for longer than this waits."""
     intake = Intake()
     listener = RQListener(lambda: redis_client(redis_url), intake, f"test.{uuid7()}")
@@ -222,7 +224,7 @@ def test_without_redis_the_listener_is_not_connected() -> None:
     assert not listener.is_alive()
 
 
-def test_without_redis_ringing_returns_at_once_and_resumes_later(
+def test_without_redis_notifying_returns_at_once_and_resumes_later(
     redis_url: str, redis: Redis
 ) -> None:
     deaf = Notifier(redis_client(EMPTY))

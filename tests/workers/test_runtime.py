@@ -61,8 +61,8 @@ def account(connection: psycopg.Connection, settings: Settings) -> int:
 class Running:
     """A runtime that works in a thread."""
 
-    def __init__(self, settings: Settings, *, hears: bool = True) -> None:
-        self.runtime = WorkerRuntime(settings, "test", redis_is_connected=lambda: hears)
+    def __init__(self, settings: Settings, *, is_connected: bool = True) -> None:
+        self.runtime = WorkerRuntime(settings, "test", redis_is_connected=lambda: is_connected)
         self.reconnecting = ReconnectingConnection(settings.database_url, "test")
         self._thread = threading.Thread(target=self.runtime.run)
         self._thread.start()
@@ -137,7 +137,7 @@ def test_a_batch_that_arrives_twice_is_sent_once(
     assert len(receiver.requests) == 10
 
 
-def test_a_run_whose_bell_never_rang_is_sent_all_the_same(
+def test_a_run_whose_notification_was_lost_is_sent_nevertheless(
     running: Running, receiver: Receiver, connection: psycopg.Connection, account: int
 ) -> None:
     book(connection, account, due_in=-1)
@@ -150,7 +150,7 @@ def test_a_run_whose_bell_never_rang_is_sent_all_the_same(
 def test_without_redis_runs_are_taken_before_they_are_due(
     settings: Settings, receiver: Receiver, connection: psycopg.Connection, account: int
 ) -> None:
-    deaf = Running(settings, hears=False)
+    deaf = Running(settings, is_connected=False)
     book(connection, account, due_in=0.28)
     send_to(connection, receiver)
     claim_all(connection)

@@ -86,7 +86,7 @@ def test_a_tick_claims_and_notifies(
     assert one(connection, "SELECT process FROM heartbeat") == "scheduler"
 
 
-def test_two_schedulers_ring_for_each_run_once(
+def test_two_schedulers_notify_each_run_once(
     harness: SchedulerHarness, connection: psycopg.Connection, database: str
 ) -> None:
     account = add_account(connection)
@@ -141,7 +141,7 @@ def test_leases_count_only_after_a_whole_lease_of_answers(
     assert one(connection, "SELECT reclaims FROM inflight") == 1
 
 
-def test_after_the_database_was_away_leases_start_to_count_anew(
+def test_after_the_database_was_away_leases_start_to_count_again(
     harness: SchedulerHarness, connection: psycopg.Connection
 ) -> None:
     book(connection, add_account(connection), due_in=-1)
@@ -242,7 +242,7 @@ def test_while_a_job_is_locked_only_its_own_end_waits(
     assert one(connection, "SELECT state FROM run") == "cancelled"
 
 
-def test_bells_are_rung_before_what_has_ended_is_settled(
+def test_workers_are_notified_before_ended_runs_are_settled(
     harness: SchedulerHarness, connection: psycopg.Connection
 ) -> None:
     account = add_account(connection)

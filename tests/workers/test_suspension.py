@@ -17,7 +17,7 @@ def harness() -> Harness:
     return Harness()
 
 
-def set_aside(harness: Harness) -> list[tuple[LeasedRun, BlockReason]]:
+def suspended_runs(harness: Harness) -> list[tuple[LeasedRun, BlockReason]]:
     parkings = harness.channels.parked
     found = [(leased, parking.block_reason) for leased, parking in parkings]
     harness.report_parked([leased for leased, _ in found], {leased.run.id for leased, _ in found})
@@ -33,7 +33,7 @@ def test_a_run_that_waits_for_its_time_is_set_aside_then(harness: Harness) -> No
     harness.poll_cancellations(suspended=ONE)
 
     assert len(harness.engine.calls) == 1
-    assert set_aside(harness) == [(leased, BlockReason.SUSPENDED)]
+    assert suspended_runs(harness) == [(leased, BlockReason.SUSPENDED)]
     assert harness.dispatcher.leased_runs == {other}
     assert not harness.channels.settlements
 
@@ -46,7 +46,7 @@ def test_a_call_that_waits_for_its_name_to_be_resolved_does_not_begin(harness: H
     assert not may_begin()
     done(outcome.unanswered("withdrawn", "", dns=None, total=0.0))
     harness.step()
-    assert set_aside(harness) == [(leased, BlockReason.SUSPENDED)]
+    assert suspended_runs(harness) == [(leased, BlockReason.SUSPENDED)]
 
 
 def test_a_call_that_is_under_way_is_settled(harness: Harness) -> None:
@@ -55,7 +55,7 @@ def test_a_call_that_is_under_way_is_settled(harness: Harness) -> None:
     harness.engine.answer(OK)
 
     assert [each for each, _ in harness.channels.settlements] == [leased]
-    assert set_aside(harness) == []
+    assert suspended_runs(harness) == []
 
 
 def test_a_run_that_waits_for_its_destination_is_set_aside_at_its_turn() -> None:
@@ -67,7 +67,7 @@ def test_a_run_that_waits_for_its_destination_is_set_aside_at_its_turn() -> None
     harness.engine.answer(OK)
     harness.step()
 
-    assert set_aside(harness) == [(waiting, BlockReason.SUSPENDED)]
+    assert suspended_runs(harness) == [(waiting, BlockReason.SUSPENDED)]
     assert len(harness.engine.calls) == 3
     harness.answer_all(OK)
     assert destination.parking == 0

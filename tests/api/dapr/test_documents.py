@@ -65,7 +65,7 @@ def test_a_job_beside_other_members_is_passed_over(beside: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("job", ["[]", '"x"', "1"])
-def test_a_job_that_is_no_object_is_passed_over(job: str) -> None:
+def test_a_job_that_is_not_an_object_is_skipped(job: str) -> None:
     assert documents.read(f'{{"job":{job}}}'.encode()) == JobDocument()
 
 
@@ -116,7 +116,7 @@ def test_what_is_of_another_type_is_refused_by_its_name(members: dict[str, Any],
         documents.read(json.dumps(members).encode())
 
 
-def test_a_document_is_told_as_it_came_with_the_usual_policy_filled_in() -> None:
+def test_a_document_is_returned_as_sent_with_the_default_policy_added() -> None:
     read = documents.read(b'{"dueTime":"15s","data":{"Value":"R2-D2:Oil Change"}}')
     written = documents.write("R2-D2", documents.to_written(read), read.data)
     assert written == (

@@ -62,7 +62,7 @@ def test_the_token_of_dapr_is_a_key_for_dapr_s_paths_alone(anybody: FlaskClient,
     assert anybody.get("/1/jobs", headers={"dapr-api-token": key}).status_code == 401
 
 
-def test_an_account_without_an_app_is_told_what_to_do(anybody: FlaskClient, key: str) -> None:
+def test_an_account_without_an_app_gets_a_remedy(anybody: FlaskClient, key: str) -> None:
     status, code, message = error_of(schedule(anybody, dapr_api_token=key))
     assert (status, code) == (400, "ERR_APP_ID")
     assert "dapr-app add account-1 --app-id ID --url URL" in message
@@ -169,7 +169,7 @@ def test_a_sidecar_s_requests_need_no_key_and_are_for_its_app(app: Flask, key: s
     assert found.status_code == 200
 
 
-def test_a_rate_limit_is_told_in_dapr_s_form(
+def test_a_rate_limit_is_answered_in_dapr_s_form(
     app: Flask, make_app: MakeApp, key: str, redis_url: str
 ) -> None:
     add_app(app)

@@ -31,7 +31,7 @@ def scheduled(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
     return connection.execute("SELECT name, version FROM job ORDER BY name").fetchall()
 
 
-def test_a_job_is_booked_told_and_deleted(
+def test_a_job_is_booked_shown_and_deleted(
     dapr: FlaskClient, connection: psycopg.Connection
 ) -> None:
     for version in ("v1.0", "v1.0-alpha1"):
@@ -75,7 +75,7 @@ def test_what_is_booked_is_one_job_as_every_other(
 
 
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
-def test_an_address_that_is_too_long_is_refused_without_a_word_of_another_api(
+def test_an_address_that_is_too_long_is_refused_without_mention_of_another_api(
     dapr: FlaskClient, method: str
 ) -> None:
     answer = dapr.open(f"{JOBS}/test?x={'x' * 20_000}", method=method, data=json.dumps(DUE))
@@ -123,15 +123,15 @@ def test_only_a_post_trims_its_name(dapr: FlaskClient) -> None:
     "name", ["a%2Fb", "%2F", "a%5Cb", "a%23b", "a%3Fb", "%00", "%0A", ".", "%2e%2e"]
 )
 def test_a_bad_name_is_refused_by_every_method(dapr: FlaskClient, name: str) -> None:
-    for method, deed in (("POST", "schedule"), ("GET", "get"), ("DELETE", "delete")):
+    for method, verb in (("POST", "schedule"), ("GET", "get"), ("DELETE", "delete")):
         answer = dapr.open(f"{JOBS}/{name}", method=method, data=json.dumps(DUE))
         if name == "%0A" and method == "POST":
             assert error_of(answer)[1] == "DAPR_SCHEDULER_JOB_NAME_EMPTY"
             continue
         status, code, message = error_of(answer)
-        assert (status, code) == (500, f"DAPR_SCHEDULER_{deed.upper()}_JOB")
+        assert (status, code) == (500, f"DAPR_SCHEDULER_{verb.upper()}_JOB")
         assert message.startswith(
-            f"failed to {deed} job due to: rpc error: code = Unknown desc = job name is invalid"
+            f"failed to {verb} job due to: rpc error: code = Unknown desc = job name is invalid"
         )
 
 
@@ -249,7 +249,7 @@ def test_the_details_of_an_error_are_those_of_dapr(dapr: FlaskClient) -> None:
         }
 
 
-def test_a_name_that_is_taken_is_told_with_its_key(dapr: FlaskClient) -> None:
+def test_the_refusal_of_a_taken_name_has_its_key(dapr: FlaskClient) -> None:
     schedule(dapr, "x")
     assert error_of(schedule(dapr, "x")) == (
         409,
@@ -259,7 +259,7 @@ def test_a_name_that_is_taken_is_told_with_its_key(dapr: FlaskClient) -> None:
     assert schedule(dapr, "X").status_code == 204
 
 
-def test_a_body_that_is_not_json_is_told_where(dapr: FlaskClient) -> None:
+def test_the_refusal_of_a_body_that_is_not_json_has_the_position(dapr: FlaskClient) -> None:
     assert error_of(schedule(dapr, "x", "[")) == (
         400,
         MALFORMED,
@@ -294,7 +294,9 @@ def test_a_body_that_is_not_to_be_had(dapr: FlaskClient, failure: bodies.BodyFai
     assert error_of(answer)[:2] == (400, "ERR_BODY_READ")
 
 
-def test_overwriting_begins_anew(dapr: FlaskClient, connection: psycopg.Connection) -> None:
+def test_overwriting_starts_the_schedule_from_the_beginning(
+    dapr: FlaskClient, connection: psycopg.Connection
+) -> None:
     schedule(dapr, "x", {"schedule": "@every 1h", "repeats": 5})
     connection.execute("UPDATE due SET remaining = 2")
     again = {"schedule": "@every 2h", "repeats": 9, "overwrite": True}
@@ -337,7 +339,7 @@ def test_an_unreachable_database_is_answered_as_an_unreachable_scheduler_of_dapr
     assert answer.headers["Retry-After"] == "1"
 
 
-def test_a_defect_tells_nothing(
+def test_the_response_to_a_defect_has_no_details(
     dapr: FlaskClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
@@ -370,7 +372,7 @@ def test_a_post_can_be_repeated_under_a_key(
     assert len(scheduled(connection)) == 2
 
 
-def test_clients_are_told_what_they_ask_first(app: Flask, dapr: FlaskClient) -> None:
+def test_clients_of_dapr_get_answers_to_their_first_requests(app: Flask, dapr: FlaskClient) -> None:
     anybody = app.test_client()
     for path in ("/v1.0/healthz", "/v1.0/healthz/outbound"):
         assert (anybody.get(path).status_code, anybody.get(path).data) == (204, b"")
@@ -379,7 +381,7 @@ def test_clients_are_told_what_they_ask_first(app: Flask, dapr: FlaskClient) -> 
     assert (found.status_code, found.get_json()["id"]) == (200, APP)
 
 
-def test_the_front_takes_long_bodies_for_these_paths_alone() -> None:
+def test_the_asgi_layer_accepts_long_bodies_for_these_paths_only() -> None:
     environ = {"REQUEST_METHOD": "POST"}
     for path, most in (
         ("/v1.0/jobs/x", bodies.MAX_LONG),

@@ -52,7 +52,7 @@ def test_sequences_of_requests(dapr: FlaskClient, vector: Vector) -> None:
 
 
 @pytest.mark.parametrize("vector", vectors.of("http_get"), ids=str)
-def test_a_job_is_told_as_dapr_tells_it(dapr: FlaskClient, vector: Vector) -> None:
+def test_a_job_is_shown_as_dapr_shows_it(dapr: FlaskClient, vector: Vector) -> None:
     assert schedule(dapr, "test", vector.input).status_code == 204
     assert dapr.get(f"{JOBS}/test").get_json() == vector.expected
 
@@ -81,8 +81,8 @@ def test_data_is_stored_as_it_is_delivered(
 def invalid() -> list[dict[str, Any]]:
     """What Dapr refuses to book, and how much of its message is known."""
     known = [({"schedule": each.input}, each.message) for each in vectors.of("cron_invalid")]
-    points = [each for each in vectors.of("point_in_time") if each.is_error]
-    known += [({"dueTime": each.input}, "") for each in points]
+    named_times = [each for each in vectors.of("point_in_time") if each.is_error]
+    known += [({"dueTime": each.input}, "") for each in named_times]
     known += [(each.input, "") for each in vectors.of("job_parse") if each.is_error]
     return [{"body": body, "said": said} for body, said in known]
 

@@ -61,7 +61,7 @@ def test_curl_without_a_content_type_is_understood(client: FlaskClient) -> None:
         assert answer.status_code == 200
 
 
-def test_a_running_job_is_told_as_one_and_not_started_again(
+def test_a_running_job_is_shown_as_one_and_not_started_again(
     client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     saved(client, NONE)
@@ -89,7 +89,7 @@ def test_a_running_job_is_told_as_one_and_not_started_again(
     ("state", "word"),
     [(RunState.SUCCEEDED, "success"), (RunState.FAILED, "failed"), (RunState.DEAD, "failed")],
 )
-def test_an_end_is_told_in_fusion_s_words_and_times(
+def test_an_end_is_reported_in_fusion_s_words_and_times(
     client: FlaskClient, connection: psycopg.Connection, state: RunState, word: str
 ) -> None:
     saved(client, NONE)
@@ -112,7 +112,7 @@ def test_an_end_is_told_in_fusion_s_words_and_times(
     assert act(client)["accepted"]
 
 
-def test_a_start_is_never_told_as_one_to_come(client: FlaskClient) -> None:
+def test_a_start_is_never_shown_as_one_to_come(client: FlaskClient) -> None:
     """What is started by hand is due a moment later: a monitor would compute a negative age."""
     saved(client, NONE)
     assert act(client)["accepted"]

@@ -79,7 +79,7 @@ def test_a_monitor_reads_the_newest_run_and_its_times(web: Web, web_key: str) ->
     assert abs(datetime.now(UTC) - ended) < timedelta(hours=1)
 
 
-def test_a_list_of_what_is_scheduled_is_told_by_the_next_times(web: Web, web_key: str) -> None:
+def test_the_list_of_scheduled_jobs_has_their_next_times(web: Web, web_key: str) -> None:
     """As a client does it for want of a list of schedules."""
     for name, document in (("on", DAILY), ("off", {**DAILY, "enabled": "False"})):
         path = f"/api/apps/listed/jobs/datasource:{name}/schedule"

@@ -31,7 +31,7 @@ def native_id(client: FlaskClient) -> str:
 
 @pytest.mark.parametrize("accept", ["application/json", "text/xml"])
 @pytest.mark.parametrize("resource", [MOVIES, CLEAN])
-def test_a_fusion_job_is_told_in_native_words(
+def test_a_fusion_job_is_shown_in_native_terms(
     client: FlaskClient, resource: str, accept: str
 ) -> None:
     assert client.post("/api/tasks", json=TASK).status_code == 200

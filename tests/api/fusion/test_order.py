@@ -31,7 +31,7 @@ def overtaken(client: FlaskClient, connection: psycopg.Connection) -> str:
     return str(claimed.run_id)
 
 
-def test_a_time_that_was_overtaken_is_told_as_running(
+def test_a_time_that_was_overtaken_is_shown_as_running(
     client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     run = overtaken(client, connection)
@@ -52,7 +52,7 @@ def test_a_time_that_was_overtaken_is_the_last_run_when_it_is_over(
     assert [each["status"] for each in history(client)] == ["success", "failed", "success"]
 
 
-def test_a_run_that_is_sent_again_is_told_as_running(
+def test_a_redelivered_run_is_shown_as_running(
     client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     saved(client, NONE)

@@ -84,7 +84,7 @@ def test_each_trigger_has_its_warnings() -> None:
     )
 
 
-def test_a_gap_that_may_not_be_the_smallest_is_told_with_its_bounds() -> None:
+def test_a_gap_that_may_not_be_the_smallest_is_shown_with_its_bounds() -> None:
     weekly = [{"type": "cron", "value": f"0 {day} 12 ? * {day}"} for day in (2, 4)]
     found = preview_of(triggers=weekly)
     assert found.minimum_gap == 2 * 86400 + 120

@@ -219,7 +219,7 @@ def test_a_cycle_is_refused_and_named(client: FlaskClient) -> None:
     saved(client, after("datasource:a"), "spark:c")
 
 
-def test_a_job_tells_whom_it_follows_in_vain(client: FlaskClient) -> None:
+def test_a_job_shows_which_missing_jobs_it_follows(client: FlaskClient) -> None:
     saved(client, after(MOVIES), "spark:rollup")
     extra = status(client, "spark:rollup")["extra"]
     assert extra["missing"] == [MOVIES]
@@ -325,7 +325,7 @@ def test_two_schedules_saved_at_once_make_no_cycle(
         assert len(stored_follows(watcher)) == 1
 
 
-def test_a_job_paused_natively_is_told_as_disabled(client: FlaskClient, database: str) -> None:
+def test_a_job_paused_natively_is_shown_as_disabled(client: FlaskClient, database: str) -> None:
     saved(client, {"triggers": []})
     with connect(database) as connection:
         job = one(connection, "SELECT id FROM job")

@@ -42,7 +42,7 @@ FULL = {
 }
 
 
-def test_a_whole_task_is_a_call_and_is_told_again_as_it_came() -> None:
+def test_a_whole_task_is_a_call_and_is_returned_as_sent() -> None:
     found = task_document.parse(
         json_reader.parse(json.dumps(FULL).encode()), allow=(), task_id=None
     )

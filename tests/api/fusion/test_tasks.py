@@ -14,7 +14,7 @@ from tests.factories import connect, one
 CALL: dict[str, Any] = TASK["callParams"]  # type: ignore[assignment] # one of two types of member
 
 
-def test_a_task_is_created_told_and_has_a_job(client: FlaskClient) -> None:
+def test_a_task_is_created_shown_and_has_a_job(client: FlaskClient) -> None:
     # In the order in which its members are written.
     created = client.post("/api/tasks", data=json.dumps(TASK))
     assert (created.status_code, created.get_json()) == (200, TASK)

@@ -35,7 +35,7 @@ def test_an_account_is_written_as_in_the_golden_files() -> None:
     assert generic_codec.to_xml("account", shown) == golden("account.response.xml")
 
 
-def test_an_account_is_told_its_own_limits(app: Flask, client: FlaskClient, key: str) -> None:
+def test_an_account_sees_its_own_limits(app: Flask, client: FlaskClient, key: str) -> None:
     del key
     with app.app_context():
         accounts.set_limits(current_context(), "account-1", {"jobs": 7, "followers": "off"})
@@ -49,7 +49,7 @@ def test_an_account_is_told_its_own_limits(app: Flask, client: FlaskClient, key:
     assert (root.findtext("account"), root.findtext("limits/jobs/limit")) == ("account-1", "7")
 
 
-def test_an_account_is_told_since_when_it_exists_and_is_suspended(
+def test_an_account_sees_since_when_it_exists_and_is_suspended(
     client: FlaskClient, database: str
 ) -> None:
     begun = client.get("/1/account").get_json()

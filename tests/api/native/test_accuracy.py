@@ -57,7 +57,7 @@ def test_accuracy_is_written_as_in_the_golden_files() -> None:
     assert generic_codec.to_xml("accuracy", shown) == golden("accuracy.response.xml")
 
 
-def test_an_account_without_deliveries_is_told_so(client: FlaskClient) -> None:
+def test_an_account_without_deliveries_has_no_percentiles(client: FlaskClient) -> None:
     answer = client.get("/1/accuracy").get_json()
     for name, least, most in (("hour", 3600, 3900), ("day", 86400, 86700)):
         window = answer[name]

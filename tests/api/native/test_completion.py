@@ -155,7 +155,7 @@ def test_a_caller_without_key_and_token_gets_the_same_answer_for_every_run(
     assert one(connection, "SELECT state FROM inflight") == "running"
 
 
-def test_another_account_is_told_that_there_is_no_such_run(
+def test_another_account_is_answered_that_there_is_no_such_run(
     stranger: FlaskClient, connection: psycopg.Connection, token: str
 ) -> None:
     add_running(connection)

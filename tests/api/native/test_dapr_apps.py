@@ -17,7 +17,7 @@ SHOWN = {"id": "job-service", "url": URL, "protocol": "http", "hasToken": False}
 XML = {"Accept": "text/xml", "Content-Type": "text/xml"}
 
 
-def test_an_app_is_put_told_listed_and_forgotten(client: FlaskClient) -> None:
+def test_an_app_is_put_shown_listed_and_removed(client: FlaskClient) -> None:
     assert client.get("/1/dapr-apps").get_json() == []
     made = client.put(PATH, json={"url": URL})
     assert (made.status_code, made.get_json()) == (201, SHOWN)
@@ -53,7 +53,7 @@ def test_an_app_may_speak_grpc(client: FlaskClient) -> None:
     assert client.put(PATH, json={"url": URL}).get_json() == SHOWN
 
 
-def test_a_token_is_sealed_and_never_told(client: FlaskClient, database: str) -> None:
+def test_a_token_is_sealed_and_never_shown(client: FlaskClient, database: str) -> None:
     answers = [client.put(PATH, json={"url": URL, "token": "s3cret"})]
     answers += [client.get(PATH), client.get("/1/dapr-apps")]
     for answer in answers:

@@ -78,7 +78,7 @@ def test_what_cannot_be_resumed_says_why_in_the_format_asked_for(
 
 
 @pytest.mark.parametrize("verb", ["fire", "pause", "resume"])
-def test_a_foreign_job_and_none_are_told_alike(
+def test_a_foreign_job_and_none_are_answered_alike(
     client: FlaskClient, stranger: FlaskClient, verb: str
 ) -> None:
     job_id = booked(client)["id"]

@@ -131,7 +131,7 @@ def test_a_deleted_job_is_gone(client: FlaskClient) -> None:
     ("method", "suffix", "document"),
     [("GET", "", None), ("PUT", "", ONCE), ("DELETE", "", None), ("GET", "/runs", None)],
 )
-def test_a_foreign_and_an_unknown_job_are_told_alike(
+def test_a_foreign_and_an_unknown_job_are_answered_alike(
     client: FlaskClient,
     stranger: FlaskClient,
     method: str,

@@ -248,7 +248,7 @@ def test_a_revoked_key_is_refused_at_the_next_request_also_where_it_is_cached(
     assert client.get(path).get_json() == shown
 
 
-def test_an_expired_key_is_told_so_also_where_it_is_cached(
+def test_an_expired_key_is_refused_as_expired_also_from_the_cache(
     app: Flask, client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     key = made(client, scope="book", expires=soon(hours=1))

@@ -120,7 +120,7 @@ def test_what_comes_and_goes_between_pages_moves_nothing(client: FlaskClient) ->
     assert list(chain(*pages(client, path))) == [*made[2:], late]
 
 
-def test_a_cursor_without_a_limit_leads_on_by_a_usual_page(client: FlaskClient) -> None:
+def test_a_cursor_without_a_limit_leads_to_a_page_of_default_length(client: FlaskClient) -> None:
     made = [tagged(client) for _ in range(3)]
     path = following(client.get("/1/jobs?limit=1"))
     assert path is not None

@@ -201,7 +201,7 @@ def test_in_xml_what_is_not_there_is_left_out(client: FlaskClient) -> None:
     assert root.findtext("bookable") == "true"
 
 
-def test_a_preview_asks_for_a_key_and_tells_no_text(app: Flask, client: FlaskClient) -> None:
+def test_a_preview_needs_a_key_and_offers_no_plain_text(app: Flask, client: FlaskClient) -> None:
     assert app.test_client().post("/1/preview", json={}).status_code == 401
     refused = client.post("/1/preview", json={}, headers={"Accept": "text/plain"})
     assert refused.status_code == 406

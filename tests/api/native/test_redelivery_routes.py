@@ -81,7 +81,7 @@ def test_a_run_whose_content_is_gone_is_refused_with_the_reason(
     assert client.get(f"/1/runs/{FAILED}").get_json()["state"] == "failed"
 
 
-def test_a_foreign_run_and_none_are_told_alike(
+def test_a_foreign_run_and_none_are_answered_alike(
     client: FlaskClient, stranger: FlaskClient, connection: psycopg.Connection
 ) -> None:
     add_run(connection)

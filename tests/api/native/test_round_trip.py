@@ -57,7 +57,7 @@ RETRIES = st.builds(
     max_age=st.none() | SECONDS,
     # A retry without members is as good as none, and so read back.
 ).filter(lambda policy: policy != RetryPolicy())
-MANNERS = st.builds(
+CALL_OPTIONS = st.builds(
     CallOptions,
     method=st.none() | st.sampled_from(METHODS),
     headers=st.dictionaries(VISIBLE, VISIBLE, max_size=3).map(lambda all_: tuple(all_.items())),
@@ -74,7 +74,7 @@ BOOKINGS = st.builds(
     enabled=st.booleans(),
     name=st.none() | WORDS,
     tags=st.lists(WORDS, max_size=3).map(tuple),
-    call_options=MANNERS,
+    call_options=CALL_OPTIONS,
     misfire=st.builds(
         Misfire, policy=st.none() | st.sampled_from(MisfirePolicy), window=st.none() | SECONDS
     ),

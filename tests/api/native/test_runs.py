@@ -74,7 +74,7 @@ SHOWN = {
 }
 
 
-def test_a_run_tells_what_is_known_of_it() -> None:
+def test_a_run_shows_what_is_known_of_it() -> None:
     assert run_document.render(RUN) == SHOWN
     settled = run_document.render(replace(RUN, settled_at=LATE, next_attempt_at=None, attempts=()))
     assert (settled["settled"], settled["attempts"]) == ("2026-11-22T09:30:00.0015Z", [])
@@ -119,7 +119,7 @@ def test_runs_in_both_formats(client: FlaskClient) -> None:
     assert client.get(f"/1/runs/{ABSENT}").status_code == 404
 
 
-def test_an_event_names_the_run_it_tells_of() -> None:
+def test_an_event_names_the_run_it_reports() -> None:
     shown = run_document.render(replace(RUN, kind=RunKind.EVENT))
     assert (shown["kind"], shown["run"]) == ("event", SHOWN["job"])
     assert not {"job", "version"} & set(shown)

@@ -44,7 +44,7 @@ def test_next_is_in_utc_and_follows_the_zone(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("document", [OFTEN, ONCE])
-def test_answers_without_a_zone_tell_of_none(client: FlaskClient, document: dict[str, Any]) -> None:
+def test_answers_without_a_zone_name_none(client: FlaskClient, document: dict[str, Any]) -> None:
     created = client.post("/1/jobs", json=document, headers=JSON)
     assert "Wakecall-Tzdata" not in created.headers
     assert "timezone" not in created.text

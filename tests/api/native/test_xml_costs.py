@@ -142,7 +142,7 @@ def test_a_prefix_that_is_not_declared_is_refused_with_the_remedy(client: FlaskC
         f"<job><url {'a' * 9000}=''/></job>",
     ],
 )
-def test_a_long_name_is_told_in_part(client: FlaskClient, body: str) -> None:
+def test_a_long_name_is_shown_in_part(client: FlaskClient, body: str) -> None:
     answer = client.post("/1/jobs", data=body, content_type="text/xml")
 
     assert answer.status_code == 400

@@ -105,7 +105,7 @@ def test_calls_that_come_again_are_counted_once(receiver: Receiver) -> None:
         thread.join()
 
 
-def test_a_call_that_does_not_come_is_no_figure(receiver: Receiver) -> None:
+def test_a_call_that_does_not_come_is_not_a_figure(receiver: Receiver) -> None:
     peer = Clockwork(lost=1)
 
     with pytest.raises(Failed, match="9 of 10 calls came"):

@@ -141,7 +141,7 @@ def test_the_preview_shows_the_changes_of_the_clock() -> None:
     assert found.zone.name == ROME
 
 
-def test_a_due_time_that_is_past_is_told() -> None:
+def test_a_preview_warns_of_a_due_time_that_is_past() -> None:
     past = "dueTime: 2026-11-22T04:30:00Z is past, so that this tick is due at once"
     found = preview_times(Times(due_time="-1h"), after=NOW, count=2)
     assert found.warnings == (f"{past}.",)

@@ -221,7 +221,7 @@ def test_what_is_stored() -> None:
     }
 
 
-def test_a_schedule_that_cannot_be_read_is_told() -> None:
+def test_a_schedule_that_cannot_be_read_is_reported() -> None:
     with pytest.raises(Refusal) as refusal:
         next_after(of("* * * * *"), BASE)
     assert refusal.value.member == "schedule"

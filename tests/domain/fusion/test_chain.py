@@ -59,7 +59,7 @@ def test_what_a_job_followed_before_does_not_count() -> None:
     chain.refuse_cycle("task:a", ["task:b"], {"task:a": ["task:c"], "task:c": ["task:a"]})
 
 
-def test_a_long_cycle_is_found_without_recursion_and_told_in_short() -> None:
+def test_a_long_cycle_is_found_without_recursion_and_reported_in_short() -> None:
     count = 20_000
     existing = {f"task:{number + 1}": [f"task:{number}"] for number in range(count)}
     with pytest.raises(InvalidMember) as refused:

@@ -127,7 +127,7 @@ PAUSED = (
 
 
 @pytest.mark.parametrize(("expression", "zone", "overlap", "begin", "end"), PAUSED)
-def test_a_pause_that_the_clock_makes_is_told(
+def test_a_pause_that_the_clock_makes_is_reported(
     expression: str,
     zone: str,
     overlap: OnOverlap | None,

@@ -183,7 +183,7 @@ def test_a_key_that_may_only_read_and_one_of_another_app(app: Flask, client: Cli
     client.call("ListJobs", b"", runtime.ListJobsResponse, metadata=named)
 
 
-def test_above_the_rate_limit_a_client_is_told_when_to_come_back(
+def test_above_the_rate_limit_a_response_has_retry_after(
     make_app: MakeApp, app: Flask, key: str
 ) -> None:
     add_app(app)

@@ -117,7 +117,7 @@ def test_a_sidecar_does_without_grpc(
         assert outbound(http) == 204
 
 
-def test_a_port_that_is_taken_is_told_in_a_line(
+def test_a_port_that_is_taken_is_reported_in_a_line(
     environ: dict[str, str], app: Flask, key: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -276,7 +276,7 @@ def test_the_process_ends_tls_with_a_certificate(
         ),
     ],
 )
-def test_a_certificate_that_is_not_there_is_told_in_a_line(
+def test_a_certificate_that_is_not_there_is_reported_in_a_line(
     environ: dict[str, str], app: Flask, settings: dict[str, str], line: str
 ) -> None:
     with command({**environ, **settings}, "dapr-grpc", "--port", f"{free_port()}") as it:
