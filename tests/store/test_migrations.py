@@ -203,7 +203,7 @@ def test_who_started_a_run_can_be_taken_back_with_runs_that_were_started(databas
 def test_the_manner_of_calls_is_judged_alike_before_and_after_it_has_a_function(
     database: str,
 ) -> None:
-    manners = (
+    documents = (
         """'{"method": "PUT", "timeout": 5}'""",
         """'{"method": "OPTIONS"}'""",
         """'{"retry": 5}'""",
@@ -213,7 +213,7 @@ def test_the_manner_of_calls_is_judged_alike_before_and_after_it_has_a_function(
 
     def stored(connection: psycopg.Connection) -> list[bool]:
         found = []
-        for manner in manners:
+        for manner in documents:
             with suppress(psycopg.errors.CheckViolation):
                 connection.execute("UPDATE job SET manner = NULL")
                 connection.execute(f"UPDATE job SET manner = {manner}")
