@@ -178,6 +178,7 @@ def test_any_method_is_recorded(
         f"/in/{'%61' * 32}",
         "/in/../healthz",
     ],
+    ids=["unknown", "none", "short", "long", "null-byte", "encoded", "other-path"],
 )
 def test_an_unknown_token_is_a_short_404(web: Web, path: str) -> None:
     reply = ask(web, request("POST", path, b"x"))
