@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from app.config import Settings
+from app.domain.firing_load import FiringLoad
+from app.domain.run_counts import RunCount
 from app.service.clock_estimate import ClockEstimate
 from app.service.key_cache import KeyCache
 from app.service.key_use import KeyUse
 from app.service.limit_cache import LimitCache
-from app.service.recent_counts import RecentCounts
+from app.service.recent import Recent
 from app.service.secrets import SecretBox
 from app.store.database import Database
 
@@ -24,7 +27,9 @@ class Context:
     key_use: KeyUse
     limit_cache: LimitCache
     clock_estimate: ClockEstimate
-    recent_counts: RecentCounts
+    recent_counts: Recent[tuple[RunCount, ...]]
+    """Counts of a day of runs, which change only when a run that waited long ends."""
+    recent_loads: Recent[FiringLoad]
 
     @property
     def secret_box(self) -> SecretBox:
@@ -41,5 +46,6 @@ def create(settings: Settings, database: Database) -> Context:
         key_use=KeyUse(),
         limit_cache=LimitCache(settings.limits),
         clock_estimate=ClockEstimate(),
-        recent_counts=RecentCounts(),
+        recent_counts=Recent(timedelta(minutes=1)),
+        recent_loads=Recent(timedelta(seconds=15)),
     )

@@ -19,9 +19,8 @@ from app.service.runs import unknown_run
 from app.store import history, run_content, run_list, run_summaries
 from app.store import jobs as job_store
 
-PAGE: Final = 45
+PAGE: Final = 50
 """Runs of a page, which has 40 KB at most."""
-
 
 MAX_EVENTS: Final = 5
 """The newest events about a run that are shown with it."""

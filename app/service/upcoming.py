@@ -45,11 +45,19 @@ def list_upcoming(
 
 
 def count_upcoming(context: Context, caller: Caller) -> FiringLoad:
-    """Count the next firings of the caller's jobs by the hour, from the present one on."""
+    """Count the next firings of the caller's jobs by the hour, from the present one on.
+
+    They may be some seconds old: a page that many people leave open asks every few seconds.
+    """
+    known = context.recent_loads.get(caller.account.id, caller.now)
+    if known is not None:
+        return known
     begins = caller.now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     until = begins + HOURS * timedelta(hours=1)
     with context.database.transaction() as connection:
-        return firing_load.count(connection, caller.account.id, begins, until)
+        load = firing_load.count(connection, caller.account.id, begins, until)
+    context.recent_loads.keep(caller.account.id, caller.now, load)
+    return load
 
 
 def reason_to_wait(context: Context, caller: Caller, firing: Upcoming) -> str | None:

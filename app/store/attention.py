@@ -10,8 +10,10 @@ from sqlalchemy import Connection, text
 from app.domain.attention import Failing, Failures, WaitingDestination, WaitingDestinations
 from app.domain.run import RunState
 from app.store.history import SETTLED_ROWS
-from app.store.run_filter import MAX_EXAMINED
 from app.store.run_summaries import summaries_of
+
+MAX_EXAMINED: Final = 2_000
+"""The most runs that are grouped. They take some 20 ms, however many runs the account has."""
 
 _UNSUCCESSFUL: Final = (RunState.DEAD, RunState.FAILED)
 

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, text
 
 from app.domain.firing_load import FiringLoad, load
 
-MAX_COUNTED: Final = 200_000
-"""The most firings that are counted, the earliest. They take some 50 ms."""
+MAX_COUNTED: Final = 100_000
+"""The most firings that are counted, the earliest. They take some 100 ms."""
 
 _MINUTES: Final = text("""
-SELECT date_trunc('minute', at, 'UTC') AS minute, count(*) AS firings, max(at) AS last
+SELECT date_bin('1 minute', at, 'epoch') AS minute, count(*) AS firings
 FROM (SELECT coalesce(next_at, held_at) AS at FROM due
       WHERE account_id = :account_id AND coalesce(next_at, held_at) IS NOT NULL
         AND coalesce(next_at, held_at) < :until
@@ -30,5 +30,5 @@ def count(connection: Connection, account_id: int, begins: datetime, until: date
     return load(
         begins,
         ((row.minute, row.firings) for row in rows),
-        counted_until=None if is_complete else rows[-1].last,
+        counted_until=None if is_complete else rows[-1].minute,
     )

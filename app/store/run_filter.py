@@ -7,7 +7,7 @@ from typing import Any, Final
 from app.domain.run_filter import RunFilter
 from app.store.job_filter import HOST
 
-MAX_EXAMINED: Final = 2_000
+MAX_EXAMINED: Final = 1_000
 """The most runs that one page reads in search of those that its filter selects. They take some
 40 ms, however many runs the account has."""
 

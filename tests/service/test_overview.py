@@ -16,9 +16,9 @@ from app.domain.run_counts import RunCount, RunCounts, Span
 from app.domain.run_filter import RunFilter
 from app.domain.run_summary import RunPage
 from app.errors import NotFound
-from app.service import overview, recent_counts, run_counts, run_pages, runs
+from app.service import overview, recent, run_counts, run_pages, runs, upcoming
 from app.service.context import Context
-from app.service.recent_counts import RecentCounts
+from app.service.recent import Recent
 from tests.factories import add_account, book, claim_and_take
 from tests.service.test_redelivery_of_many import several
 
@@ -30,16 +30,16 @@ EVERY = RunFilter(states=frozenset(RunState))
 def test_counts_are_kept_for_a_while_and_for_a_number_of_accounts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(recent_counts, "MAX_ACCOUNTS", 2)
-    kept = RecentCounts()
-    assert kept.get(1, NOW) == ()
+    monkeypatch.setattr(recent, "MAX_ACCOUNTS", 2)
+    kept: Recent[tuple[RunCount, ...]] = Recent(timedelta(minutes=1))
+    assert kept.get(1, NOW) is None
     for account_id in (1, 2):
         kept.keep(account_id, NOW, COUNTS)
     assert kept.get(1, NOW) == COUNTS
     kept.keep(3, NOW, COUNTS)
-    assert (kept.get(1, NOW), kept.get(2, NOW)) == (COUNTS, ())
-    assert kept.get(1, NOW + recent_counts.FRESH_FOR) == ()
-    assert kept.get(1, NOW - timedelta(seconds=1)) == ()
+    assert (kept.get(1, NOW), kept.get(2, NOW)) == (COUNTS, None)
+    assert kept.get(1, NOW + kept.fresh_for) is None
+    assert kept.get(1, NOW - timedelta(seconds=1)) is None
 
 
 def test_an_overview_that_is_asked_for_again_counts_the_newest_hour_only(
@@ -136,3 +136,14 @@ def test_a_story_has_what_the_run_sends_while_that_is_kept(
     with pytest.raises(NotFound):
         run_pages.get_story(context, stranger, taken.id)
     assert runs.get(context, caller, taken.id).job_id == job_id
+
+
+def test_next_firings_are_counted_again_after_a_while(
+    context: Context, caller: Caller, connection: psycopg.Connection
+) -> None:
+    book(connection, caller.account.id, due_in=7200)
+    assert sum(upcoming.count_upcoming(context, caller).counts) == 1
+    book(connection, caller.account.id, due_in=7200)
+    assert sum(upcoming.count_upcoming(context, caller).counts) == 1
+    later = replace(caller, now=caller.now + context.recent_loads.fresh_for)
+    assert sum(upcoming.count_upcoming(context, later).counts) == 2

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event
 
 from app.domain.run import RunKind, RunState
 from app.store import attention
-from app.store.run_filter import MAX_EXAMINED
+from app.store.attention import MAX_EXAMINED
 from tests.factories import add_account, open_engine
 from tests.store.plans import rows_read
 
