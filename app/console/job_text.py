@@ -40,7 +40,7 @@ def misfire(job: Job) -> str:
         case MisfirePolicy.SKIP | MisfirePolicy.ONE | None:
             text = "For missed firings, one call is made, which tells how many were missed"
     if window is None:
-        return f"{text}; however late it is."
+        return f"{text}, however late."
     return f"{text}; one that is more than {limit} late is left out."
 
 
