@@ -82,7 +82,7 @@ class Invoker:
             self._under_way -= 1
         if len(reply.body) > MAX_ANSWER:
             reply = _error("answer-too-large", f"The answer has more than {MAX_ANSWER} bytes.")
-        # Whoever waited may be gone by now.
+        # The thread that waited may be gone by now.
         if found.set_running_or_notify_cancel():
             found.set_result(reply)
 

@@ -1,4 +1,4 @@
-"""Uptime: the clock with which durations are measured, and which nobody can set."""
+"""Uptime: the clock by which durations are measured, which cannot be set."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _ELSEWHERE: Final = "https://example.com/wake"
 
 
 def main() -> int:
-    """Run until told to stop; 0 when stopped in good order, 1 when it could not run."""
+    """Run until stopped; return 0 when stopped in good order, 1 when it could not run."""
     os.umask(0o077)
     try:
         asyncio.run(_run(os.environ))

@@ -27,7 +27,7 @@ def migrate() -> None:
 
 
 def open_directly(engine: Engine) -> Connection:
-    """A connection to the server itself; CommandError is told in one line.
+    """A connection to the server itself; an operational error becomes a CommandError of one line.
 
     Through a pooler the lock would stay in a session that others use, and the next migration would
     wait for it without end.

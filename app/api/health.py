@@ -29,7 +29,7 @@ PROCESS: Final = "/healthz"
 READY: Final = "/readyz"
 METRICS: Final = "/metrics"
 _ALL: Final = "all"
-_NOT: Final = "false"
+_NO: Final = "false"
 
 _FIELDS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _ALIVE: Final = b'{"status":"ok"}'
@@ -116,7 +116,7 @@ def asks_about_all(query: str) -> bool:
     """
     if len(query) > MAX_QUERY:
         return True
-    return parse_qs(query, keep_blank_values=True).get(_ALL, [_NOT]) != [_NOT]
+    return parse_qs(query, keep_blank_values=True).get(_ALL, [_NO]) != [_NO]
 
 
 def _stale(path_prefix: str) -> bytes:

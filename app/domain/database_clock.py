@@ -3,7 +3,7 @@
 PostgreSQL's clock decides what is due. If it is set forward by mistake, for instance by a wrong
 time server, everything due until then would be called, and recurring jobs would continue from
 there. So a leap forward is not believed at once: until the clock has stayed there for a while, the
-process uses the time before the leap, carried on by the machine's uptime, which nobody sets. A
+process uses the time before the leap, carried on by the machine's uptime, which no process sets. A
 clock that is set back is believed at once: firings that this delays are not lost.
 """
 

@@ -18,10 +18,12 @@ KEPT_FOR: Final = timedelta(days=8)
 
 _FINEST_MS: Final = 0.1
 _MAX_MS: Final = 3_600_000.0
-_A_DECADE: Final = 24
-_STEPS: Final = math.ceil(_A_DECADE * math.log10(_MAX_MS / _FINEST_MS))
+_BUCKETS_PER_DECADE: Final = 24
+_STEPS: Final = math.ceil(_BUCKETS_PER_DECADE * math.log10(_MAX_MS / _FINEST_MS))
 
-BOUNDS: Final = tuple(round(_FINEST_MS * 10 ** (step / _A_DECADE), 4) for step in range(_STEPS + 1))
+BOUNDS: Final = tuple(
+    round(_FINEST_MS * 10 ** (step / _BUCKETS_PER_DECADE), 4) for step in range(_STEPS + 1)
+)
 """Upper bounds in milliseconds, from 0.1 ms to an hour, each 10.1 % above the one before. One more
 bucket counts attempts that are later."""
 
@@ -43,7 +45,7 @@ class Window:
     p50: float | None
     p95: float | None
     p99: float | None
-    most: float | None
+    maximum: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,21 +65,21 @@ def bucket(lateness_ms: float) -> int:
 def window(since: datetime, histograms: Iterable[Histogram]) -> Window:
     """Return the percentiles of all histograms together."""
     counts = [0] * (len(BOUNDS) + 1)
-    most = 0.0
+    maximum = 0.0
     for each in histograms:
-        most = max(most, each.most_ms)
+        maximum = max(maximum, each.most_ms)
         for index, count in enumerate(each.counts):
             counts[index] += count
     running = list(accumulate(counts))
     total = running[-1]
     if total == 0:
-        return Window(since=since, deliveries=0, p50=None, p95=None, p99=None, most=None)
-    p50, p95, p99 = (_percentile(running, most, hundredths) for hundredths in (50, 95, 99))
-    return Window(since=since, deliveries=total, p50=p50, p95=p95, p99=p99, most=most)
+        return Window(since=since, deliveries=0, p50=None, p95=None, p99=None, maximum=None)
+    p50, p95, p99 = (_percentile(running, maximum, hundredths) for hundredths in (50, 95, 99))
+    return Window(since=since, deliveries=total, p50=p50, p95=p95, p99=p99, maximum=maximum)
 
 
-def _percentile(running: Sequence[int], most: float, hundredths: int) -> float:
+def _percentile(running: Sequence[int], maximum: float, hundredths: int) -> float:
     """Return the upper bound of the bucket with the nearest rank: at least the true percentile."""
     rank = -(-running[-1] * hundredths // 100)
     index = bisect_left(running, rank)
-    return min(BOUNDS[index], most) if index < len(BOUNDS) else most
+    return min(BOUNDS[index], maximum) if index < len(BOUNDS) else maximum

@@ -115,7 +115,7 @@ def verify(context: Context, cached: CachedCaller) -> Caller:
 def unauthenticated() -> Unauthenticated:
     """Return the error for every caller without a valid key, the same for every reason but one.
 
-    Only a caller who has a key that expired is told that reason.
+    Only a caller with an expired key gets that reason.
     """
     return Unauthenticated(_REFUSAL, remedy=_REMEDY)
 

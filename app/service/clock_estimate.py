@@ -9,13 +9,13 @@ from typing import Final
 from app.uptime import read_uptime
 
 _SET_BACK: Final = timedelta(seconds=10)
-"""Longer than the answer to a statement that reads the clock is on its way."""
+"""Longer than the response to a statement that reads the clock ever takes."""
 
 
 class ClockEstimate:
     """The latest reading of the database's clock; any thread may use it.
 
-    Whoever acts by the estimate has its statement compare it with the clock itself, and calls
+    A caller that acts by the estimate compares it with the clock in its statement, and calls
     `forget` where they differ.
     """
 
@@ -24,10 +24,11 @@ class ClockEstimate:
         self._known: tuple[datetime, float] | None = None
 
     def note(self, reading: datetime) -> None:
-        """Take a reading that has just come back.
+        """Record a reading whose response has just arrived.
 
-        The time on its way makes the estimate late, so a reading counts if it is ahead of that. It
-        also counts if it is behind by more than any reading takes: then the clock was set back.
+        Each reading is late by the time that its response took. So a reading that is ahead of the
+        estimate is better, and replaces it. So does one that is behind by more than any response
+        takes, because then the clock was set back.
         """
         known, now = self._known, self._uptime()
         ahead = None if known is None else reading - _carried_on(known, now)
@@ -35,7 +36,7 @@ class ClockEstimate:
             self._known = reading, now
 
     def forget(self) -> None:
-        """Drop what is known, as the clock has been set."""
+        """Drop the reading, because the clock has been set."""
         self._known = None
 
     def now(self) -> datetime | None:

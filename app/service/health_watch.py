@@ -68,7 +68,7 @@ class HealthWatch:
     def start(self) -> None:
         """Start the thread, which runs as long as the process; return after its first reading.
 
-        So an early probe is not told that the database is away before the first reading. A
+        So an early probe is not answered that the database is away before the first reading. A
         database that hangs delays the start by at most FIRST_LOOK_S.
         """
         threading.Thread(target=self._run, name="health", daemon=True).start()

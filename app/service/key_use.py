@@ -11,7 +11,7 @@ import psycopg
 from app.store import keys
 
 EVERY_S: Final = 60.0
-"""How often the database is told. It stores the hour, so no key is written twice within an hour."""
+"""How often the uses are stored. Only the hour is, so no key is written twice within an hour."""
 
 MAX_KEYS: Final = 4096
 """The most keys noted at once; a key beyond them is noted at its next request."""

@@ -59,8 +59,8 @@ def add(
             "detail": detail,
         },
     )
-    # To count on every insert would cost more than the insert. Which inserts count is random: by
-    # the ids of records, two accounts together could keep one of them from ever being counted.
+    # Counting on every insert would cost more than the insert. Which inserts count is random: if it
+    # depended on the ids of records, two accounts that insert in turn could leave one uncounted.
     if not randbelow(_TRIMMED_EVERY):
         connection.execute(_TRIM, {"account_id": account_id, "kept": KEPT})
 

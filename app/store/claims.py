@@ -167,7 +167,7 @@ def claim_fairly(
 
 
 def still_claimed(connection: psycopg.Connection, ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the runs that nobody has taken yet."""
+    """Return those of the runs that no worker has taken yet."""
     return {row[0] for row in run(connection, "still_claimed", {"ids": list(ids)})}
 
 

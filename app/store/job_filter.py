@@ -1,4 +1,4 @@
-"""Job filter: which jobs are meant, as conditions on the columns of `job`."""
+"""Job filter: which jobs are selected, as conditions on the columns of `job`."""
 
 from __future__ import annotations
 

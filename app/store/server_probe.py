@@ -38,7 +38,7 @@ class Server:
         self._probing = threading.Lock()
 
     def is_lost(self, since: float, conninfo: str, *, pooled: bool) -> bool:
-        """Return whether it answers nobody; for a session that has waited `since`.
+        """Return whether it answers no session; for a session that has waited `since`.
 
         One thread probes at a time, and the others go by its result. Behind a connection pooler the
         server of a session may change, so that another one at this address proves nothing.

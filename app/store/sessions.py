@@ -57,15 +57,15 @@ class SessionOptions:
 class Session(psycopg.Connection[tuple[Any, ...]]):
     """A connection that closes itself if the server does not answer within `max_wait_s`.
 
-    Earlier, if the server answers nobody any more (app/store/server_probe.py). Keepalives do not
-    detect a stopped server process, or a proxy that has stopped forwarding: their kernels still
-    acknowledge packets. The server's own statement timeout does not apply there.
+    Earlier, if the server answers no other session either (app/store/server_probe.py). Keepalives
+    do not detect a stopped server process, or a proxy that has stopped forwarding: their kernels
+    still acknowledge packets. The server's own statement timeout does not apply there.
     """
 
     max_wait_s: float | None = None
     pooled: bool = False
     server: Server | None = None
-    """The server, if it may be given up before `max_wait_s` because it answers nobody."""
+    """The server, if it may be given up before `max_wait_s` because it answers no session."""
     address: str = ""
     """Where it is asked whether it answers."""
 

@@ -31,7 +31,7 @@ def test_a_percentile_is_never_less_than_it_was_and_a_tenth_more_at_most(
 ) -> None:
     percentiles = window(SINCE, map(histogram, parts))
     late = sorted(chain.from_iterable(parts))
-    assert (percentiles.deliveries, percentiles.most) == (len(late), late[-1])
+    assert (percentiles.deliveries, percentiles.maximum) == (len(late), late[-1])
     for share, value in ((0.5, percentiles.p50), (0.95, percentiles.p95), (0.99, percentiles.p99)):
         true = late[ceil(round(share * len(late), 9)) - 1]
         assert value is not None
@@ -42,7 +42,7 @@ def test_a_percentile_is_never_less_than_it_was_and_a_tenth_more_at_most(
 def test_without_deliveries_there_are_no_percentiles(histograms: list[Histogram]) -> None:
     percentiles = window(SINCE, histograms)
     assert (percentiles.since, percentiles.deliveries) == (SINCE, 0)
-    assert (percentiles.p50, percentiles.p95, percentiles.p99, percentiles.most) == (
+    assert (percentiles.p50, percentiles.p95, percentiles.p99, percentiles.maximum) == (
         None,
         None,
         None,
@@ -52,4 +52,4 @@ def test_without_deliveries_there_are_no_percentiles(histograms: list[Histogram]
 
 def test_percentiles_above_an_hour_are_the_maximum() -> None:
     percentiles = window(SINCE, [histogram([1.0, 9_000_000.0])])
-    assert (percentiles.p99, percentiles.most) == (9_000_000.0, 9_000_000.0)
+    assert (percentiles.p99, percentiles.maximum) == (9_000_000.0, 9_000_000.0)

@@ -125,7 +125,7 @@ def run_sidecar(
     account_name: str | None,
 ) -> None:
     """Serve the Dapr Jobs API to one app on this machine, as a Dapr sidecar does."""
-    from app.api.dapr import sidecar  # noqa: PLC0415 - brings a server, which nobody else needs
+    from app.api.dapr import sidecar  # noqa: PLC0415 - brings a server, which no other command needs
 
     owner = sidecar.choose_account(account_name)
     url = sidecar.register(owner, app_id, app_port, AppProtocol(app_protocol))

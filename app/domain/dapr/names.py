@@ -12,8 +12,8 @@ MAX_NAME: Final = 512
 """Characters. Dapr's own limit is below 600."""
 
 _FORBIDDEN: Final = "/\\#?"
-_UNWRITTEN: Final = ("Cc", "Cs")
-_PATHS: Final = (".", "..")
+_CONTROL_OR_SURROGATE: Final = ("Cc", "Cs")
+_PATH_STEPS: Final = (".", "..")
 
 
 def check_name(name: str) -> None:
@@ -30,14 +30,14 @@ def check_name(name: str) -> None:
             f"job name is invalid {quoted(name)}: it has {len(name)} characters",
             remedy=f"use at most {MAX_NAME}",
         )
-    if name in _PATHS:
+    if name in _PATH_STEPS:
         raise Refusal(
             "name",
             f"job name is invalid {quoted(name)}: it would be a step in a path",
             remedy="give it a name with another character in it",
         )
     for position, character in enumerate(name, 1):
-        if character in _FORBIDDEN or category(character) in _UNWRITTEN:
+        if character in _FORBIDDEN or category(character) in _CONTROL_OR_SURROGATE:
             raise Refusal(
                 "name",
                 f"job name is invalid {quoted(name)}: "

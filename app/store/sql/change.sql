@@ -132,7 +132,7 @@ WHERE job_id = %(job_id)s AND serial AND next_at IS NOT NULL
               WHERE i.job_id = %(job_id)s AND i.serial AND i.cancelled_at IS NULL);
 
 -- name: lock_job
--- Whoever changes a job holds this lock: claims, settlements and other changes wait for it.
+-- A transaction that changes a job holds this lock: claims, settlements and other changes wait for it.
 SELECT job_id FROM due WHERE job_id = %(job_id)s AND account_id = %(account_id)s FOR UPDATE;
 
 -- name: replace_job

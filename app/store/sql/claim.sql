@@ -1,13 +1,13 @@
 -- name: claim_due
--- A due row is claimed by one scheduler at a time: it is locked here, and whoever changes its job
--- waits. Rows that others have locked are skipped. A row comes back as it stands once locked, so a
+-- A due row is claimed by one scheduler at a time: it is locked here, and changes of its job
+-- wait. Rows that others have locked are skipped. A row comes back as it stands once locked, so a
 -- job that was moved before is not claimed. A slot is a tenth of a second of the database's clock,
 -- which alone decides what is due. Nothing is claimed of the slot that `until` lies in, because a
 -- part of that slot is later than `until`.
 -- `plainly`: the earliest `budget` rows of those due within the last `lookback` seconds. `enqueued`
 -- comes before it: rows whose time had passed already when they were written, if they were written
 -- within these seconds. While a transaction stays open, the rows that were claimed since it began
--- stay in the index: no claim may walk past all of them (queue_lookback.py). The last row tells how
+-- stay in the index: no claim may walk past all of them (queue_lookback.py). The last row shows how
 -- many rows were read in this way.
 -- `fairly`: at most `share` rows of each slot and account, however many rows stand before them.
 -- This skip scan reads one index entry for each slot and account, never a backlog.

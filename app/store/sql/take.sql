@@ -1,5 +1,5 @@
 -- name: take
--- A run is taken once per token, by whoever presents the token first, and the take raises it: so
+-- A run is taken once per token, by the worker that presents the token first, and the take raises it: so
 -- each run has one sender. A cancelled run is not taken, nor one of a suspended account.
 -- No attempt begins early: `remaining` is counted by the database's clock, and the worker adds it
 -- to its own monotonic clock, read after the answer.
@@ -150,7 +150,7 @@ WITH v AS MATERIALIZED (
 DELETE FROM aborted WHERE run_id = ANY (ARRAY(SELECT run_id FROM ended));
 
 -- name: renew_leases
--- Only its holder renews a lease, and is told whether the run was cancelled since. A row that is
+-- Only its holder renews a lease, and the result says whether the run was cancelled since. A row that is
 -- locked is skipped: the lease stands as last renewed, and the next renewal tries again.
 WITH held AS (
   SELECT i.id

@@ -26,7 +26,7 @@ from tests.factories import connect
 PATH = "/1/runs/counts"
 AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
 NONE = dict.fromkeys(("succeeded", "failed", "cancelled", "dead"), 0)
-LATENESS = Window(since=AT, deliveries=86412, p50=0.4642, p95=2.1544, p99=3.8312, most=41.27349)
+LATENESS = Window(since=AT, deliveries=86412, p50=0.4642, p95=2.1544, p99=3.8312, maximum=41.27349)
 NUMBERS = {RunState.SUCCEEDED: 86412, RunState.FAILED: 3, RunState.CANCELLED: 1, RunState.DEAD: 0}
 
 

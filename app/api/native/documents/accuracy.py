@@ -32,7 +32,7 @@ def render_lateness(window: Window) -> Mapping[str, Value]:
         "p50Ms": _round(window.p50),
         "p95Ms": _round(window.p95),
         "p99Ms": _round(window.p99),
-        "maxMs": _round(window.most),
+        "maxMs": _round(window.maximum),
     }
 
 
