@@ -67,7 +67,7 @@ def _row(job: Job, runs: tuple[RecentRun, ...], now: datetime) -> JobRow:
     booking = job.booking
     return JobRow(
         id=job.id,
-        title=title_of(booking),
+        title=_short_title_of(booking),
         target=target_of(booking),
         tags=booking.tags,
         summary=summary_of(booking),
@@ -93,6 +93,14 @@ def title_of(booking: Booking) -> str:
     """Return the name of a job, or else its address without the scheme, cut if it is long."""
     text = booking.name or booking.url.partition("://")[2] or booking.url
     return text if len(text) <= MAX_TITLE else f"{text[: MAX_TITLE - 1]}…"
+
+
+def _short_title_of(booking: Booking) -> str:
+    """Return the name of a job, or else its path, as its host stands below it in the list."""
+    if booking.name or booking.endpoint:
+        return title_of(booking)
+    path = booking.url.partition("://")[2].partition("/")[2]
+    return f"/{path}" if len(path) < MAX_TITLE else f"/{path[: MAX_TITLE - 2]}…"
 
 
 def target_of(booking: Booking) -> str:

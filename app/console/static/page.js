@@ -55,6 +55,11 @@ const wakecall = (() => {
     (found.isContentEditable ||
       (found.matches("input, select, textarea") && !found.matches("[type=checkbox], [type=radio], [type=button], [type=submit]")));
 
+  // On a phone the navigation is one line, which may begin left of the present page.
+  const link = document.querySelector(".shell nav [aria-current]");
+  const nav = link?.closest("nav");
+  if (nav && nav.scrollWidth > nav.clientWidth) nav.scrollLeft = link.offsetLeft - nav.clientWidth / 3;
+
   const main = () => document.getElementById("main");
   const rows = () => [...document.querySelectorAll("main .rows tbody tr")].filter((row) => row.querySelector("a, input"));
 
