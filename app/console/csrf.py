@@ -27,6 +27,9 @@ FIELD: Final = "csrf_token"
 _FLASHES: Final = "_flashes"
 """Where Flask keeps the notices."""
 
+_FRONT: Final = "/"
+"""The front page, which has a form."""
+
 _MAX_NOTICES: Final = 2000
 """Bytes of the cookie with the notices; browsers refuse cookies of more than 4096."""
 
@@ -48,7 +51,7 @@ class Visits(SessionInterface):
 
         Making a token costs a request of the API 30 µs.
         """
-        if not request.path.startswith(PREFIX):
+        if request.path != _FRONT and not request.path.startswith(PREFIX):
             return None
         visit = Visit()
         given = (cookies.read(cookies.SESSION), cookies.read(cookies.VISIT))
