@@ -7,7 +7,7 @@ from datetime import datetime
 from flask import Flask
 from markupsafe import Markup
 
-from app.console import charts, firing_words, run_words, shown, times
+from app.console import charts, firing_words, held_words, run_words, shown, times
 from app.domain import instants
 
 
@@ -17,6 +17,7 @@ def install(app: Flask) -> None:
         "dated_link": dated_link,
         "destination_words": firing_words.destination,
         "firing_words": firing_words.title,
+        "held_words": held_words.held_words,
         "hour": hour,
         "is_success": run_words.is_success,
         "job_words": run_words.job_words,

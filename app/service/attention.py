@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.domain.account import Caller
-from app.domain.attention import Failures, WaitingDestinations
+from app.domain.attention import Failures, WaitingDestinations, with_reports
+from app.domain.held_report import united
 from app.service.context import Context
-from app.store import attention
+from app.store import attention, heartbeats
 
 FAILURES_OF: Final = timedelta(days=1)
 """How far back failures are shown if nothing else is asked for."""
@@ -29,6 +30,11 @@ def list_failures(
 def list_held_destinations(
     context: Context, caller: Caller, *, limit: int = MAX_SHOWN
 ) -> WaitingDestinations:
-    """Return the destinations for which calls of the caller wait although they are due."""
+    """Return the destinations for which calls of the caller are held back.
+
+    Those for which calls wait in the database come first; then those that workers report.
+    """
     with context.database.transaction() as connection:
-        return attention.held_destinations(connection, caller.account.id, limit=limit)
+        found = attention.held_destinations(connection, caller.account.id, limit=limit)
+        reports = united(heartbeats.held(connection, caller.account.id))
+    return with_reports(found, reports, limit=limit)

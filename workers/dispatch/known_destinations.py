@@ -52,7 +52,7 @@ def key_of_missing_app(account_id: int, name: str) -> Key:
 
 
 class KnownDestinations:
-    """Destinations by key. Used by the loop's thread, but for `accounts`.
+    """Destinations by key. Used by the loop's thread, but for `accounts` and iteration.
 
     `on_forget` is called for each destination that is forgotten.
     """
@@ -73,7 +73,8 @@ class KnownDestinations:
         self._workers = 1
 
     def __iter__(self) -> Iterator[Destination[LeasedRun]]:
-        return iter(self._known.values())
+        """From any thread."""
+        return iter(list(self._known.values()))
 
     @property
     def accounts(self) -> set[int]:

@@ -35,6 +35,7 @@ from app.uptime import read_uptime
 from workers.dispatch.channels import Channels
 from workers.dispatch.deferred_settlements import Deferred, DeferredSettlements
 from workers.dispatch.dispatcher import Dispatcher
+from workers.dispatch.held_destinations import HeldDestinations
 from workers.dispatch.history_usage import HistoryUsage
 from workers.dispatch.lateness import LatenessCounts
 from workers.dispatch.leased_run import LeasedRun
@@ -80,6 +81,8 @@ class Settler(LoopThread):
         self._lateness = LatenessCounts()
         self._usage = HistoryUsage(limits, clock=clock)
         self._heartbeat_at = float("-inf")
+        destinations = dispatcher.flow_control.destinations
+        self._held = HeldDestinations(lambda: list(destinations), clock)
 
     def run_once(self) -> None:
         """Write a batch, then the heartbeat if it is due; pause unless a whole batch waits."""
@@ -208,7 +211,7 @@ class Settler(LoopThread):
                 self._counters[counters.PARKED, str(each.block_reason)] += 1
 
     def _write_heartbeat(self, connection: psycopg.Connection) -> None:
-        heartbeats.beat(connection, "worker", self._identity)
+        heartbeats.beat(connection, "worker", self._identity, self._held.report())
         self._counters.update(take_dropped())
         add_counters(connection, self._counters)
         self._counters.clear()

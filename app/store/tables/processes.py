@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import Column, Double, SmallInteger, Table, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from app.store.tables.columns import INSTANT, METADATA
 
@@ -12,6 +13,7 @@ heartbeat = Table(
     Column("process", Text, primary_key=True),
     Column("id", Text, primary_key=True),
     Column("beaten_at", INSTANT, nullable=False),
+    Column("held", JSONB),
 )
 
 tally = Table(

@@ -17,6 +17,7 @@ from app.domain.attention import Failing, Failures, WaitingDestination, WaitingD
 from app.domain.firing_load import load
 from app.domain.run import RunKind, RunState
 from app.domain.run_summary import LastAttempt, RunSummary
+from app.store import heartbeats
 from tests.api.golden import golden
 from tests.factories import book, connect, one
 
@@ -154,3 +155,18 @@ def test_what_a_query_cannot_mean_is_refused(client: FlaskClient, path: str) -> 
     answer = client.get(path)
     assert answer.status_code == 400
     assert answer.get_json()["member"] == path.partition("?")[2].partition("=")[0]
+
+
+def test_what_workers_report_is_added_to_what_waits(
+    client: FlaskClient, stranger: FlaskClient, connection: psycopg.Connection
+) -> None:
+    account = one(connection, "SELECT id FROM account WHERE name = 'account-1'")
+    rows = [[account, "https://down.example:443", "down", 0, 3, 30.0]]
+    heartbeats.beat(connection, "worker", "w1", rows)
+
+    found = client.get("/1/destinations").get_json()["destinations"]
+
+    (held,) = [each for each in found if each["destination"] == "https://down.example:443"]
+    assert (held["state"], held["underWay"], held["waiting"]) == ("down", 0, 3)
+    assert "nextCall" in held
+    assert stranger.get("/1/destinations").get_json()["destinations"] == []

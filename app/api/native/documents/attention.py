@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from app.api.native.codecs.generic_codec import Value
 from app.api.native.codecs.schema import without_none
@@ -52,7 +53,14 @@ def _render_destination(held: WaitingDestination) -> Mapping[str, Value]:
         {
             "destination": held.destination,
             "waiting": held.waiting,
-            "oldestDue": instants.format_utc(held.oldest_due_at),
+            "oldestDue": _instant(held.oldest_due_at),
             "reason": held.reason,
+            "state": held.state,
+            "underWay": held.under_way,
+            "nextCall": _instant(held.next_call_at),
         }
     )
+
+
+def _instant(instant: datetime | None) -> str | None:
+    return None if instant is None else instants.format_utc(instant)
