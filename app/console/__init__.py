@@ -8,8 +8,10 @@ from app.console import assets, attempts, csrf, errors, rendering, run_elements
 from app.console.blueprint import console
 from app.console.pages import (
     account,
+    admin,
     audit,
     display,
+    endpoints,
     find,
     front,
     inbox,
@@ -35,8 +37,10 @@ from app.console.pages import (
 
 __all__ = [
     "account",
+    "admin",
     "audit",
     "display",
+    "endpoints",
     "find",
     "front",
     "inbox",

@@ -92,6 +92,12 @@ def listed(connection: Connection, account_id: int, *, limit: int) -> tuple[Invi
     return tuple(map(_invitation, rows))
 
 
+def newest(connection: Connection, *, limit: int) -> tuple[Invitation, ...]:
+    """Return the newest invitations, whoever made them."""
+    rows = connection.execute(_all().order_by(invitation.c.id.desc()).limit(limit))
+    return tuple(map(_invitation, rows))
+
+
 def every(connection: Connection) -> Iterator[Invitation]:
     """Yield all invitations, newest first."""
     for row in connection.execute(_all().order_by(invitation.c.id.desc())):

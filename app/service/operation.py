@@ -1,0 +1,57 @@
+"""Operation: the service as its operator sees it: accounts, processes, held calls, mail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from app.domain.held_report import HeldReport, united
+from app.domain.invitation import BetaRequest, Invitation
+from app.service import mail, sign_up
+from app.service.context import Context
+from app.store import account_list, heartbeats, invitations
+from app.store.account_list import ListedAccount
+from app.store.heartbeats import Beat
+from app.store.outbox import Listed as Mail
+
+_SHOWN: Final = 50
+"""Of each list but that of the accounts."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Operation:
+    """The service as its operator sees it."""
+
+    requests: tuple[BetaRequest, ...]
+    """The oldest that wait for an invitation."""
+    more_requests: bool
+    invitations: tuple[Invitation, ...]
+    """The newest."""
+    processes: tuple[Beat, ...]
+    held: tuple[HeldReport, ...]
+    """Destinations of all accounts for which workers hold calls back, the most calls first."""
+    mails: tuple[Mail, ...]
+    """The newest."""
+
+
+def read(context: Context) -> Operation:
+    """Return what the operator sees, apart from the accounts."""
+    requests = sign_up.list_requests(context)
+    with context.database.statement() as connection:
+        processes = heartbeats.listed(connection)
+        held = united(heartbeats.held(connection))
+        newest = invitations.newest(connection, limit=_SHOWN)
+    return Operation(
+        requests=requests[:_SHOWN],
+        more_requests=len(requests) > _SHOWN,
+        invitations=newest,
+        processes=processes,
+        held=tuple(held[:_SHOWN]),
+        mails=mail.list_newest(context)[:_SHOWN],
+    )
+
+
+def list_accounts(context: Context, *, below: int | None, limit: int) -> tuple[ListedAccount, ...]:
+    """Return the newest `limit` accounts with ids less than `below`."""
+    with context.database.statement() as connection:
+        return account_list.listed(connection, below=below, limit=limit)
