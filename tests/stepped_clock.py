@@ -1,7 +1,7 @@
 """Stepped clock: a database whose clock a test sets, for every session there is.
 
 A schema before `pg_catalog` in the search path of the database has the functions that tell the
-time. So whatever process asks, in whatever statement, is told what the test has set, and no server,
+time. So every statement of every process gets the time that the test has set, and no server,
 and no other database, has another clock than before.
 """
 

@@ -193,8 +193,8 @@ def test_the_public_url_is_an_origin_and_names_the_inboxes(tmp_path: Path) -> No
 
 
 def test_the_public_url_is_that_of_the_running_instance_with_its_servers(tmp_path: Path) -> None:
-    told = {"database_url": "postgresql://here/x", "public_url": "http://127.0.0.1:8000"}
-    (tmp_path / INSTANCE_FILE).write_text(json.dumps(told))
+    instance = {"database_url": "postgresql://here/x", "public_url": "http://127.0.0.1:8000"}
+    (tmp_path / INSTANCE_FILE).write_text(json.dumps(instance))
     home = {"WAKECALL_HOME": str(tmp_path)}
 
     assert load(home).public_url == "http://127.0.0.1:8000"

@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
 
 def _found(asked: command.Asked) -> dict[str, Any]:
     if not asked.chosen:
-        peers.kept()  # what is missing is told now, not after the last peer
+        peers.kept()  # fail now, not after the last peer, if something is missing
     wanted = [peer for peer in peers.PEERS if asked.wants(peer.name)]
     return peers.run(asked.plan, wanted, commit=results.commit())
 

@@ -1,4 +1,4 @@
-"""Measure: bookings, an even rate and a drain of one peer, told from what reaches the receiver."""
+"""Measure: bookings, an even rate and a drain of one peer, by what reaches the receiver."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def merged(kept: Results, peers: Results, about: Results, sizes: Results) -> dic
 def carried(found: Results, path: Path) -> dict[str, Any]:
     """What a whole run found, with the peers of the results in `path`, where it has some.
 
-    A whole run does not measure peers; what is told of them says when it was measured.
+    A whole run does not measure peers; so their results say when they were measured.
     """
     with suppress(OSError, ValueError, KeyError):
         kept = json.loads(path.read_text(encoding="utf-8"))

@@ -142,7 +142,7 @@ def ask(web: Web, request: bytes, patience_s: float = PATIENCE_S) -> Reply:
 
 
 def read_reply(connection: socket.socket, *, head_only: bool = False) -> Reply:
-    """One answer, passing over interim ones; its length must be told."""
+    """Read one answer, skipping interim ones; it must have a Content-Length."""
     received = b""
     while True:
         while b"\r\n\r\n" not in received:

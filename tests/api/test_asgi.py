@@ -84,7 +84,7 @@ def test_a_body_in_chunks_needs_no_length() -> None:
             BodyFailure.LONG,
             2,
         ),
-        # Its sender waits to be told to send; being told no, it need not.
+        # Its sender waits for 100 Continue; refused, it need not send.
         ([], {"content_length": "65537", "expect": "100-continue"}, BodyFailure.LONG, 0),
         ([], {"content_length": str(MAX_DRAINED + 1)}, BodyFailure.LONG, 0),
         (

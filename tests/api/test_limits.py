@@ -358,7 +358,7 @@ def test_answers_are_kept_as_far_as_the_account_may_and_nothing_is_done_without(
     assert refused.get_json()["limit"] == "keptAnswerBytes"
     assert "leave Idempotency-Key out" in refused.get_json()["remedy"]
     assert one(connection, "SELECT count(*) FROM job") == 6
-    # What was kept is told again, and what is not to be kept is done.
+    # A stored answer is repeated, and a request whose answer is not stored is carried out.
     assert keyed(client, 100).headers["Idempotency-Replayed"] == "true"
     assert native(client, 1).status_code == 201
     # Once answers have expired there is room again.

@@ -1,4 +1,4 @@
-"""Locked rows: the client is told of the lock, and not that the database is away."""
+"""Locked rows: the response names the lock, and does not say that the database is away."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def test_processes_count_together() -> None:
     for _ in range(100):
         sent += granted(first, 5) + granted(second, 5)
         clock.now += 0.1
-    # Ten seconds at ten a second, and what goes through before the others are told.
+    # Ten seconds at ten a second, and what goes through before the other processes know.
     assert 90 <= sent <= 130
     assert totals[1] - before == pytest.approx(sent, abs=10)
 

@@ -20,7 +20,7 @@ AT_ONCE = 8
 
 @pytest.fixture
 def mortal(web_environ: dict[str, str], web_key: str) -> Iterator[Web]:
-    """A web server that dies when told to and is started again; once, as twice would be a loop."""
+    """A web server that dies on request and is restarted; once, because twice would be a loop."""
     assert web_key
     with serving(web_environ, "tests.api.crashing_app:asgi", log_level="critical") as running:
         yield running

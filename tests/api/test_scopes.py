@@ -121,7 +121,7 @@ def test_a_route_that_says_nothing_lets_only_admin_in(
     assert with_key(app, Scope.ADMIN).get("/1/jobs").status_code == 200
 
 
-# What is told.
+# What responses show.
 
 
 def test_the_refusal_names_the_scope_there_is_the_one_needed_and_the_remedy(

@@ -119,7 +119,7 @@ WAYS = [
 def test_a_session_that_refuses_a_write_as_read_only_is_given_up(
     app: Flask, key: str, monkeypatch: pytest.MonkeyPatch, write: Callable[[], None]
 ) -> None:
-    """Also where it has not told so: a transaction may be read-only by itself."""
+    """Also if it has not reported it: a transaction may be read-only by itself."""
     with app.app_context():
         with current_context().database.session() as opened:
             opened.execute(READ_ONLY)

@@ -51,7 +51,7 @@ def test_no_variable_part_of_a_path_reaches_postgresql(app: Flask, key: str) -> 
 
 
 def is_dapr(path: str, status: int) -> bool:
-    """Whether it is told as Dapr tells all that is wrong with a name, which is the contract."""
+    """Whether the answer is that of Dapr for any invalid name, which is the contract."""
     return path.startswith(("/v1.0/jobs/", "/v1.0-alpha1/jobs/")) and status == 500
 
 

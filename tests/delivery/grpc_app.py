@@ -1,4 +1,4 @@
-"""GrpcApp: a real gRPC server that keeps what it receives and answers as told."""
+"""GrpcApp: a real gRPC server that keeps what it receives and answers as the test sets."""
 
 from __future__ import annotations
 

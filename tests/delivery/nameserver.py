@@ -1,4 +1,4 @@
-"""Name server: answers A and AAAA questions over UDP as told, or not at all."""
+"""Name server: answers A and AAAA questions over UDP as the test sets, or not at all."""
 
 from __future__ import annotations
 

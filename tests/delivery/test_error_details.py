@@ -1,4 +1,4 @@
-"""What a tenant is told of a call that failed has no inner address in it; what is logged has it."""
+"""Errors of calls: what a tenant sees has no internal address in it, and what is logged has it."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def battered(harmed: Instance) -> Instance:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """A receiver to be told how to behave."""
+    """A receiver whose behaviour a test sets."""
     with Receiver(answer(204)) as made:
         yield made
 

@@ -31,7 +31,7 @@ _OURS = ("WAKECALL_", "DATABASE_URL", "REDIS_URL", "PORT", "HOST", "WEB_CONCURRE
 
 
 class Process(NamedTuple):
-    """A process, told by its beginning from a later one of the same id."""
+    """A process; its start time distinguishes it from a later one of the same id."""
 
     pid: int
     began: float
@@ -195,7 +195,7 @@ class Instance:
         return pid
 
     def kill(self, name: str) -> float:
-        """SIGKILL for one of its programs, for whoever is it now; the time of it."""
+        """Send SIGKILL to the present process of one of its programs; return the time."""
         while True:
             try:
                 self.send(name, signal.SIGKILL)

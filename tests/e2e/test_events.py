@@ -43,7 +43,7 @@ def settled(running: Instance, event: Received) -> dict[str, Any]:
 def test_a_success_makes_an_event_when_its_one_time_job_is_gone(
     running: Instance, receiver: Receiver
 ) -> None:
-    job = book(running, receiver, name="e2e-told")
+    job = book(running, receiver, name="e2e-event")
     call, event = receiver.wait_for(2)
 
     assert (event.target, event.method) == ("/done", "POST")
@@ -55,7 +55,7 @@ def test_a_success_makes_an_event_when_its_one_time_job_is_gone(
     assert payload["data"] == {
         "job": job,
         "run": call.header("webhook-id"),
-        "name": "e2e-told",
+        "name": "e2e-event",
         "due": call.header("wakecall-scheduled-for"),
         "state": "succeeded",
         "attempts": 1,
@@ -70,7 +70,7 @@ def test_a_success_makes_an_event_when_its_one_time_job_is_gone(
     assert running.ask("GET", f"/1/jobs/{job}").status == 404
     listed = running.ask("GET", f"/1/runs?job={call.header('webhook-id')}").body
     assert [each["id"] for each in listed] == [run["id"]]
-    # Nothing is told of what was told.
+    # An event makes no event.
     assert len(receiver.requests) == 2
 
 

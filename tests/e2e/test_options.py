@@ -169,7 +169,7 @@ def test_what_an_outage_swallowed_is_made_as_each_job_says(
     within = dues[-3:]
     paths["/within"] = len(within)
     requests = receiver.wait_for(sum(paths.values()))
-    until(lambda: bool(runs(battered, jobs["/skip"][0])), "what was skipped is told of")
+    until(lambda: bool(runs(battered, jobs["/skip"][0])), "the skipped firing is in history")
 
     arrived = {
         path: [each for each in requests if each.target == path] for path in [*paths, "/skip"]

@@ -31,7 +31,7 @@ HELD = 16
 
 
 class Poison:
-    """Behaves so that whoever sends is killed before it can tell the outcome."""
+    """Kills the process that sends, before it can store the outcome."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance

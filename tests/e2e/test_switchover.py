@@ -32,7 +32,7 @@ class Booked(NamedTuple):
 
 
 class Bookings:
-    """Books a call half a second ahead, twenty times a second, until told to end."""
+    """Books a call half a second ahead, twenty times a second, until stopped."""
 
     def __init__(self, instance: Instance, url: str) -> None:
         self._instance = instance

@@ -26,7 +26,7 @@ AHEAD_S = 3.0
 
 
 class Clients:
-    """Create jobs one after the other until told to stop; `booked` holds the number in each."""
+    """Create jobs one after the other until stopped; `booked` holds the number in each."""
 
     def __init__(self, instance: Instance, url: str) -> None:
         self.booked: dict[str, int] = {}

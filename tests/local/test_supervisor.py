@@ -23,7 +23,7 @@ Test = Callable[[Supervisor, list[str]], Awaitable[None]]
 
 
 def supervised(test: Test) -> list[str]:
-    """Run `test` with a supervisor, end all it started; the lines the supervisor told."""
+    """Run `test` with a supervisor and end all it started; return the lines it printed."""
 
     async def run() -> list[str]:
         lines: list[str] = []

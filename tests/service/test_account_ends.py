@@ -29,7 +29,7 @@ STATES = "SELECT state, look_at = 'infinity' FROM inflight ORDER BY due_at"
 
 
 def quiet(_done: Counter[str]) -> None:
-    """Nobody is told how far it has come."""
+    """Shows no progress."""
 
 
 def looked(connection: psycopg.Connection) -> int:

@@ -24,13 +24,13 @@ from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
 from tests.store.test_completions import later
 from tests.store.test_events import EVENTS, reporting_settlement, take_event
 
-URL = "http://127.0.0.1:2/told"
+URL = "http://127.0.0.1:2/events"
 
 
 def begin(
     context: Context, caller: Caller, connection: psycopg.Connection, trigger: Trigger = TOMORROW
 ) -> Taken:
-    """A run of a job that wants to be told of all its ends."""
+    """Begin a run of a job that wants events of all its ends."""
     job = jobs.create(context, caller, replace(booking(trigger), on_success=URL, on_failure=URL))
     due_now(connection, job)
     (run,) = claim_and_take(connection)

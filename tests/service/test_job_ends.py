@@ -151,7 +151,9 @@ def test_of_two_runs_that_end_at_once_the_last_ends_the_job(
         with other.transaction():
             written = write(other, [settlement_of(earlier)])
             settle(connection, [settlement_of(last)])
-            assert one(connection, "SELECT count(*) FROM job") == 1, "not told of the other's end"
+            assert one(connection, "SELECT count(*) FROM job") == 1, (
+                "does not know of the other's end"
+            )
         end_finished(other, written.may_end)
 
     assert one(connection, "SELECT count(*) FROM job") == 0

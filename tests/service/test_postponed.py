@@ -38,7 +38,7 @@ def limits(caller: Caller, *, queued: bool = False) -> FiringLimits:
 
 
 def limits_of_its_own(context: Context, connection: psycopg.Connection, caller: Caller) -> None:
-    """Let the account be known to begin one run a second by whoever updates a job of it."""
+    """Let updates of jobs know that the account may begin one run a second."""
     own = Jsonb({"firingsPerSecond": 1})
     connection.execute("UPDATE account SET limits = %s WHERE id = %s", (own, caller.account.id))
     context.limit_cache.put(caller.account.id, {"firingsPerSecond": 1})

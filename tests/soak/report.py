@@ -17,7 +17,7 @@ from tests.soak.records import Asked, Call, Fate, Span, Violation
 ON_TIME_S = 1.0
 HEAD = ("situation", "s", "calls", "p50 ms", "p99 ms", "max ms", "on time after", "repeats", "503")
 MAX_LINES = 20
-"""Violations that are told in full, of each kind; of the others there is the number."""
+"""Violations of each kind that are listed; the others are counted."""
 
 
 class Figures(NamedTuple):

@@ -40,7 +40,7 @@ def app(database: str, tmp_path: Path) -> Iterator[Flask]:
 
 @pytest.fixture
 def other(database: str) -> Iterator[psycopg.Connection]:
-    """A second connection, for whoever races against the first."""
+    """A second connection, to race against the first."""
     with connect(database) as opened:
         yield opened
 

@@ -144,7 +144,7 @@ def test_a_deadlock_loses_nothing(
     batch = [settlement_of(run) for run in runs]
     with other.transaction():
         # It has the second and then wants the first, which the batch locked before it came to wait.
-        # One of them gives up: whoever waits for the longer, unless the machine is very slow.
+        # One of them gives up: the one that has waited longer, unless the machine is very slow.
         other.execute(LOCK["due"], {"job": runs[1].job_id})
         with in_thread(lambda: settle_singly_if_needed(settler, batch)) as settled:
             wait_until_blocked(connection)

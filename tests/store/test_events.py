@@ -30,7 +30,7 @@ def asking(
     on_failure: str | None = None,
     cron: str | None = None,
 ) -> UUID:
-    """A job that was due a second ago and wants to be told of these ends."""
+    """Book a job that was due a second ago and wants events of these ends."""
     job_id = book(connection, account_id, due_in=-1, cron=cron)
     connection.execute(
         "UPDATE job SET on_success = %s, on_failure = %s, name = id::text WHERE id = %s",
@@ -103,7 +103,7 @@ def test_a_settled_run_makes_an_event_though_its_job_is_purged(
         "attempts": 1,
     }
     assert sent["data"]["status"] == status
-    # It settles as any run, and nothing is told of it.
+    # It settles as any run, and makes no event itself.
     settle(connection, [reporting_settlement(event, RunState.FAILED, 500)])
     assert one(connection, "SELECT count(*) FROM inflight") == 0
     assert one(connection, "SELECT state FROM run WHERE kind = 'event'") == "failed"

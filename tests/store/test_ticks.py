@@ -106,7 +106,7 @@ def test_a_claim_hands_over_what_is_due_and_comes_soon(
 
     assert further == [run.due_at + (n + 1) * STEP for n in range(len(further))]
     assert 30 <= len(further) <= 501
-    # Nobody has called them yet: whoever comes after a crash claims them again.
+    # They have not been called yet: after a crash they are claimed again.
     assert due(connection, job) == (None, further[0], None)
 
 

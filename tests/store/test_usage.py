@@ -128,7 +128,7 @@ def test_a_slot_that_is_locked_holds_up_nobody_who_has_another(
         connection.execute("SELECT FROM usage_slot WHERE slot <> %s FOR UPDATE", (own,))
         other.execute("SET lock_timeout = '2s'")
         jobs(other, account_id, 2)
-        # Its own is full, and all others are locked: told at once, not waited for.
+        # Its own slot is full, and all others are locked: refused at once, without waiting.
         with pytest.raises(psycopg.OperationalError) as refused:
             jobs(other, account_id, 1)
         assert refused.value.sqlstate == "53W01"

@@ -115,7 +115,7 @@ def test_while_history_is_read_for_long_outcomes_are_written_and_all_else_is_don
                     waited.append(time.monotonic() - began)
                 finished()
 
-        # Each would have waited for three seconds, with whoever defines history anew before it.
+        # Each would have waited three seconds behind the transaction that redefines history.
         assert max(waited) < 1.5
         postponed = {each["step"] for each in logs if each["event"] == "maintenance.postponed"}
         assert postponed == {"partitions", "retention"}

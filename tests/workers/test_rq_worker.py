@@ -34,7 +34,7 @@ EMPTY = "redis://127.0.0.1:1/0"
 
 
 class Intake:
-    """Admits everything, unless told otherwise."""
+    """Accepts everything, unless the test sets otherwise."""
 
     def __init__(self) -> None:
         self.accepted: list[tuple[str, list[Ticket]]] = []

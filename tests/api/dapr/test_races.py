@@ -1,4 +1,4 @@
-"""Several clients of one name at once: one job, and nobody is told what is not so."""
+"""Several clients of one name at once: one job, and no client gets a wrong answer."""
 
 from __future__ import annotations
 

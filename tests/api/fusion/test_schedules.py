@@ -86,7 +86,7 @@ def test_a_schedule_that_is_taken_away_leaves_a_job_that_can_be_started(
     assert "nextStartTime" not in status(client)
     schedule = client.get(f"/api/jobs/{MOVIES}/schedule").get_json()
     assert schedule == {"resource": MOVIES, "enabled": True, "triggers": []}
-    # What is told can be saved, and is told again so.
+    # The schedule as returned can be saved, and is returned unchanged.
     assert saved(client, schedule) == schedule
     assert client.delete(f"/api/jobs/{MOVIES}/schedule").status_code == 204
 

@@ -160,7 +160,7 @@ def test_another_account_is_answered_that_there_is_no_such_run(
 ) -> None:
     add_running(connection)
     assert refusal(complete(stranger, None)) == (404, "id")
-    # The token speaks for itself, whoever sends it.
+    # The token is enough, from any sender.
     assert complete(stranger, token).status_code == 200
 
 

@@ -16,7 +16,7 @@ def refusal(body: bytes | str) -> Refused:
         read_json(body if isinstance(body, bytes) else body.encode())
     assert time.monotonic() - started < 5
     assert caught.value.remedy
-    # Whatever was sent, the problem can be told in any format.
+    # Whatever was sent, the problem can be rendered in any format.
     json.dumps([caught.value.message, caught.value.member]).encode()
     caught.value.message.encode()
     return caught.value

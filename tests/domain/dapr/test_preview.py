@@ -1,4 +1,4 @@
-"""Preview: what is told of the times of a Dapr job, and of what is odd about them."""
+"""Preview: the next times of a Dapr job, and the warnings about them."""
 
 from __future__ import annotations
 

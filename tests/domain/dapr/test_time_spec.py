@@ -1,4 +1,4 @@
-"""Points in time: what is named, told from another one, in the three notations."""
+"""Points in time: as named, relative to another one, in the three notations."""
 
 from __future__ import annotations
 
