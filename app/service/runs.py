@@ -83,7 +83,7 @@ def list_attempts(
     They must be read as the runs of `list_runs_of_job`. Raises NotFound.
     """
     with context.database.transaction() as connection:
-        position = _position(_find(connection, caller, run_id))
+        position = _position(_find(connection, caller, run_id, with_attempts=False))
         yield history.attempts_of(connection, position, before=before, limit=limit)
 
 
@@ -99,7 +99,7 @@ def redeliver(context: Context, caller: Caller, run_id: UUID) -> Run:
     Raises NotFound and LimitReached, and Conflict if the run is under way or can no longer be sent.
     """
     with context.database.transaction() as connection:
-        found = _find(connection, caller, run_id)
+        found = _find(connection, caller, run_id, with_attempts=False)
         if found.state in LIVE:
             raise _under_way(run_id)
         redelivery.lock_jobs(driver_of(connection), [found.job_id])
@@ -203,8 +203,10 @@ def _send_again(
     return met, taken, cut
 
 
-def _find(connection: Connection, caller: Caller, run_id: UUID) -> Run:
-    run = history.find(connection, caller.account.id, run_id)
+def _find(
+    connection: Connection, caller: Caller, run_id: UUID, *, with_attempts: bool = True
+) -> Run:
+    run = history.find(connection, caller.account.id, run_id, with_attempts=with_attempts)
     if run is None:
         raise unknown_run(run_id)
     return run

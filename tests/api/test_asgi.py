@@ -275,7 +275,10 @@ def test_few_long_bodies_are_answered_at_once_and_short_ones_go_past_them() -> N
     assert max(under_way) == LONG_AT_ONCE
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/1/runs"), ("POST", "/1/runs/redeliver")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/1/runs"), ("POST", "/1/runs/redeliver"), ("POST", "/1/runs/1/redeliver")],
+)
 def test_an_account_gets_its_lists_one_after_the_other_and_other_requests_go_past_them(
     method: str, path: str
 ) -> None:

@@ -142,7 +142,7 @@ TEXT_INPUTS: dict[str, TextInput] = {
         read=lambda path: dialects.is_list("POST", path),
         worst=(
             repeated("Alpha1", "/dapr.proto.runtime.v1.Dapr/ListJobs"),
-            repeated("/redeliver", "/1/runs/redeliver"),
+            repeated("a", "/1/runs/"),
         ),
         patterns=("api.dapr.dialect.LIST_RPCS", "api.native.dialect._REDELIVERIES"),
     ),

@@ -13,7 +13,7 @@ _LISTS: Final = re.compile(
     r"/1/(?:jobs|runs|upcoming|audit|keys|dapr-apps|fusion-runners|jobs/[^/]+/runs|"
     r"runs/counts|inboxes/[^/]+/calls|runs/[^/]+/attempts)"
 )
-_REDELIVERIES: Final = re.compile(r"/1/runs/redeliver")
+_REDELIVERIES: Final = re.compile(r"/1/runs/(?:[^/]+/)?redeliver")
 _JOBS: Final = re.compile(r"/1/jobs(?:/|$)")
 
 DIALECT: Final = ApiDialect(
