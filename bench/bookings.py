@@ -66,8 +66,13 @@ SELECT id, %(account)s, 1, true, %(first)s::timestamptz FROM wanted
 # In the order in which the product locks them (docs/architecture.md), so that neither waits for
 # the other in a circle.
 _LOCKED_FIRST: Final = ("due", "inflight", "run", "attempt", "job")
-KEPT: Final = frozenset(("account", "api_key", "signing_secret", "heartbeat", "tally", "accuracy"))
-"""Tables that a purge keeps: accounts, and what was measured."""
+KEPT: Final = frozenset(
+    (
+        *("account", "api_key", "signing_secret", "heartbeat", "tally", "accuracy"),
+        *("web_user", "membership", "web_session"),
+    )
+)
+"""Tables that a purge keeps: accounts, their users, and what was measured."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -33,6 +33,8 @@ class Plan:
     hostile_s: float
     hostile_patience_s: float
     """How long a call or a booking is waited for beside an attack."""
+    console_s: float
+    """How long calls are measured in each round, with tabs of the console and without."""
     restart_rate: int
     restart_s: float
     listed: int
@@ -62,6 +64,7 @@ class Plan:
             "slow_receivers": f"1 in 1000 of {self.slow_rate}/s for {self.slow_s:g} s",
             "neighbour_overdue_jobs": {"one": self.overdue, "fifty": self.overdue_each},
             "hostile_seconds": self.hostile_s,
+            "console_seconds": self.console_s,
             "restart": f"{self.restart_rate}/s for {self.restart_s:g} s",
             "listed_ids": self.listed,
             "cron_jobs": self.crons,
@@ -89,6 +92,7 @@ FULL: Final = Plan(
     neighbour_s=60.0,
     hostile_s=16.0,
     hostile_patience_s=20.0,
+    console_s=20.0,
     restart_rate=500,
     restart_s=60.0,
     listed=1_000_000,
@@ -119,6 +123,7 @@ QUICK: Final = Plan(
     neighbour_s=15.0,
     hostile_s=1.5,
     hostile_patience_s=10.0,
+    console_s=8.0,
     restart_rate=500,
     restart_s=40.0,
     listed=200_000,

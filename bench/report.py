@@ -140,6 +140,16 @@ def _main(found: Results) -> Iterator[tuple[str, ...]]:
         "",
         "≤ 250 ms",
     )
+    if console := found.get("console"):
+        yield (
+            f"lateness p99 beside {console['tabs']} tabs of the console",
+            format_ms(console["beside"]["p99"]),
+            (
+                f"{format_ms(console['alone']['p99'])} without them; {console['pages_per_s']:g} "
+                f"pages a second, p99 {format_ms(console['page_ms']['p99'])}"
+            ),
+            "unchanged",
+        )
     if restart := details.get("restart"):
         late = restart["lateness_ms"]
         yield (
