@@ -26,13 +26,27 @@ from app.api.native.documents.redelivery import UNSUCCESSFUL
 from app.api.xml_text import printable
 from app.console import booking_form, payloads
 from app.delivery import grpc
-from app.domain import booking, call_options, idempotency, instants, key, target, zones
+from app.domain import (
+    booking,
+    call_options,
+    idempotency,
+    inbox_address,
+    instants,
+    key,
+    target,
+    token,
+    user,
+    zones,
+)
 from app.domain.quartz import crontab
 from app.domain.run import Reply
+from app.service import sign_up
 from tests.api.native.job_documents import read_json, read_xml
 from tests.api.worst_dialects import DIALECTS
 from tests.worst import TextInput, numbered, repeated
 
+INBOXES = inbox_address.InboxAddress(origin=inbox_address.read_origin("https://example.com"))
+INBOX = f"https://example.com/in/{'a' * 32}"
 REPLY = Reply(status=200, error=None)
 JOB = '{"url":"http://example.com/","when":"2031-01-01T00:00:00Z"}'
 JOB_XML = "<job><url>http://example.com/</url><when>2031-01-01T00:00:00Z</when></job>"
@@ -129,6 +143,29 @@ TEXT_INPUTS: dict[str, TextInput] = {
         read=lambda text: booking_form.values_of(JobDocument(data=text)),
         worst=(repeated("a"), repeated("\x01")),
         patterns=("console.booking_form._UNSENT",),
+    ),
+    "an e-mail address": TextInput(
+        read=user.read_email,
+        worst=(repeated("a"), repeated("a@"), repeated("@"), repeated("a", "a@")),
+        patterns=("domain.user._EMAIL",),
+    ),
+    "the name of an account that is suggested for an e-mail address": TextInput(
+        read=sign_up.suggest_name,
+        worst=(repeated("a"), repeated("-"), repeated("a-"), repeated("@")),
+        patterns=("service.sign_up._UNUSABLE",),
+    ),
+    "the token of a session or a link": TextInput(
+        read=token.read, worst=(repeated("a"),), patterns=("domain.token._SHAPE",)
+    ),
+    "the URL of an inbox": TextInput(
+        read=lambda text: inbox_address.is_inbox(text, INBOXES, ()),
+        worst=(
+            repeated("a", INBOX),
+            repeated("/a", INBOX),
+            repeated("/", INBOX),
+            repeated("?", INBOX),
+        ),
+        patterns=("domain.inbox_address._TOKEN_AND_REST",),
     ),
     "the id of a key": TextInput(
         read=key.is_id, worst=(repeated("a"),), patterns=("domain.key._ID",)
