@@ -14,7 +14,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from app.domain.run import LIVE, RunState, Timing
+from app.domain.run import Timing
 
 WIDTH: Final = 960
 HEIGHT: Final = 120
@@ -22,10 +22,6 @@ _BAR: Final = 0.72
 """The part of its place that a bar fills."""
 
 _LEAST_HEIGHT: Final = 1.5
-_STRIP_HEIGHT: Final = 16
-_STRIP_BAR: Final = 4
-_STRIP_STEP: Final = 5
-_SHORT: Final = 0.55
 _TIMING_HEIGHT: Final = 10
 _FINEST_MS: Final = 0.1
 
@@ -136,29 +132,6 @@ def lines(series: Sequence[tuple[str, Sequence[float | None]]], label: str, scal
             Markup('<path class="line {}" d="{}"/>').format(name, _path(values, place, scale))
         )
     return _svg(label, Markup().join(shapes))
-
-
-def strip(states: Sequence[RunState], label: str) -> Markup:
-    """Return a small strip with a mark for each run, the oldest first; its shape is the state."""
-    marks = []
-    for number, state in enumerate(states):
-        x = number * _STRIP_STEP
-        if state in LIVE:
-            height = float(_STRIP_BAR)
-        elif state is RunState.SUCCEEDED:
-            height = _STRIP_HEIGHT * _SHORT
-        else:
-            height = float(_STRIP_HEIGHT)
-        marks.append(
-            Markup('<rect class="m-{}" x="{}" y="{}" width="{}" height="{}"/>').format(
-                state, x, _number(_STRIP_HEIGHT - height), _STRIP_BAR, _number(height)
-            )
-        )
-    width = max(len(states), 1) * _STRIP_STEP
-    return Markup(
-        '<svg class="strip" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" height="{}">'
-        "{}</svg>"
-    ).format(label, width, _STRIP_HEIGHT, width, _STRIP_HEIGHT, Markup().join(marks))
 
 
 def phases(timing: Timing) -> tuple[tuple[str, str, float], ...]:

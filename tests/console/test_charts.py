@@ -7,7 +7,7 @@ from lxml import etree
 
 from app.console import charts
 from app.console.charts import Bar, Scale
-from app.domain.run import RunState, Timing
+from app.domain.run import Timing
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -87,17 +87,6 @@ def test_lines_have_gaps_where_nothing_is_known() -> None:
     found = parsed(charts.lines([("p99", values)], "Lateness", Scale(low=0, high=1)))
     (line,) = [each for each in found if each.get("class") == "line p99"]
     assert line.get("d") == "M80 120L240 0M520 120H600"
-
-
-def test_a_strip_has_a_mark_of_another_shape_for_each_kind_of_end() -> None:
-    states = [RunState.SUCCEEDED, RunState.FAILED, RunState.WAITING]
-    found = parsed(charts.strip(states, "3 runs"))
-    assert [(each.get("class"), each.get("height")) for each in found] == [
-        ("m-succeeded", "8.8"),
-        ("m-failed", "16"),
-        ("m-waiting", "4"),
-    ]
-    assert parsed(charts.strip([], "no runs")).get("width") == "5"
 
 
 def test_the_phases_of_a_call_are_what_lies_between_its_milestones() -> None:
