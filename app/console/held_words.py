@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from app.domain.circuit_breaker import BlockReason
-from app.domain.held_report import HALF_OPEN
+from app.domain.waiting_report import HALF_OPEN
 
 _WORDS: Final = {
     BlockReason.FULL: "As many calls as allowed are under way.",

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app.domain.held_report import HeldReport
 from app.domain.run_summary import RunSummary
+from app.domain.waiting_report import WaitingReport
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +40,7 @@ class WaitingDestination:
     reason: str | None
     """Why the newest of these calls waits, in words."""
     state: str | None = None
-    """What workers report (app/domain/held_report.py, STATES); None if none reports it."""
+    """What workers report (app/domain/waiting_report.py, STATES); None if none reports it."""
     under_way: int | None = None
     """Calls that have begun and not ended."""
     next_call_at: datetime | None = None
@@ -57,7 +57,7 @@ class WaitingDestinations:
 
 
 def with_reports(
-    found: WaitingDestinations, reports: Sequence[HeldReport], *, limit: int
+    found: WaitingDestinations, reports: Sequence[WaitingReport], *, limit: int
 ) -> WaitingDestinations:
     """Add what workers report to what is stored, of up to `limit` destinations.
 
@@ -83,7 +83,7 @@ def with_reports(
     return WaitingDestinations(destinations=tuple(rows[:limit]), is_complete=is_complete)
 
 
-def _with_report(held: WaitingDestination, report: HeldReport | None) -> WaitingDestination:
+def _with_report(held: WaitingDestination, report: WaitingReport | None) -> WaitingDestination:
     if report is None:
         return held
     return replace(

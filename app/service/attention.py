@@ -7,7 +7,7 @@ from typing import Final
 
 from app.domain.account import Caller
 from app.domain.attention import Failures, WaitingDestinations, with_reports
-from app.domain.held_report import united
+from app.domain.waiting_report import united
 from app.service.context import Context
 from app.store import attention, heartbeats
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from app.domain.held_report import HeldReport, united
 from app.domain.invitation import BetaRequest, Invitation
+from app.domain.waiting_report import WaitingReport, united
 from app.service import mail, sign_up
 from app.service.context import Context
 from app.store import account_list, heartbeats, invitations
 from app.store.account_list import ListedAccount
-from app.store.heartbeats import Beat
+from app.store.heartbeats import Heartbeat
 from app.store.outbox import Listed as Mail
 
 _SHOWN: Final = 50
@@ -27,8 +27,8 @@ class Operation:
     more_requests: bool
     invitations: tuple[Invitation, ...]
     """The newest."""
-    processes: tuple[Beat, ...]
-    held: tuple[HeldReport, ...]
+    processes: tuple[Heartbeat, ...]
+    held: tuple[WaitingReport, ...]
     """Destinations of all accounts for which workers hold calls back, the most calls first."""
     mails: tuple[Mail, ...]
     """The newest."""

@@ -10,8 +10,8 @@ import psycopg
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, text
 
-from app.domain.held_report import HeldReport
 from app.domain.timings.leases import HEARTBEAT_MAX_AGE
+from app.domain.waiting_report import WaitingReport
 
 _BEAT: Final = """
 INSERT INTO heartbeat (process, id, beaten_at, held)
@@ -54,7 +54,7 @@ WHERE process = 'worker' AND id NOT LIKE '%%.alone' AND beaten_at > clock_timest
 """
 
 
-class Beat(NamedTuple):
+class Heartbeat(NamedTuple):
     """The heartbeat of a scheduler or worker."""
 
     process: str
@@ -72,7 +72,7 @@ def beat(
 ) -> None:
     """Write that this scheduler or worker is running, and for what it holds calls back.
 
-    `held` is a report of workers/dispatch/held_destinations.py.
+    `held` is a report of workers/dispatch/waiting_destinations.py.
     """
     params = {"process": process, "id": identity, "held": Jsonb(held) if held else None}
     connection.execute(_BEAT, params)
@@ -99,17 +99,17 @@ def alive(connection: Connection) -> frozenset[str]:
     return frozenset(connection.execute(_ALIVE, {"max_age": HEARTBEAT_MAX_AGE}).scalars())
 
 
-def listed(connection: Connection) -> tuple[Beat, ...]:
+def listed(connection: Connection) -> tuple[Heartbeat, ...]:
     """Return the heartbeats of the last hour, by kind of process, the newest first."""
     rows = connection.execute(_LISTED, {"max_age": HEARTBEAT_MAX_AGE, "limit": _MAX_LISTED})
-    return tuple(Beat(*row) for row in rows)
+    return tuple(Heartbeat(*row) for row in rows)
 
 
-def held(connection: Connection, account_id: int | None = None) -> list[HeldReport]:
+def held(connection: Connection, account_id: int | None = None) -> list[WaitingReport]:
     """Return what running workers report of an account's destinations, or of all accounts'."""
     rows = connection.execute(_HELD, {"max_age": HEARTBEAT_MAX_AGE, "account_id": account_id})
     return [
-        HeldReport(
+        WaitingReport(
             account_id=row.account_id,
             destination=row.destination,
             state=row.state,

@@ -34,8 +34,8 @@ from app.store.single_settling import Settled, settle_singly_if_needed
 from app.uptime import read_uptime
 from workers.dispatch.channels import Channels
 from workers.dispatch.deferred_settlements import Deferred, DeferredSettlements
+from workers.dispatch.destination_report import DestinationReport
 from workers.dispatch.dispatcher import Dispatcher
-from workers.dispatch.held_destinations import HeldDestinations
 from workers.dispatch.history_usage import HistoryUsage
 from workers.dispatch.lateness import LatenessCounts
 from workers.dispatch.leased_run import LeasedRun
@@ -82,7 +82,7 @@ class Settler(LoopThread):
         self._usage = HistoryUsage(limits, clock=clock)
         self._heartbeat_at = float("-inf")
         destinations = dispatcher.flow_control.destinations
-        self._held = HeldDestinations(lambda: list(destinations), clock)
+        self._held = DestinationReport(lambda: list(destinations), clock)
 
     def run_once(self) -> None:
         """Write a batch, then the heartbeat if it is due; pause unless a whole batch waits."""

@@ -1,4 +1,4 @@
-"""Held report: for which destinations a worker holds calls back, as it writes that for others."""
+"""Waiting report: for which destinations calls wait in a worker, as it writes that for others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STATES: Final = (*(str(each) for each in BlockReason), HALF_OPEN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HeldReport:
+class WaitingReport:
     """What workers report of a destination of an account."""
 
     account_id: int
@@ -36,9 +36,9 @@ class HeldReport:
     """The account's name, where it is known."""
 
 
-def united(reports: Iterable[HeldReport]) -> list[HeldReport]:
+def united(reports: Iterable[WaitingReport]) -> list[WaitingReport]:
     """Return one report of each destination, from those of all workers, the most calls first."""
-    found: dict[tuple[int, str], HeldReport] = {}
+    found: dict[tuple[int, str], WaitingReport] = {}
     for each in reports:
         key = each.account_id, each.destination
         known = found.get(key)
@@ -46,7 +46,7 @@ def united(reports: Iterable[HeldReport]) -> list[HeldReport]:
     return sorted(found.values(), key=lambda each: (-each.waiting, each.destination))
 
 
-def _sum(one: HeldReport, other: HeldReport) -> HeldReport:
+def _sum(one: WaitingReport, other: WaitingReport) -> WaitingReport:
     """Add up two workers' reports; the state is that of the one that calls again later."""
     times = [at for at in (one.next_call_at, other.next_call_at) if at is not None]
     strict = max(one, other, key=lambda each: (each.next_call_at is not None, each.waiting))

@@ -1,4 +1,4 @@
-"""Held destinations: what a worker reports with its heartbeat of calls that it holds back."""
+"""Destination report: what a worker writes with its heartbeat of the calls that wait in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from heapq import nlargest
 from typing import Any, Final
 
 from app.domain.circuit_breaker import CLOSED, BlockReason
-from app.domain.held_report import HALF_OPEN, MAX_REPORTED
+from app.domain.waiting_report import HALF_OPEN, MAX_REPORTED
 from workers.dispatch.destination import Destination
 
 _PER_S: Final = 2000
@@ -15,7 +15,7 @@ _PER_S: Final = 2000
 for a millisecond, in which the loop's thread makes no call."""
 
 
-class HeldDestinations:
+class DestinationReport:
     """The latest report. The settler's thread reads while the loop's thread changes things.
 
     `destinations` returns a copy of those that are known.

@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import Connection
 
 from app.domain.circuit_breaker import CLOSED, BlockReason, CircuitBreaker
-from app.domain.held_report import MAX_REPORTED, HeldReport, united
+from app.domain.waiting_report import MAX_REPORTED, WaitingReport, united
 from app.store import heartbeats
 from tests.factories import add_account, connect, open_engine
 from workers.dispatch.destination import Destination
-from workers.dispatch.held_destinations import HeldDestinations, report_of
+from workers.dispatch.destination_report import DestinationReport, report_of
 
 NOW = 1000.0
 DOWN = CircuitBreaker(block_reason=BlockReason.DOWN, until=NOW + 12.34)
@@ -68,7 +68,7 @@ def test_many_destinations_are_looked_through_less_often() -> None:
         looked.append(1)
         return [destination(waiting=1)] * 20_000
 
-    held = HeldDestinations(known, lambda: times[0])
+    held = DestinationReport(known, lambda: times[0])
     for times[0] in (0.0, 2.0, 9.0, 10.0, 12.0):
         assert len(held.report()) == MAX_REPORTED
     assert len(looked) == 2
@@ -122,7 +122,7 @@ def test_reports_of_running_workers_are_read_by_account(
 
 
 def test_the_reports_of_several_workers_are_added_up() -> None:
-    one = HeldReport(
+    one = WaitingReport(
         account_id=1, destination="a", state="down", under_way=1, waiting=2, next_call_at=None
     )
     few = replace(one, account_id=2, waiting=1)
