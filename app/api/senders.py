@@ -68,6 +68,13 @@ def note(environ: Mapping[str, Any], account: int, max_concurrent: int | None) -
         sender.max_concurrent = sys.maxsize if max_concurrent is None else max_concurrent
 
 
+def disown(environ: Mapping[str, Any]) -> None:
+    """Note that a request is of no account, whatever was remembered of its session."""
+    sender: Sender | None = environ.get(SENDER)
+    if sender is not None:
+        sender.account = None
+
+
 def has_credentials(environ: Mapping[str, Any]) -> bool:
     """Whether the request has a header in which a key may be sent."""
     return _AUTHORIZATION in environ or bool(_bare_keys(environ))
@@ -116,9 +123,9 @@ class Senders:
         if len(sender.keys) != 1:
             return
         (key,) = sender.keys
-        if status == HTTPStatus.UNAUTHORIZED:
+        if status == HTTPStatus.UNAUTHORIZED or sender.account is None:
             self._known.pop(key, None)
-        elif sender.account is not None:
+        else:
             self._known[key] = sender.account, sender.max_concurrent
             if len(self._known) > self._most:
                 self._known.popitem(last=False)

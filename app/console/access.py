@@ -106,6 +106,8 @@ def needs(
         def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
             found = identify()
             if found is None:
+                # Who signed out takes no turns of the account that the session acted for.
+                senders.disown(request.environ)
                 return _to_sign_in()
             if of_account and not found.account_id:
                 return redirect(ACCOUNTS, _SEE_OTHER)

@@ -138,3 +138,16 @@ def test_a_session_that_changes_its_account_changes_its_lane() -> None:
 )
 def test_what_is_not_a_session_is_not_remembered(cookie: str) -> None:
     assert Senders().identify(page(cookie)).keys == ()
+
+
+def test_a_session_that_has_ended_takes_no_turns_of_the_account() -> None:
+    known = Senders()
+    for forgets in (False, True):
+        sender = known.identify(page(f"wakecall={SESSION}"))
+        if forgets:
+            assert sender.lane == 7
+            senders.disown({SENDER: sender})
+        else:
+            senders.note({SENDER: sender}, 7, None)
+        known.remember(sender, 303)
+    assert known.identify(page(f"wakecall={SESSION}")).lane is None

@@ -31,6 +31,7 @@ def rules(app: Flask) -> Iterator[Rule]:
         if rule.rule == "/" or rule.rule.startswith("/console"):
             path = re.sub(r"<int:\w+>", "1", rule.rule)
             path = re.sub(r"<uuid:\w+>", "00000000-0000-0000-0000-000000000001", path)
+            path = re.sub(r"<any\((\w+)[^>]*>", r"\1", path)
             path = re.sub(r"<[^>]+>", "x", path)
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
                 if rule.rule != "/" or method == "GET":

@@ -26,6 +26,14 @@ JSON = {"Accept": "application/json"}
 MADE = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 SHOWN = (
     Entry(
+        id=3,
+        at=MADE,
+        actor=Actor(user="ada@example.com", address="198.51.100.8"),
+        action=Action.CHANGE_ROLE,
+        object="grace@example.com",
+        detail="member to owner",
+    ),
+    Entry(
         id=2,
         at=MADE,
         actor=Actor(key_id="0aQ8xTz31k", address="198.51.100.7"),

@@ -44,6 +44,7 @@ FURTHER = ApiKey(
     app="shop",
     scope=Scope.BOOK,
     last_used_at=MADE.replace(minute=0),
+    created_by="ada@example.com",
 )
 TEXT = "wk_4Ck0bGZy7TsJcZ0n6xPq1vRt9YbLw3Ud5KfHa8EmNgCoBi2Q"
 
