@@ -11,11 +11,12 @@ from typing import Final
 from uuid import UUID
 
 from app.domain.account import Caller
+from app.domain.audit import Action
 from app.domain.booking import check_tag
 from app.domain.job import Job, ReadOnlyMembers
 from app.domain.job_filter import JobFilter
 from app.errors import InvalidMember, Refused
-from app.service import jobs, manual_calls, pauses
+from app.service import audit, jobs, manual_calls, pauses
 from app.service.context import Context
 from app.store import job_selection
 from app.store.job_list import TooLong, in_time
@@ -39,6 +40,16 @@ class JobAction(StrEnum):
     TAG = "tag"
     UNTAG = "untag"
     DELETE = "delete"
+
+
+_RECORDED: Final = {
+    JobAction.PAUSE: Action.PAUSE_JOBS,
+    JobAction.RESUME: Action.RESUME_JOBS,
+    JobAction.FIRE: Action.FIRE_JOBS,
+    JobAction.TAG: Action.TAG_JOBS,
+    JobAction.UNTAG: Action.UNTAG_JOBS,
+    JobAction.DELETE: Action.DELETE_JOBS,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,8 +93,9 @@ def apply(
 ) -> Applied:
     """Do the action to each of the caller's jobs; `tag` is for TAG and UNTAG.
 
-    Each job is a transaction of its own: one that is refused changes nothing of the others. Raises
-    InvalidMember for a tag that a job cannot have, and for more than MAX_AT_ONCE jobs.
+    Each job is a transaction of its own: one that is refused changes nothing of the others. What
+    was done is one record of the audit log. Raises InvalidMember for a tag that a job cannot have,
+    and for more than MAX_AT_ONCE jobs.
     """
     if len(job_ids) > MAX_AT_ONCE:
         raise InvalidMember(
@@ -96,7 +108,12 @@ def apply(
             act(context, caller, job_id)
         except Refused as error:
             refused.append((job_id, error))
-    return Applied(done=len(job_ids) - len(refused), refused=tuple(refused))
+    done = len(job_ids) - len(refused)
+    if done:
+        with context.database.transaction() as connection:
+            what = f"{done} job{'' if done == 1 else 's'}"
+            audit.record(connection, caller.account.id, _RECORDED[action], what, tag)
+    return Applied(done=done, refused=tuple(refused))
 
 
 def _act(action: JobAction, tag: str | None) -> Callable[[Context, Caller, UUID], object]:

@@ -17,7 +17,8 @@ from app.api.native.documents import job as job_document
 from app.console import booking_form
 from app.domain.role import Role
 from app.errors import InvalidMember
-from tests.console.job_scene import OFTEN, book, get, text
+from app.service import inboxes
+from tests.console.job_scene import OFTEN, book, context, get, text
 from tests.console.people import SignedIn
 from tests.console.rules import check_page
 from tests.factories import connect, one
@@ -355,3 +356,13 @@ def test_any_fields_are_a_document_or_refused(values: dict[str, str]) -> None:
     with suppress(InvalidMember):
         document = booking_form.read(booking_form.members({**OFTEN, "how": "cron", **values}))
         assert job_document.to_booking(document).url
+
+
+def test_the_inboxes_of_the_account_are_offered(signed_in: SignedIn, stranger: SignedIn) -> None:
+    with context(signed_in).database.transaction() as connection:
+        inbox = inboxes.create(connection, signed_in.account.id, label="<orders>")
+    options = "//datalist[@id='inboxes']/option"
+    (offered,) = check_page(signed_in.get(NEW)).xpath(options)
+    assert offered.get("value").endswith(f"/in/{inbox.token}")
+    assert text(offered) == "<orders>"
+    assert not check_page(stranger.get(NEW)).xpath(options)

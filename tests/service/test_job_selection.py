@@ -50,6 +50,18 @@ def test_jobs_are_called_and_deleted(
     assert job_selection.count(context, caller, JobFilter()) == 0
 
 
+def test_what_was_done_is_one_record_of_the_audit_log(
+    context: Context, caller: Caller, made: list[UUID], connection: psycopg.Connection
+) -> None:
+    job_selection.apply(context, caller, JobAction.TAG, [*made, ABSENT], tag="b")
+    job_selection.apply(context, caller, JobAction.DELETE, made)
+    job_selection.apply(context, caller, JobAction.DELETE, made)
+    records = connection.execute(
+        "SELECT action, object, detail FROM audit WHERE action LIKE 'jobs.%' ORDER BY id"
+    ).fetchall()
+    assert records == [("jobs.tag", "2 jobs", "b"), ("jobs.delete", "2 jobs", None)]
+
+
 def test_a_tag_is_given_and_taken_without_other_changes(
     context: Context, caller: Caller, made: list[UUID]
 ) -> None:

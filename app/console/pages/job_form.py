@@ -26,7 +26,7 @@ from app.domain.quartz import crontab
 from app.domain.retry_policy import RetryPolicy
 from app.domain.role import Role
 from app.errors import Conflict, InvalidMember, Refused
-from app.service import foreign_jobs, jobs
+from app.service import foreign_jobs, inboxes, jobs
 
 _SEE_OTHER: Final = 303
 _SOON: Final = timedelta(seconds=1)
@@ -157,6 +157,7 @@ def _page(
     checked: bool = False,
     test: Job | None = None,
 ) -> ResponseReturnValue:
+    context = current_context()
     return page(
         "job_form.html",
         form=form,
@@ -165,6 +166,10 @@ def _page(
         notes=notes,
         checked=checked,
         test=test,
+        inboxes=[
+            (inboxes.url_of(context, each), each.label)
+            for each in inboxes.list_inboxes(context, viewer().account)
+        ],
     )
 
 
