@@ -70,6 +70,9 @@ def _store(environ: Mapping[str, str]) -> tuple[dict[str, str], Seeded]:
             tokens[name] = signed_in_as(app, email, name).token
         with connect(environ["DATABASE_URL"]) as connection:
             connection.execute("UPDATE web_user SET zone = 'Europe/Berlin'")
+            connection.execute(
+                "UPDATE web_user SET operator = true WHERE email = 'ada@acme.example'"
+            )
             seeded = fill(app, connection, FULL, keys[FULL])
     finally:
         with app.app_context():
@@ -94,6 +97,7 @@ OF_ONE: Final = (
     "/runs/{run}",
     "/runs/{failed_run}",
     "/inbox/{inbox}",
+    "/admin",
     "/inbox/{inbox}/calls/2",
 )
 OUTSIDE: Final = ("/", "/console/login")

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from app.console.navigation import GROUPS
 from tests.browser import site as sites
 from tests.browser.axe import violations
 from tests.browser.chromium import Watched, without_overflow
 from tests.browser.site import EMPTY, FULL, Site
 from tests.servers import Databases, database_name
-
-NOT_FOUND = 404
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +24,16 @@ def site(databases: Databases) -> Iterator[Site]:
 
 
 def problems_of(page: Page, path: str) -> list[str]:
-    """What is wrong with a page, in words; a page that is not there yet has nothing wrong."""
+    """What is wrong with a page, in words."""
     answer = page.goto(path)
     assert answer is not None
-    if answer.status == NOT_FOUND:
-        return []
     found = [] if answer.ok else [f"status {answer.status}"]
     return [f"{path}: {each}" for each in (*found, *violations(page), *without_overflow(page))]
+
+
+def test_every_page_of_the_navigation_is_looked_at(site: Site) -> None:
+    wanted = {f"/console{each.path}" for group in GROUPS.values() for each in group}
+    assert wanted - set(sites.paths(site, FULL)) == set()
 
 
 @pytest.mark.parametrize("width", [1280, 375])
