@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlencode, urljoin
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
@@ -61,6 +65,22 @@ def test_commands_go_by_the_limits_of_the_running_instance(instance: Instance) -
     found = load({"WAKECALL_HOME": str(instance.home)})
 
     assert found.limits.requests_per_second is None
+
+
+def test_the_link_that_is_printed_signs_the_demo_user_in_once(instance: Instance) -> None:
+    printed = instance.wait_for_line("/console/sign-in/")
+    path = re.search(r"/console/sign-in/[\w-]{43}", printed)
+    assert path is not None
+    page = urljoin(f"http://127.0.0.1:{instance.port}", path[0])
+    browser = build_opener(HTTPCookieProcessor())
+    browser.addheaders = [("Accept", "text/html")]
+    token = re.search(r'name="csrf_token" value="([^"]+)"', browser.open(page).read().decode())
+    assert token is not None
+    form = urlencode({"csrf_token": token[1]}).encode()
+
+    assert "demo@localhost" in browser.open(page, form).read().decode()
+    with pytest.raises(HTTPError, match="404"):
+        browser.open(page)
 
 
 def test_a_second_start_from_the_same_data_directory_is_refused(instance: Instance) -> None:
