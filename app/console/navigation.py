@@ -8,10 +8,11 @@ from typing import Final
 from flask import current_app, request
 
 from app.api import path_prefix
-from app.console import cookies
+from app.console import cookies, used_endpoints
 from app.console.blueprint import PREFIX
 
 START: Final = "/start"
+ENDPOINTS: Final = "/endpoints"
 _PATHS: Final = "wakecall.console_paths"
 
 
@@ -51,7 +52,7 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry(name="First call", path=START, key="s"),
         Entry(name="Keys", path="/keys", key="k"),
         Entry(name="Secrets", path="/secrets"),
-        Entry(name="Endpoints", path="/endpoints", key="e"),
+        Entry(name="Endpoints", path=ENDPOINTS, key="e"),
         Entry(name="Members", path="/members", key="m"),
         Entry(name="Audit", path="/audit"),
         Entry(name="Account", path="/account", key="a"),
@@ -67,7 +68,7 @@ def groups(*, is_operator: bool) -> dict[str, list[Link]]:
         links = [
             _link(each)
             for each in entries
-            if has(each.path) and (is_operator or not each.operator) and not _is_dismissed(each)
+            if has(each.path) and (is_operator or not each.operator) and not _is_hidden(each)
         ]
         if links:
             found[name] = links
@@ -79,9 +80,11 @@ def has(path: str) -> bool:
     return f"{PREFIX}{path}" in _known_paths()
 
 
-def _is_dismissed(entry: Entry) -> bool:
-    """Whether the person has said that the page of the first call is needed no more."""
-    return entry.path == START and cookies.read(cookies.START_DISMISSED) is not None
+def _is_hidden(entry: Entry) -> bool:
+    """Whether the person needs the page no more, or the account has nothing that it shows."""
+    if entry.path == START:
+        return cookies.read(cookies.START_DISMISSED) is not None
+    return entry.path == ENDPOINTS and not used_endpoints.has_any()
 
 
 def _link(entry: Entry) -> Link:

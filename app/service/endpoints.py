@@ -102,6 +102,12 @@ def put(
     return endpoint, created
 
 
+def has_any(context: Context, account_id: int) -> bool:
+    """Return whether an account has an endpoint of any dialect."""
+    with context.database.statement() as connection:
+        return store.has_any(connection, account_id)
+
+
 def judge(context: Context, url: str) -> None:
     """Raise InvalidMember for a URL that the settings do not allow as a target."""
     settings = context.settings

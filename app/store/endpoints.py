@@ -78,6 +78,12 @@ def count(connection: Connection, account_id: int, dialect: Dialect) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def has_any(connection: Connection, account_id: int) -> bool:
+    """Whether the account has an endpoint of any dialect."""
+    query = select(endpoint.c.name).where(endpoint.c.account_id == account_id).limit(1)
+    return connection.execute(query).one_or_none() is not None
+
+
 def names(
     connection: psycopg.Connection, account_id: int, dialect: Dialect, *, limit: int
 ) -> list[str]:

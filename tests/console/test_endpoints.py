@@ -62,6 +62,18 @@ def test_a_runner_is_added_and_removed(app: Flask, signed_in: SignedIn) -> None:
     assert runners.list_runners(context_of(app), signed_in.account) == ()
 
 
+def test_the_navigation_has_the_page_where_there_is_something_to_see(signed_in: SignedIn) -> None:
+    def names() -> list[str]:
+        page = check_page(signed_in.get("/console/inbox"))
+        return [str(each) for each in page.xpath("//nav//a/text()")]
+
+    assert "Endpoints" not in names()
+    signed_in.post(f"{ENDPOINTS}/apps", APP)
+    assert "Endpoints" in names()
+    signed_in.post(f"{ENDPOINTS}/app/delete", {"name": "shop"})
+    assert "Endpoints" not in names()
+
+
 def test_many_apps_are_paged(app: Flask, signed_in: SignedIn) -> None:
     for number in range(60):
         apps.put(

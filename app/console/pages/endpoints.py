@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from app.api.context import current_context
 from app.api.parameters import takes
+from app.console import used_endpoints
 from app.console.access import needs, viewer
 from app.console.blueprint import PREFIX, console
 from app.console.elements import to
@@ -139,4 +140,5 @@ def _ask(kind: str, name: str, form: Form) -> ResponseReturnValue:
 
 
 def _led_back() -> Response:
+    used_endpoints.forget()
     return Response(status=_SEE_OTHER, headers={"Location": _ENDPOINTS})
