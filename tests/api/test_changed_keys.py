@@ -24,14 +24,19 @@ OLD: Final = Fernet.generate_key().decode()
 NEW: Final = Fernet.generate_key().decode()
 BEGINS_AS_SEALED: Final = "SELECT count(*) FROM {table} WHERE substr({column}, 1, 5) = 'gAAAA'"
 STILL_NEEDED: Final = (
-    "Key 2 is still needed by 4 values. Restart the processes that have it as their first key, "
+    "Key 2 is still needed by 5 values. Restart the processes that have it as their first key, "
     "then repeat this command."
 )
+MAIL: Final = {
+    "WAKECALL_SMTP_URL": "smtp://127.0.0.1:2525",
+    "WAKECALL_MAIL_FROM": "wakecall@example.com",
+    "WAKECALL_PUBLIC_URL": "https://wakecall.example",
+}
 ONCE: Final = {"Idempotency-Key": "a-rotation"}
 
 
 def with_keys(make_app: MakeApp, *keys: str) -> Flask:
-    return make_app(WAKECALL_SECRET_KEY=",".join(keys))
+    return make_app(WAKECALL_SECRET_KEY=",".join(keys), **MAIL)
 
 
 def command(app: Flask, *arguments: str) -> tuple[int, str, str]:
@@ -41,7 +46,7 @@ def command(app: Flask, *arguments: str) -> tuple[int, str, str]:
 
 @pytest.fixture
 def bearer(make_app: MakeApp) -> Mapping[str, str]:
-    """An account with two secrets, the token of an app, and a kept answer, sealed with OLD."""
+    """An account with two secrets, an app's token, a kept answer and a mail, sealed with OLD."""
     app = with_keys(make_app, OLD)
     key = command(app, "account", "create", "demo")[1].strip()
     headers = {"Authorization": f"Bearer {key}"}
@@ -49,6 +54,7 @@ def bearer(make_app: MakeApp) -> Mapping[str, str]:
     given = {"url": "http://127.0.0.1:6200", "token": "the token"}
     assert client.put("/1/dapr-apps/shop", json=given, headers=headers).status_code == 201
     assert rotate(app, headers | ONCE).status_code == 201
+    assert command(app, "invite", "create", "--email", "owner@example.com")[0] == 0
     return headers
 
 
@@ -84,6 +90,7 @@ def test_after_the_command_the_old_key_is_needed_by_nothing(
             "signing secrets: 2 with key 2",
             "tokens of apps and runners: 1 with key 2",
             "kept answers: 1 with key 2",
+            "mail to be sent: 1 with key 2",
             STILL_NEEDED,
         ],
     )
@@ -91,10 +98,11 @@ def test_after_the_command_the_old_key_is_needed_by_nothing(
     assert (status, output.splitlines()) == (
         0,
         [
-            "4 values were encrypted again with key 1.",
+            "5 values were encrypted again with key 1.",
             "signing secrets: 2 with key 1",
             "tokens of apps and runners: 1 with key 1",
             "kept answers: 1 with key 1",
+            "mail to be sent: 1 with key 1",
             "Key 2 is no longer needed: no stored value is encrypted with it.",
         ],
     )
@@ -148,7 +156,7 @@ def test_a_value_that_no_key_opens_is_reported_and_kept(
 
     assert status == 0
     assert "signing secrets: 2 with none of the keys" in output
-    assert "4 values cannot be decrypted with any key: add the key that is missing." in output
+    assert "5 values cannot be decrypted with any key: add the key that is missing." in output
     assert sealed(database) == before
 
 

@@ -64,6 +64,7 @@ SAMPLES: dict[str, Sample] = {
     ),
     "fusion_tasks.create_task": lambda *_: ("/api/tasks", TASK),
     "dapr.schedule_job": lambda client, _: (f"/v1.0/jobs/{of_an_app(client)}", {"dueTime": "1h"}),
+    "native.create_inbox": lambda *_: ("/1/inboxes", {"label": "orders"}),
     "native.create_key": lambda *_: ("/1/keys", {"scope": "read"}),
     "native.rotate_secret": lambda *_: ("/1/secrets/rotate", {"overlap": 60}),
 }

@@ -119,8 +119,7 @@ WITH held AS MATERIALIZED (
   FOR UPDATE
 ), counted AS (
   UPDATE job j SET trigger = %(trigger)s
-  FROM held
-  WHERE j.id = held.job_id AND j.account_id = held.account_id
+  WHERE j.id = %(job_id)s AND j.account_id = (SELECT account_id FROM held)
     AND %(trigger)s::jsonb <> %(stored)s::jsonb AND j.trigger = %(stored)s
 )
 UPDATE due SET next_at = CASE WHEN next_at IS NOT NULL THEN %(next_at)s::timestamptz END,

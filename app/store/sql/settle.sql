@@ -155,8 +155,8 @@ SELECT id FROM again;
 -- name: settle_later
 -- The receiver will complete the run: no worker holds it until then, or until its deadline. That is
 -- counted by the clock as it was when the run was taken, so that a step of it in between moves no
--- deadline that was promised. Only under the token it was taken with. A result that came during the call is applied when
--- the run is checked, which is at once; so is a cancellation.
+-- deadline that was promised. Only under the token it was taken with. A result that came during the
+-- call is applied when the run is checked, which is at once; so is a cancellation.
 WITH begun AS (
   UPDATE inflight i
   SET state = 'running', complete_by = v.complete_by,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import psycopg
@@ -199,11 +199,13 @@ def test_an_abort_stops_retries_and_what_is_to_be_completed_later(
     assert act(client, "abort")["accepted"]
     assert one(connection, "SELECT count(*) FROM inflight") == 0
     run = begun(client, connection)
-    attempt = Attempt(1, datetime.now(UTC), 1.0, Reply(status=202))
+    now = datetime.now(UTC)
+    attempt = Attempt(1, now, 1.0, Reply(status=202))
     later = Settlement(
         *(run.id, run.token, run.job_id, run.job_version, run.due_at, None, None, None),
         *(False, False, attempt, 3600),
         serial=True,
+        complete_by=now + timedelta(hours=1),
     )
     assert settle(connection, [later]) == {run.id}
     assert status(client)["status"] == "running"

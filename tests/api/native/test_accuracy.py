@@ -19,7 +19,7 @@ from tests.api.golden import golden
 from tests.factories import connect, one
 
 AT = datetime(2026, 11, 22, 9, 31, 7, 250000, tzinfo=UTC)
-NOTHING: dict[str, Any] = {"p50": None, "p95": None, "p99": None, "most": None}
+NOTHING: dict[str, Any] = {"p50": None, "p95": None, "p99": None, "maximum": None}
 SHOWN = Accuracy(
     as_of=AT,
     hour=Window(since=AT - timedelta(minutes=61, seconds=7.25), deliveries=0, **NOTHING),
