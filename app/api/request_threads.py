@@ -19,18 +19,24 @@ _NAME: Final = "request_{}"
 
 
 class RequestThreads(Generic[Result]):
-    """`number` threads, which start with the first call; only one event loop may use them."""
+    """Up to `number` threads; only one event loop may use them.
+
+    A thread starts when a call finds all others busy: what a thread has allocated once, its part of
+    the heap keeps, so that each thread costs tens of megabytes after a long list.
+    """
 
     def __init__(self, number: int) -> None:
         self._number = number
         self._calls: SimpleQueue[_Call[Result] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._busy = 0
 
     async def run(self, work: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401 - those of `work`
         """Return what `work` returns, or raise what it raises. It goes on if this is cancelled."""
-        if not self._threads:
-            self._start()
-        call = _Call(work, arguments)
+        self._busy += 1
+        if len(self._threads) < min(self._busy, self._number):
+            self._start_thread()
+        call = _Call(work, arguments, self._note_end)
         self._calls.put(call)
         return await call.result
 
@@ -41,13 +47,14 @@ class RequestThreads(Generic[Result]):
         for each in self._threads:
             each.join()
 
-    def _start(self) -> None:
-        self._threads = [
-            threading.Thread(target=self._run_calls, name=_NAME.format(number), daemon=True)
-            for number in range(self._number)
-        ]
-        for each in self._threads:
-            each.start()
+    def _start_thread(self) -> None:
+        name = _NAME.format(len(self._threads))
+        thread = threading.Thread(target=self._run_calls, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _note_end(self) -> None:
+        self._busy -= 1
 
     def _run_calls(self) -> None:
         while (call := self._calls.get()) is not None:
@@ -57,11 +64,17 @@ class RequestThreads(Generic[Result]):
 class _Call(Generic[Result]):
     """One call, made by a thread for an event loop."""
 
-    __slots__ = ("_arguments", "_loop", "_work", "result")
+    __slots__ = ("_arguments", "_loop", "_note_end", "_work", "result")
 
-    def __init__(self, work: Callable[..., Result], arguments: tuple[Any, ...]) -> None:
+    def __init__(
+        self,
+        work: Callable[..., Result],
+        arguments: tuple[Any, ...],
+        note_end: Callable[[], None],
+    ) -> None:
         self._work = work
         self._arguments = arguments
+        self._note_end = note_end
         self._loop = asyncio.get_running_loop()
         self.result: asyncio.Future[Result] = self._loop.create_future()
 
@@ -80,9 +93,11 @@ class _Call(Generic[Result]):
             self._loop.call_soon_threadsafe(end, outcome)
 
     def _succeed(self, found: Result) -> None:
+        self._note_end()
         if not self.result.done():
             self.result.set_result(found)
 
     def _fail(self, error: BaseException) -> None:
+        self._note_end()
         if not self.result.done():
             self.result.set_exception(error)

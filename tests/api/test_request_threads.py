@@ -78,3 +78,19 @@ def test_a_loop_that_is_closed_ends_no_thread() -> None:
     # It waits for the thread, which has nobody left to tell.
     threads.shutdown()
     assert not any(each.is_alive() for each in threads._threads)
+
+
+def test_a_thread_starts_only_when_all_others_are_busy() -> None:
+    met = threading.Barrier(2, timeout=30)
+
+    def name() -> str:
+        return threading.current_thread().name
+
+    async def use() -> None:
+        threads = RequestThreads[object](3)
+        assert {await threads.run(name) for _ in range(5)} == {"request_0"}
+        await asyncio.gather(threads.run(met.wait), threads.run(met.wait))
+        assert {await threads.run(name) for _ in range(9)} <= {"request_0", "request_1"}
+        threads.shutdown()
+
+    asyncio.run(use())
