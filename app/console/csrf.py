@@ -8,9 +8,11 @@ the notices that the next page shows.
 from __future__ import annotations
 
 import hmac
+import json
+from collections.abc import Iterable
 from typing import Any, Final
 
-from flask import Flask, Request, Response, current_app, g, request
+from flask import Flask, Request, Response, current_app, g, request, session
 from flask.sessions import SessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from itsdangerous import BadData, URLSafeSerializer
@@ -120,6 +122,20 @@ def check() -> None:
             remedy="Reload the page and send the form again; a sign-in in another tab makes open "
             "forms invalid. The browser must accept cookies.",
         ) from None
+
+
+def proof_of(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return the proof that the console gave these names and values to this browser's session.
+
+    A page that goes on by itself needs it in its address, which anybody can put into a link.
+    """
+    text = json.dumps(sorted(pairs)).encode()
+    return hmac.digest(session[FIELD].encode(), b"proof\0" + text, "sha256").hex()
+
+
+def is_proof(text: str, pairs: Iterable[tuple[str, str]]) -> bool:
+    """Return whether a text is the proof of these names and values."""
+    return hmac.compare_digest(text.encode(), proof_of(pairs).encode())
 
 
 def _read_notices(key: str, text: str) -> list[Any]:

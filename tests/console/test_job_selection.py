@@ -143,3 +143,27 @@ def test_a_forged_position_is_refused(signed_in: SignedIn, name: str) -> None:
     form = {"action": "delete", "until": str(UUID(int=2**128 - 1)), name: "x"}
     assert signed_in.post(f"{PLACE}/progress", form).status_code == 400
     assert left(signed_in) == 1
+
+
+def test_a_link_to_the_progress_that_somebody_else_made_does_nothing(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (job_selection, __import__("app.console.pages.job_selection", fromlist=["x"])):
+        monkeypatch.setattr(module, "MAX_AT_ONCE", 1)
+    for number in range(3):
+        book(signed_in, name=f"n{number}")
+    forged = {"action": "delete", "until": str(UUID(int=2**128 - 1)), "total": "3"}
+    for proof in ("", "x", "é", "0" * 64):
+        sent = {**forged, "proof": proof}
+        assert signed_in.client.get(f"{PLACE}/progress", query_string=sent).status_code == 400
+        assert signed_in.post(f"{PLACE}/progress", sent).status_code == 400
+    assert left(signed_in) == 3
+
+    place = signed_in.post(PLACE, {"action": "pause", "all": "1"}).headers["Location"]
+    form = form_of(signed_in.get(place))
+    assert signed_in.client.get(place.replace("pause", "delete")).status_code == 400
+    assert signed_in.post(f"{PLACE}/progress", {**form, "action": "delete"}).status_code == 400
+    assert signed_in.post(f"{PLACE}/progress", {**form, "namePrefix": "n"}).status_code == 400
+    assert signed_in.with_role(Role.MEMBER).client.get(place).status_code == 400
+    assert left(signed_in) == 3
+    assert signed_in.post(f"{PLACE}/progress", form).status_code == 303

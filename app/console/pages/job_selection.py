@@ -17,9 +17,9 @@ from werkzeug.datastructures import MultiDict
 
 from app.api.context import current_context
 from app.api.parameters import takes
-from app.console import job_query, job_rows
+from app.console import csrf, job_query, job_rows
 from app.console.access import needs, viewer
-from app.console.blueprint import console
+from app.console.blueprint import PREFIX, console
 from app.console.elements import to
 from app.console.forms import SHOWN, Problem, problem_of
 from app.console.job_query import JobQuery
@@ -37,6 +37,7 @@ _TYPE_FROM: Final = 10
 _ACTIONS: Final = {str(each): each for each in JobAction}
 _FILTER: Final = (job_query.SORT, *job_query.FILTERS)
 _STATE: Final = ("action", "label", "after", "until", "done", "refused", "total", "why")
+_PROOF: Final = "proof"
 DONE: Final = {
     JobAction.PAUSE: "paused",
     JobAction.RESUME: "resumed",
@@ -84,21 +85,22 @@ def act_on_jobs() -> ResponseReturnValue:
     except SHOWN as error:
         return _question(form, problem_of(error))
     flash(_outcome(action, applied.done, len(applied.refused), _why(applied)))
-    return redirect(to("jobs") + query.url(), _SEE_OTHER)
+    return redirect(f"{PREFIX}/jobs{query.url()}", _SEE_OTHER)
 
 
 @console.get("/jobs/selected/progress")
 @needs(Role.MEMBER)
-@takes(*_STATE, *_FILTER, many=(job_query.TAG,))
+@takes(*_STATE, _PROOF, *_FILTER, many=(job_query.TAG,))
 def show_progress() -> ResponseReturnValue:
     """Show how many jobs are done, and offer the next batch; a reload changes nothing."""
     query, action = job_query.read(request.args), _action(request.args)
-    state = {name: request.args[name] for name in _STATE if request.args.get(name)}
+    state = _state(request.args, query)
     done, total = _number(state, "done"), _number(state, "total")
     return page(
         "job_progress.html",
         query=query,
         state=state,
+        proof=request.args[_PROOF],
         title=f"{_VERBS[action]} jobs",
         done=done,
         refused=_number(state, "refused"),
@@ -113,8 +115,23 @@ def show_progress() -> ResponseReturnValue:
 def go_on() -> ResponseReturnValue:
     """Do the action to the next batch of jobs."""
     form = request.form
-    state = {name: form[name] for name in _STATE if form.get(name)}
-    return _next_batch(job_query.read(form), _action(form), state)
+    query = job_query.read(form)
+    return _next_batch(query, _action(form), _state(form, query))
+
+
+def _state(sent: MultiDict[str, str], query: JobQuery) -> dict[str, str]:
+    """Return how far the action is, as this console told this session; raises InvalidMember.
+
+    The page goes on by itself: a link that somebody else made would delete jobs when it is opened.
+    """
+    state = {name: sent[name] for name in _STATE if sent.get(name)}
+    if not csrf.is_proof(sent.get(_PROOF, ""), [*state.items(), *query.pairs]):
+        raise InvalidMember(
+            _PROOF,
+            "This address is not one that the console gave to your session.",
+            remedy="Begin again in the list of jobs.",
+        )
+    return state
 
 
 def _next_batch(query: JobQuery, action: JobAction, state: dict[str, str]) -> ResponseReturnValue:
@@ -135,11 +152,12 @@ def _next_batch(query: JobQuery, action: JobAction, state: dict[str, str]) -> Re
         flash(_outcome(action, done, refused, why))
         if "HX-Request" in request.headers:
             return Response(status=204, headers={"HX-Redirect": to("jobs")})
-        return redirect(to("jobs"), _SEE_OTHER)
+        return redirect(f"{PREFIX}/jobs", _SEE_OTHER)
     state |= {"action": action, "after": str(ids[-1]), "done": str(done), "refused": str(refused)}
     state |= {"label": label or "", "why": why}
     pairs = [*((name, text) for name, text in state.items() if text), *query.pairs]
-    return redirect(f"{to('jobs/selected/progress')}?{urlencode(pairs)}", _SEE_OTHER)
+    pairs.append((_PROOF, csrf.proof_of(pairs)))
+    return redirect(f"{PREFIX}/jobs/selected/progress?{urlencode(pairs)}", _SEE_OTHER)
 
 
 def _question(sent: MultiDict[str, str], problem: Problem | None = None) -> ResponseReturnValue:
@@ -237,4 +255,4 @@ def _outcome(action: JobAction, done: int, refused: int, why: str) -> str:
 def _why(applied: Applied) -> str:
     """Return the most frequent reason, in at most 200 characters."""
     reasons = Counter(str(error) for _, error in applied.refused)
-    return reasons.most_common(1)[0][0][:200] if reasons else ""
+    return " ".join(reasons.most_common(1)[0][0].split())[:200] if reasons else ""

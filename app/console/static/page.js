@@ -60,6 +60,13 @@ const wakecall = (() => {
   const nav = link?.closest("nav");
   if (nav && nav.scrollWidth > nav.clientWidth) nav.scrollLeft = link.offsetLeft - nav.clientWidth / 3;
 
+  // A redelivery (continue.js) goes on by itself until the person leaves its page.
+  try {
+    if (!document.querySelector("form[data-continue]")) sessionStorage.removeItem("wakecall-continues");
+  } catch {
+    // Without storage, each step takes a press.
+  }
+
   const main = () => document.getElementById("main");
   const rows = () => [...document.querySelectorAll("main .rows tbody tr")].filter((row) => row.querySelector("a, input"));
 
