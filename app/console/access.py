@@ -11,11 +11,11 @@ from urllib.parse import quote, urlsplit
 from flask import Response, g, redirect, request
 from flask.typing import ResponseReturnValue
 
-from app.api import acting, parameters, rate, senders
+from app.api import acting, parameters, path_prefix, rate, senders
 from app.api.browsers import SAFE_METHODS
 from app.api.context import current_context
 from app.api.scopes import needs_no_key
-from app.console import cookies
+from app.console import cookies, shown_once
 from app.console.blueprint import PREFIX
 from app.domain.account import Account, Caller
 from app.domain.role import Role
@@ -141,7 +141,8 @@ def browser() -> sign_in.Browser:
 
 
 def begin(response: Response, token: str) -> Response:
-    """Give the browser the token of its new session."""
+    """Give the browser the token of its new session, and nothing of an earlier one."""
+    shown_once.forget_all(response)
     cookies.write(response, cookies.SESSION, token, max_age=round(LIFETIME.total_seconds()))
     cookies.remove(response, cookies.VISIT)
     return response
@@ -152,7 +153,9 @@ def is_own_path(path: str) -> bool:
 
     Browsers take a backslash for a slash, and leave out tabs and line breaks.
     """
-    parts = urlsplit(path) if path.isascii() and path.isprintable() else None
+    # Texts such as "//[" make urlsplit raise.
+    is_path = path.startswith(PREFIX) and path.isascii() and path.isprintable()
+    parts = urlsplit(path) if is_path else None
     return (
         parts is not None
         and not parts.scheme
@@ -187,7 +190,7 @@ def _to_sign_in() -> Response:
     target = f"{LOGIN}?next={quote(wanted, safe='/')}" if is_own_path(wanted) else LOGIN
     if "HX-Request" in request.headers:
         # The script would put the sign-in page into the middle of the page that it polls for.
-        return Response(status=401, headers={"HX-Redirect": target})
+        return Response(status=401, headers={"HX-Redirect": path_prefix.add(target)})
     return redirect(target, _SEE_OTHER)  # type: ignore[return-value] # Werkzeug's is Flask's
 
 

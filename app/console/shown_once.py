@@ -41,3 +41,9 @@ def forget(response: Response, kind: str) -> Response:
     """Show the text no more: its owner has stored it."""
     cookies.remove(response, kind)
     return response
+
+
+def forget_all(response: Response) -> None:
+    """Show no text any more: whoever uses this browser next may be another person."""
+    for kind in (KEY, LINK):
+        cookies.remove(response, kind)

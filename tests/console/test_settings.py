@@ -19,7 +19,7 @@ from app.errors import Conflict
 from app.service import accounts, invitations, keys, members
 from app.store import users
 from app.store.connection import ReconnectingConnection
-from tests.console.people import PASSWORD, SignedIn, add_user, browser_of, signed_in_as
+from tests.console.people import PASSWORD, SignedIn, add_user, browser_of, post, signed_in_as
 from tests.console.rules import check_page
 from tests.factories import add_account, connect, one
 from workers.maintenance import Maintenance
@@ -110,6 +110,25 @@ def test_a_new_key_is_shown_until_it_is_stored(app: Flask, owner: SignedIn, data
     assert owner.post(f"{path}/revoke").status_code == 303
     assert "is revoked" in owner.get("/console/keys")
     assert app.test_client().get("/1/account", headers={"X-API-Key": text}).status_code == 401
+
+
+def test_who_uses_the_browser_next_sees_no_key_and_no_link(app: Flask, owner: SignedIn) -> None:
+    add_user(app, "next@example.com", "other")
+    form = {"email": "next@example.com", "password": PASSWORD}
+    for leave in (True, False):
+        signed_in = owner.with_role(Role.OWNER)
+        key_form = {"label": "", "scope": "book", "expiry": "", "app": ""}
+        assert signed_in.post("/console/keys", key_form).status_code == 303
+        invitation = {"email": "", "role": "member", "expiry": "7", "note": ""}
+        assert signed_in.post("/console/members/invitations", invitation).status_code == 303
+        for page, shown in (("start", r"wk_\w{48}"), ("members", "/console/join/")):
+            assert re.search(shown, signed_in.get(f"/console/{page}"))
+        if leave:
+            assert signed_in.post("/console/logout").status_code == 303
+        place = "/console/login" if leave else "/console/accounts"
+        assert post(signed_in.client, "/console/login", form, page=place).status_code == 303
+        for page, shown in (("start", r"wk_\w{48}"), ("members", "/console/join/")):
+            assert not re.search(shown, signed_in.get(f"/console/{page}"))
 
 
 @pytest.mark.parametrize(

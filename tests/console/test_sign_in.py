@@ -277,6 +277,8 @@ def test_a_sign_in_leads_to_the_page_that_was_wanted(app: Flask) -> None:
     [
         "https://evil.example/console/",
         "//evil.example/console/",
+        "//[",
+        "https://[/console/",
         "/\\evil.example/console/",
         "\\\\evil.example",
         "/console/\\..\\..",

@@ -12,7 +12,7 @@ from app.api import parameters
 from app.api.context import current_context
 from app.api.parameters import takes
 from app.api.scopes import needs_no_key
-from app.console import access, attempts, cookies
+from app.console import access, attempts, cookies, shown_once
 from app.console.access import needs, viewer
 from app.console.blueprint import PREFIX, console
 from app.console.forms import SHOWN, Form, refused
@@ -71,6 +71,7 @@ def sign_out() -> ResponseReturnValue:
         g.viewer = None
     response = _led_to(access.LOGIN)
     cookies.remove(response, cookies.SESSION)
+    shown_once.forget_all(response)
     return response
 
 
