@@ -10,8 +10,9 @@ from lxml.html import HtmlElement
 from app.domain.job_filter import JobFilter
 from app.domain.role import Role
 from app.service import job_selection
+from tests.api.conftest import MakeApp
 from tests.console.job_scene import book, book_by_dapr, caller_of, context, get, text
-from tests.console.people import SignedIn
+from tests.console.people import SignedIn, browser_of, signed_in_as
 from tests.console.rules import check_page
 
 PLACE = "/console/jobs/selected"
@@ -167,3 +168,18 @@ def test_a_link_to_the_progress_that_somebody_else_made_does_nothing(
     assert signed_in.with_role(Role.MEMBER).client.get(place).status_code == 400
     assert left(signed_in) == 3
     assert signed_in.post(f"{PLACE}/progress", form).status_code == 303
+
+
+def test_below_a_path_everything_leads_below_it_once(make_app: MakeApp) -> None:
+    app = make_app(WAKECALL_PATH_PREFIX="/w")
+    person = signed_in_as(app, "ada@example.com", "demo")
+    job_id = str(book(person))
+    for path, form, place in (
+        (f"/console/jobs/{job_id}/pause", {"next": ""}, f"/w/console/jobs/{job_id}"),
+        (PLACE, {"action": "resume", "id": job_id}, "/w/console/jobs"),
+        (PLACE, {"action": "pause", "all": "1"}, "/w/console/jobs"),
+        (f"/console/jobs/{job_id}/delete", {"next": ""}, "/w/console/jobs"),
+    ):
+        assert person.post(path, form).headers["Location"] == place
+    answer = browser_of(app).get("/console/jobs", headers={"HX-Request": "true"})
+    assert answer.headers["HX-Redirect"] == "/w/console/login?next=/console/jobs"

@@ -11,7 +11,7 @@ from app.api.context import current_context
 from app.api.parameters import takes
 from app.console import job_rows
 from app.console.access import is_own_path, needs, viewer
-from app.console.blueprint import console
+from app.console.blueprint import PREFIX, console
 from app.console.elements import to
 from app.console.forms import SHOWN, problem_of
 from app.console.rendering import page
@@ -69,7 +69,7 @@ def delete_job(job_id: UUID) -> ResponseReturnValue:
     except SHOWN as error:
         return _question(job_id, error)
     flash("The job is deleted. Its runs stay in the history.")
-    return redirect(to("jobs"), _SEE_OTHER)
+    return redirect(f"{PREFIX}/jobs", _SEE_OTHER)
 
 
 def _question(job_id: UUID, error: Exception | None = None) -> ResponseReturnValue:
@@ -89,4 +89,4 @@ def _question(job_id: UUID, error: Exception | None = None) -> ResponseReturnVal
 def _back(job_id: UUID) -> str:
     """Return the page from which the form was sent, or else that of the job."""
     wanted = request.form.get("next", "")
-    return to(wanted.partition("/console")[2]) if is_own_path(wanted) else to(f"jobs/{job_id}")
+    return wanted if is_own_path(wanted) else f"{PREFIX}/jobs/{job_id}"

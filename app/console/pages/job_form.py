@@ -15,8 +15,7 @@ from app.api.native.documents import job as job_document
 from app.api.parameters import takes
 from app.console import booking_form, curl_import, job_rows, previewed, shown
 from app.console.access import needs, viewer
-from app.console.blueprint import console
-from app.console.elements import to
+from app.console.blueprint import PREFIX, console
 from app.console.forms import SHOWN, Form, refused
 from app.console.previewed import Previewed
 from app.console.rendering import page
@@ -84,7 +83,7 @@ def create_job() -> ResponseReturnValue:
     if todo == "check":
         return _page(Form(values=values), checked=True)
     flash(f"The job {job_rows.title_of(booking)} is booked.")
-    return redirect(to(f"jobs/{made.id}"), _SEE_OTHER)
+    return redirect(f"{PREFIX}/jobs/{made.id}", _SEE_OTHER)
 
 
 @console.post("/jobs/new/paste")
@@ -146,7 +145,7 @@ def update_job(job_id: UUID) -> ResponseReturnValue:
     except SHOWN as error:
         return _page(refused(error, values, booking_form.MEMBERS), job=found)
     flash("The job is changed.")
-    return redirect(to(f"jobs/{job_id}"), _SEE_OTHER)
+    return redirect(f"{PREFIX}/jobs/{job_id}", _SEE_OTHER)
 
 
 def _page(
