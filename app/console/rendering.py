@@ -66,7 +66,8 @@ def page(template: str, *, status: int | None = None, **values: Any) -> Response
     if "job_zone" in values:
         g.job_zone = values["job_zone"]
     html = render_template(template, **{**_common(), **values, "problem": problem})
-    body = html.encode()
+    # JSON that somebody typed may name half of a surrogate pair.
+    body = html.encode("utf-8", "replace")
     code = status or (HTTPStatus.OK if problem is None else problem.status)
     response = _protect(Response(body, code, content_type="text/html; charset=utf-8"))
     if code == HTTPStatus.OK and request.method in {"GET", "HEAD"}:

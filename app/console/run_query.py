@@ -11,6 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.api.native.documents import run_cursor, run_filter
+from app.console import times
 from app.domain import instants
 from app.domain.checks import quoted
 from app.domain.run import Position, RunState
@@ -116,7 +117,9 @@ def ids(given: Sequence[str]) -> frozenset[UUID]:
 
 def local_text(instant: datetime | None, zone: ZoneInfo) -> str:
     """Return an instant as a field for a date and a time has it, in `zone`; empty for None."""
-    return "" if instant is None else f"{instant.astimezone(zone):%Y-%m-%dT%H:%M}"
+    if instant is None:
+        return ""
+    return times.in_zone(instant, zone).replace(tzinfo=None).isoformat(timespec="minutes")
 
 
 def _ids(given: Sequence[str]) -> Iterator[UUID]:
@@ -134,7 +137,11 @@ def _aware(text: str, zone: ZoneInfo) -> str:
     if len(text) > instants.MAX_INSTANT or not instants.is_local(text):
         return text
     local = instants.parse(text, member="after").replace(tzinfo=zone)
-    return instants.format_utc(local)
+    try:
+        return instants.format_utc(local)
+    except OverflowError:
+        # In UTC it would be before year 1 or after 9999.
+        return text
 
 
 def _period(text: str, wanted: RunFilter) -> timedelta:

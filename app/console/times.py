@@ -24,9 +24,17 @@ def absolute(instant: datetime, zone: ZoneInfo, *, now: datetime, hours: int = 2
     The offset is that of the instant, so that the two readings of an hour that clocks repeat
     differ. `hours` is 24 or 12.
     """
-    local = instant.astimezone(zone)
+    local = in_zone(instant, zone)
     year = "" if local.year == now.astimezone(zone).year else f" {local.year:04d}"
     return f"{_day(local)}{year} {clock(local, hours=hours)} {offset(local)}"
+
+
+def in_zone(instant: datetime, zone: ZoneInfo) -> datetime:
+    """Return an instant as the zone shows it; in UTC where that is before year 1 or after 9999."""
+    try:
+        return instant.astimezone(zone)
+    except OverflowError:
+        return instant.astimezone(UTC)
 
 
 def clock(local: datetime, *, hours: int = 24) -> str:

@@ -33,6 +33,8 @@ PLACE = "/console/preview"
         ("dialect=fusion", ["at 10:15 from Monday to Friday, UTC; every 2 hours"]),
         ("dialect=fusion&triggers=[", ["The triggers are not JSON"]),
         ("dialect=fusion&triggers=7", ["triggers"]),
+        (f"dialect=fusion&triggers={'[' * 900}{']' * 900}", ["nested too deeply"]),
+        ('dialect=fusion&triggers=[{"\\ud800":"\\ud800"}]', ["Fires next"]),
         ("dialect=crontab", ["0 0-45/15 9-17 ? * MON,TUE,WED,THU,FRI"]),
         ("dialect=crontab&crontab=0+0+13+*+5", ["cron fires on both kinds of days"]),
     ],

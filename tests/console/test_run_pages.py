@@ -236,6 +236,17 @@ def test_times_of_the_form_are_in_the_zone_of_the_page(
     assert value == ["2026-11-22T15:14"]
 
 
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize("name", ["after", "before"])
+def test_the_ends_of_the_calendar_are_filters_in_every_zone(
+    signed_in: SignedIn, connection: psycopg.Connection, zone: str, name: str
+) -> None:
+    connection.execute("UPDATE web_user SET zone = %s", [zone])
+    for instant in ("0001-01-01T00:00", "9999-12-31T23:59"):
+        for suffix in ("", "Z"):
+            check_page(signed_in.get(f"/console/runs?{name}={instant}{suffix}"))
+
+
 @pytest.mark.parametrize(
     "query",
     ["stat=failed", "state=over", "minLatenessMs=soon", "within=1y",

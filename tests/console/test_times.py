@@ -24,6 +24,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
         ("2027-03-14T07:00:00Z", "America/New_York", 24, "Sun 14 Mar 2027 03:00:00 -04:00"),
         ("2026-10-25T00:30:00Z", "Europe/Berlin", 24, "Sun 25 Oct 02:30:00 +02:00"),
         ("2026-10-25T01:30:00Z", "Europe/Berlin", 24, "Sun 25 Oct 02:30:00 +01:00"),
+        ("9999-12-31T20:00:00Z", "Asia/Tokyo", 24, "Fri 31 Dec 9999 20:00:00 UTC"),
+        ("0001-01-01T00:00:00Z", "America/New_York", 24, "Mon 1 Jan 0001 00:00:00 UTC"),
     ],
 )
 def test_an_instant_shows_the_offset_that_its_zone_has_then(

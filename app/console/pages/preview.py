@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import accumulate
 from typing import Any, Final
 
 from flask import request
@@ -50,6 +51,9 @@ _EXAMPLES: Final[dict[str, dict[str, str]]] = {
 _FIELDS: Final = tuple(dict.fromkeys(name for names in MEMBERS.values() for name in names))
 _COUNTS: Final = ("5", "10", "25", "50")
 _MAX_TEXT: Final = 8192
+_NESTING: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
+_MAX_DEPTH: Final = 20
+"""Levels of arrays and objects; triggers have three."""
 
 
 @console.get("/preview")
@@ -116,6 +120,10 @@ def _json(text: str) -> Any:  # noqa: ANN401 - whatever the text holds
             "triggers",
             f"The triggers have {len(text)} characters.",
             remedy=f"Give at most {_MAX_TEXT} here.",
+        )
+    if max(accumulate(_NESTING.get(each, 0) for each in text), default=0) > _MAX_DEPTH:
+        raise InvalidMember(
+            "triggers", "The triggers are nested too deeply.", remedy="Give an array of triggers."
         )
     try:
         return json.loads(text)
