@@ -18,7 +18,7 @@ from app.domain.role import Role
 from app.domain.user import LinkPurpose, read_email
 from app.errors import Misconfigured
 from app.service import accounts, invitations, mail, members, sign_up, user_links
-from app.smtp import send
+from app.smtp import Unwritable, send
 
 invite: Final = AppGroup("invite", help="Invitations to the console.")
 beta: Final = AppGroup("beta", help="Requests for invitations.")
@@ -177,7 +177,7 @@ def test_mail(email: str) -> None:
     recipient = read_email(email)
     try:
         send(server, recipient, "Mail of Wakecall works", "This mail is a test.\n")
-    except OSError as error:
+    except (OSError, Unwritable) as error:
         raise Misconfigured(f"The mail was not sent: {error}") from None
     click.echo(f"Sent to {recipient} through {server.host}.")
 

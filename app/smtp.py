@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from dataclasses import dataclass
+from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from ipaddress import ip_address
@@ -16,6 +17,10 @@ from app.errors import Misconfigured
 TIMEOUT_S: Final = 10.0
 _PORTS: Final = {"smtp": 25, "smtps": 465}
 _FORM: Final = "smtp://USER:PASSWORD@HOST:PORT, or smtps:// for TLS from the beginning"
+
+
+class Unwritable(Exception):
+    """A mail that cannot be written as RFC 5322 has it, so that no server would take it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +70,23 @@ def read_server(url: str, sender: str) -> SmtpServer | None:
 
 
 def send(server: SmtpServer, recipient: str, subject: str, text: str) -> None:
-    """Send a mail; raises OSError, or SMTPException, which is one too."""
+    """Send a mail; raises OSError, or SMTPException, which is one too, and Unwritable."""
+    message = _compose(server, recipient, subject, text)
+    with _connect(server) as connection:
+        if server.user is not None:
+            connection.login(server.user, server.password)
+        # The recipient is given, because reading it from the header may find another one.
+        connection.send_message(message, to_addrs=[recipient])
+
+
+def _compose(server: SmtpServer, recipient: str, subject: str, text: str) -> EmailMessage:
+    try:
+        return _message(server, recipient, subject, text)
+    except (ValueError, LookupError, MessageError) as error:
+        raise Unwritable(f"The mail cannot be written: {error}") from error
+
+
+def _message(server: SmtpServer, recipient: str, subject: str, text: str) -> EmailMessage:
     message = EmailMessage()
     message["From"] = server.sender
     message["To"] = recipient
@@ -74,10 +95,9 @@ def send(server: SmtpServer, recipient: str, subject: str, text: str) -> None:
     message["Message-ID"] = make_msgid(domain="wakecall.invalid")
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
-    with _connect(server) as connection:
-        if server.user is not None:
-            connection.login(server.user, server.password)
-        connection.send_message(message)
+    # Some headers that cannot be written are found only now.
+    message.as_bytes()
+    return message
 
 
 def _connect(server: SmtpServer) -> smtplib.SMTP:

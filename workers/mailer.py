@@ -13,7 +13,7 @@ from app.log import logger
 from app.service import context as use_cases
 from app.service import letters
 from app.service.context import Context
-from app.smtp import SmtpServer, send
+from app.smtp import SmtpServer, Unwritable, send
 from app.store import engine, outbox
 from app.store.database import Database
 from app.store.outbox import Letter
@@ -58,7 +58,7 @@ class Mailer(LoopThread):
             # Between two transactions: none waits for the mail server.
             if text is not None:
                 self._send(self._server, letter.recipient, letter.subject, text)
-        except (OSError, Misconfigured) as error:
+        except (OSError, Misconfigured, Unwritable) as error:
             self._failed(letter, error)
             return
         with self._context.database.session() as connection:
@@ -85,7 +85,9 @@ def mailing(settings: Settings) -> Mailer | None:
 
 
 def _is_permanent(error: Exception) -> bool:
-    """Whether the mail server refuses this mail for good (RFC 5321, 4.2.1)."""
+    """Whether no mail server takes this mail, or this one refuses it for good (RFC 5321, 4.2.1)."""
+    if isinstance(error, Unwritable):
+        return True
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(code >= _PERMANENT for code, _ in error.recipients.values())
     # A refused sender or password is the operator's to mend: the mail waits for that.

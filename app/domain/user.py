@@ -134,7 +134,9 @@ class LinkPurpose(StrEnum):
 def read_email(text: str, *, member: str = "email") -> str:
     """Return an e-mail address in lower case; raises InvalidMember."""
     email = text.strip().lower()
-    if len(email) > MAX_EMAIL or not email.isprintable() or not _EMAIL.fullmatch(email):
+    # "=?" begins an encoded word (RFC 2047), as which a mail program may read several addresses.
+    is_odd = len(email) > MAX_EMAIL or not email.isprintable() or "=?" in email
+    if is_odd or not _EMAIL.fullmatch(email):
         raise InvalidMember(
             member, f"{quoted(text.strip())} is not an e-mail address.", remedy=_EMAIL_ADVICE
         )

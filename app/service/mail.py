@@ -8,6 +8,7 @@ its time tells.
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -18,6 +19,10 @@ from app.service.context import Context
 from app.store import outbox as store
 
 MAX_LISTED: Final = 200
+ASKED_WITHIN: Final = timedelta(hours=1)
+MAX_ASKED: Final = 5
+"""How many mails of one kind anybody can have sent to one address in ASKED_WITHIN."""
+
 BYE: Final = "If you did not expect this mail, ignore it: nothing happens without the link."
 
 
@@ -46,8 +51,10 @@ def is_configured(context: Context) -> bool:
 
 
 def request(context: Context, connection: Connection, recipient: str, kind: Kind) -> None:
-    """Store that a mail of this kind is asked for."""
-    _add(context, connection, recipient, _SUBJECTS[kind], kind, "")
+    """Store that a mail of this kind is asked for, unless that was done too often."""
+    subject = _SUBJECTS[kind]
+    if store.count_recent(connection, recipient, subject, ASKED_WITHIN) < MAX_ASKED:
+        _add(context, connection, recipient, subject, kind, "")
 
 
 def invite(

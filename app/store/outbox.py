@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import psycopg
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from app.store.tables import outbox
 
@@ -71,6 +71,16 @@ class Listed:
 def add(connection: Connection, recipient: str, subject: str, sealed: bytes) -> None:
     """Store a mail to be sent at once."""
     connection.execute(insert(outbox).values(recipient=recipient, subject=subject, sealed=sealed))
+
+
+def count_recent(connection: Connection, recipient: str, subject: str, within: timedelta) -> int:
+    """Return how many mails with this subject were stored for a recipient in this time."""
+    query = select(func.count()).where(
+        outbox.c.created_at > func.clock_timestamp() - within,
+        outbox.c.recipient == recipient,
+        outbox.c.subject == subject,
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def take(connection: psycopg.Connection) -> Letter | None:

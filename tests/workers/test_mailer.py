@@ -15,6 +15,7 @@ from app import people_commands
 from app.api.context import context_of
 from app.domain.user import LinkPurpose
 from app.service import invitations, mail, user_links
+from app.smtp import send
 from tests.api.conftest import environ, make_app
 from tests.console.people import add_user, browser_of, post
 from tests.factories import connect, one
@@ -33,6 +34,7 @@ class SmtpServer(socketserver.ThreadingTCPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Dialogue)
         self.taken: list[str] = []
+        self.recipients: list[str] = []
         self.refusal = b""
 
     @property
@@ -58,6 +60,9 @@ class _Dialogue(socketserver.StreamRequestHandler):
                     self.wfile.write(b"250 taken\r\n")
                 case b"RCPT" if server.refusal:
                     self.wfile.write(server.refusal)
+                case b"RCPT":
+                    server.recipients.append(line.decode().partition(":")[2].strip())
+                    self.wfile.write(b"250 yes\r\n")
                 case b"QUIT":
                     self.wfile.write(b"221 bye\r\n")
                     return
@@ -191,3 +196,39 @@ def test_the_operator_tests_the_settings(app: Flask, server: SmtpServer) -> None
     server.refusal = b"550 no\r\n"
     failed = runner.invoke(people_commands.outbox, ["test", EMAIL])
     assert failed.exit_code == 1
+
+
+@pytest.mark.parametrize("odd", ["=?utf-8?b?!!?=@x.example", "=?utf-8?q?a=0d=0ab=3a?=@x.example"])
+def test_a_mail_that_cannot_be_written_holds_up_no_other(
+    app: Flask, mailer: Mailer, server: SmtpServer, database: str, odd: str
+) -> None:
+    context = context_of(app)
+    with context.database.transaction() as connection:
+        mail.request(context, connection, odd, mail.Kind.SIGN_UP)
+    invitations.create(context, email=EMAIL)
+    mailer.run_once()
+    assert server.recipients == [f"<{EMAIL}>"]
+    with connect(database) as connection:
+        waiting = "SELECT count(*) FROM outbox WHERE next_at IS NOT NULL"
+        assert one(connection, waiting) == 0
+        told = one(connection, "SELECT error FROM outbox WHERE sent_at IS NULL")
+    assert "cannot be written" in told
+
+
+def test_a_mail_goes_to_its_recipient_alone(app: Flask, server: SmtpServer) -> None:
+    smtp = context_of(app).settings.smtp
+    assert smtp is not None
+    send(smtp, "=?utf-8?q?victim=40x.example=2c_b?=@y.example", "S", "T")
+    assert server.recipients == ["<=?utf-8?q?victim=40x.example=2c_b?=@y.example>"]
+
+
+def test_one_address_gets_few_mails_in_an_hour(app: Flask, database: str) -> None:
+    context = context_of(app)
+    for _ in range(mail.MAX_ASKED + 2):
+        user_links.request_reset(context, EMAIL)
+    user_links.request_reset(context, "other@example.com")
+    with connect(database) as connection:
+        assert one(connection, "SELECT count(*) FROM outbox") == mail.MAX_ASKED + 1
+        connection.execute("UPDATE outbox SET created_at = created_at - interval '1 hour'")
+        user_links.request_reset(context, EMAIL)
+        assert one(connection, "SELECT count(*) FROM outbox") == mail.MAX_ASKED + 2
