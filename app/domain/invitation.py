@@ -20,6 +20,10 @@ MAX_NOTE: Final = 200
 MAX_OPEN: Final = 100
 """How many invitations of one account can be used at the same time."""
 
+PERIOD: Final = timedelta(days=1)
+MAX_IN_PERIOD: Final = 200
+"""How many invitations one account can make in a PERIOD: each may be a mail to a stranger."""
+
 KEPT: Final = timedelta(days=30)
 """How long an invitation that has expired stays in lists."""
 

@@ -15,9 +15,11 @@ from app.domain.checks import check_between
 from app.domain.invitation import (
     DEFAULT_EXPIRY,
     MAX_EXPIRY,
+    MAX_IN_PERIOD,
     MAX_NOTE,
     MAX_OPEN,
     MAX_USES,
+    PERIOD,
     Invitation,
     SignUp,
     Usability,
@@ -195,7 +197,7 @@ def _check(note: str, uses: int, expiry: timedelta) -> None:
 
 
 def _check_room(connection: Connection, account: Account) -> None:
-    """Raise LimitReached for too many open invitations or members; under the account's lock."""
+    """Raise LimitReached for too many invitations or members; under the account's lock."""
     for limit, used, allowed in (
         ("invitations", store.count_open(connection, account.id), MAX_OPEN),
         ("members", users.count_members(connection, account.id), users.MAX_MEMBERS),
@@ -208,6 +210,15 @@ def _check_room(connection: Connection, account: Account) -> None:
                 used=used,
                 remedy=f"Remove {limit} that are no longer needed.",
             )
+    made = store.count_made(connection, account.id, PERIOD)
+    if made >= MAX_IN_PERIOD:
+        raise LimitReached(
+            f"The account made {made} invitations within a day.",
+            limit="invitationsPerDay",
+            allowed=MAX_IN_PERIOD,
+            used=made,
+            remedy="Wait until tomorrow; an invitation can also have several uses.",
+        )
 
 
 def accept_request(context: Context, email: str) -> NewInvitation:

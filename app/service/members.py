@@ -17,6 +17,7 @@ from app.service import accounts, audit, passwords
 from app.service.context import Context
 from app.service.user_links import unknown_member
 from app.store import accounts as account_store
+from app.store import invitations, user_links
 from app.store import users as store
 
 _NO_PASSWORD_BYTES: Final = 32
@@ -37,6 +38,7 @@ def change_role(context: Context, account: Account, user_id: int, role: Role) ->
         if role is not Role.OWNER:
             _keep_owner(connection, account, user_id, email)
         store.set_role(connection, user_id, account.id, role)
+        _end_links_of(connection, account, email, before)
         audit.record(connection, account.id, Action.CHANGE_ROLE, email, f"{before} to {role}")
 
 
@@ -49,6 +51,7 @@ def remove(context: Context, account: Account, user_id: int) -> None:
         email, role = _locked(connection, account, user_id)
         _keep_owner(connection, account, user_id, email)
         store.remove_member(connection, user_id, account.id)
+        _end_links_of(connection, account, email, role)
         audit.record(connection, account.id, Action.REMOVE_MEMBER, email, str(role))
 
 
@@ -68,15 +71,20 @@ def add_user(context: Context, account: str, email: str, role: Role = Role.OWNER
             user_id = store.insert_user(connection, address, nobody_knows, "UTC")
         if user_id is None:
             raise Conflict("The same user is being made by another command.", member="email")
+        _end_reset_link(connection, user_id)
         if store.add_member(connection, user_id, owner.id, role):
             audit.record(connection, owner.id, Action.JOIN, address, str(role))
 
 
 def set_operator(context: Context, email: str, *, operator: bool) -> None:
     """Let a user manage the service on the console, or no longer. Raises NotFound."""
+    address = read_email(email)
     with context.database.transaction() as connection:
-        if not store.set_operator(connection, read_email(email), operator=operator):
+        if not store.set_operator(connection, address, operator=operator):
             raise unknown_user(email)
+        known = store.credentials(connection, address)
+        if known is not None:
+            _end_reset_link(connection, known.user_id)
 
 
 def list_users(context: Context) -> tuple[store.Listed, ...]:
@@ -103,6 +111,22 @@ def _locked(connection: Connection, account: Account, user_id: int) -> tuple[str
     if role is None or email is None:
         raise unknown_member()
     return email, role
+
+
+def _end_links_of(connection: Connection, account: Account, email: str, role: Role) -> None:
+    """End what a former owner could come back with: invitations, and links to become a member."""
+    if role is Role.OWNER:
+        invitations.revoke_made_by(connection, account.id, email)
+        user_links.drop_resets_of_members(connection, account.id)
+
+
+def _end_reset_link(connection: Connection, user_id: int) -> None:
+    """End the link that an owner may have made, for a user who gets rights beyond that account.
+
+    Under the lock that the making of such a link takes.
+    """
+    store.lock_password(connection, user_id)
+    user_links.drop_resets(connection, user_id)
 
 
 def _keep_owner(connection: Connection, account: Account, user_id: int, email: str) -> None:

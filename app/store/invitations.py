@@ -85,6 +85,15 @@ def count_open(connection: Connection, account_id: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def count_made(connection: Connection, account_id: int, within: timedelta) -> int:
+    """Return how many invitations of an account were made in this time, revoked ones included."""
+    query = select(func.count()).where(
+        invitation.c.account_id == account_id,
+        invitation.c.created_at > func.clock_timestamp() - within,
+    )
+    return int(connection.execute(query).scalar_one())
+
+
 def listed(connection: Connection, account_id: int, *, limit: int) -> tuple[Invitation, ...]:
     """Return the newest invitations into an account."""
     query = _all().where(invitation.c.account_id == account_id)
@@ -119,6 +128,19 @@ def revoke(
         found = found.where(invitation.c.account_id == account_id)
     row = connection.execute(found).one_or_none()
     return None if row is None else _invitation(row)
+
+
+def revoke_made_by(connection: Connection, account_id: int, email: str) -> None:
+    """Revoke the invitations into an account that this user made."""
+    connection.execute(
+        update(invitation)
+        .where(
+            invitation.c.account_id == account_id,
+            invitation.c.created_by == email,
+            invitation.c.revoked_at.is_(None),
+        )
+        .values(revoked_at=func.clock_timestamp())
+    )
 
 
 def purge(connection: psycopg.Connection, *, limit: int) -> int:

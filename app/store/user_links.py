@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.user import LinkPurpose
-from app.store.tables import user_link, web_user
+from app.store.tables import membership, user_link, web_user
 
 _PURGE: Final = """
 DELETE FROM user_link WHERE ctid = ANY (ARRAY(
@@ -70,6 +70,34 @@ def take(connection: Connection, digest: bytes, purpose: LinkPurpose) -> int | N
 def drop(connection: Connection, user_id: int) -> None:
     """Delete all links of a user."""
     connection.execute(delete(user_link).where(user_link.c.user_id == user_id))
+
+
+def drop_resets(connection: Connection, user_id: int) -> None:
+    """Delete the link with which a user chooses another password."""
+    connection.execute(
+        delete(user_link).where(
+            user_link.c.user_id == user_id, user_link.c.purpose == LinkPurpose.RESET.value
+        )
+    )
+
+
+def drop_resets_of_members(connection: Connection, account_id: int) -> None:
+    """Delete the links of members of this account alone: only these can be made by an owner."""
+    only_here = (
+        select(membership.c.user_id)
+        .group_by(membership.c.user_id)
+        .having(func.count() == 1)
+        .where(
+            membership.c.user_id.in_(
+                select(membership.c.user_id).where(membership.c.account_id == account_id)
+            )
+        )
+    )
+    connection.execute(
+        delete(user_link).where(
+            user_link.c.purpose == LinkPurpose.RESET.value, user_link.c.user_id.in_(only_here)
+        )
+    )
 
 
 def purge(connection: psycopg.Connection, *, limit: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,9 +14,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.api.context import context_of
+from app.console import attempts
 from app.domain.role import Role
 from app.domain.user import LinkPurpose
-from app.errors import Conflict, InvalidMember, NotFound, WakecallError
+from app.errors import Conflict, InvalidMember, LimitReached, NotFound, WakecallError
 from app.service import invitations, members, sign_up, user_links
 from app.service.sign_in import Browser
 from app.service.sign_up import Joining, suggest_name
@@ -136,6 +138,7 @@ def test_a_refused_join_leaves_nothing_and_the_invitation_open(app: Flask, datab
         ({"password": "short"}, 400, "has 5 characters"),
         ({"email": "nobody"}, 400, "is not an e-mail address"),
         ({"email": "a@b@c"}, 400, "is not an e-mail address"),
+        ({"email": "=?utf-8?q?a=40b.c=2c?=@d.e"}, 400, "is not an e-mail address"),
         ({"email": "ada@example.com", "password": "not hers at all"}, 400, "another password"),
     ):
         answer = join(browser_of(app), path, **wrong)
@@ -323,3 +326,76 @@ def test_what_an_invitation_cannot_be(app: Flask, signed_in: SignedIn) -> None:
     for wrong in wrongs:
         with pytest.raises(InvalidMember):
             invitations.create(context, signed_in.account, **wrong)
+
+
+def test_a_day_has_so_many_invitations_revoked_ones_included(
+    app: Flask, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = context_of(app)
+    monkeypatch.setattr(invitations, "MAX_IN_PERIOD", 2)
+    for _ in range(2):
+        made = invitations.create(context, signed_in.account).invitation
+        invitations.revoke(context, made.id, account=signed_in.account)
+    with pytest.raises(LimitReached, match="2 invitations within a day"):
+        invitations.create(context, signed_in.account)
+    # The operator invites as many as there are.
+    invitations.create(context)
+
+
+def test_passwords_are_not_tried_at_an_invitation_instead(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_user(app, EMAIL, "demo")
+    few = replace(attempts.SIGN_IN_ANYWHERE, allowed=2)
+    monkeypatch.setattr(attempts, "SIGN_IN_ANYWHERE", few)
+    path = invite(app)
+    tried = [join(browser_of(app), path, password="not hers at all") for _ in range(3)]
+    assert [each.status_code for each in tried] == [400, 400, 429]
+    form = {"email": EMAIL, "password": PASSWORD}
+    assert post(browser_of(app), LOGIN, form).status_code == 429
+
+
+@pytest.mark.parametrize("removed", [True, False])
+def test_a_former_owner_has_no_way_back(
+    app: Flask,
+    signed_in: SignedIn,
+    removed: bool,  # noqa: FBT001 - of the table
+) -> None:
+    context, account = context_of(app), signed_in.account
+    former = signed_in.with_role(Role.OWNER, "mallory@example.com")
+    member = add_user(app, EMAIL, account.name, Role.MEMBER)
+    elsewhere = add_user(app, "alan@example.com", account.name, Role.MEMBER)
+    add_user(app, "alan@example.com", "other")
+    form = {"email": "", "role": "owner", "expiry": "30", "note": ""}
+    assert former.post("/console/members/invitations", form).status_code == 303
+    kept = invitations.create(context, account).invitation.id
+    link = user_links.create_for_member(context, account, member)
+    own = user_links.create(context, "alan@example.com", LinkPurpose.RESET)
+    assert elsewhere != member
+
+    if removed:
+        members.remove(context, account, former.user_id)
+    else:
+        members.change_role(context, account, former.user_id, Role.READER)
+    usable = [each.id for each in invitations.list_of(context, account) if each.revoked_at is None]
+    assert usable == [kept]
+    with pytest.raises(NotFound):
+        user_links.find(context, link.rpartition("/")[2], LinkPurpose.RESET)
+    # An owner cannot have made this one.
+    assert user_links.find(context, own.rpartition("/")[2], LinkPurpose.RESET)
+
+
+@pytest.mark.parametrize("given", ["account", "operator"])
+def test_a_link_of_an_owner_does_not_lead_to_what_the_operator_gives(
+    app: Flask, signed_in: SignedIn, given: str
+) -> None:
+    context = context_of(app)
+    user_id = add_user(app, EMAIL, signed_in.account.name, Role.MEMBER)
+    add_user(app, "mallory@example.com", "other")
+    link = user_links.create_for_member(context, signed_in.account, user_id)
+    if given == "account":
+        members.add_user(context, "other", EMAIL)
+    else:
+        members.set_operator(context, EMAIL, operator=True)
+    with pytest.raises(NotFound):
+        user_links.find(context, link.rpartition("/")[2], LinkPurpose.RESET)

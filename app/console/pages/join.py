@@ -17,7 +17,7 @@ from app.console.blueprint import PREFIX, console
 from app.console.forms import SHOWN, Form, refused
 from app.console.rendering import page
 from app.domain.invitation import Invitation
-from app.domain.user import read_email
+from app.domain.user import MAX_EMAIL, read_email
 from app.service import invitations, sign_up
 from app.service.sign_up import Joined, Joining, suggest_name
 
@@ -46,6 +46,10 @@ def join(token: str) -> ResponseReturnValue:
     values = {name: request.form.get(name, "") for name in ("email", "account", "zone")}
     try:
         attempts.count(attempts.JOIN)
+        if viewer is None:
+            # The form tells whether a password is that of a known user, as a sign-in does.
+            whose = values["email"].strip().lower()[:MAX_EMAIL]
+            attempts.count(attempts.SIGN_IN_ANYWHERE, whose)
         joined = _join(token, values, viewer)
     except SHOWN as error:
         invitation = invitations.find(current_context(), token)
