@@ -12,6 +12,7 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup
 
 from app.api import path_prefix
+from app.api.context import current_context
 from app.console import curl, shown, times
 from app.console.blueprint import PREFIX
 from app.console.forms import Form
@@ -74,6 +75,18 @@ def here() -> str:
     return request.full_path.rstrip("?") if request.method == "GET" else request.path
 
 
+def base_url() -> str:
+    """Return the URL of the service for commands and programs, without a slash at its end.
+
+    Behind a proxy that ends TLS the request came by plain http, over which no key may be sent: so
+    it is the URL that the operator configured, if there is one.
+    """
+    settings = current_context().settings
+    if settings.public_url is not None:
+        return settings.base_url
+    return request.host_url.rstrip("/") + path_prefix.add("")
+
+
 def csrf() -> Markup:
     """Return the hidden field without which a form is refused."""
     return Markup('<input type="hidden" name="csrf_token" value="{}">').format(_csrf_value())
@@ -90,7 +103,7 @@ def _url_for(endpoint: str, **values: Any) -> str:  # noqa: ANN401 - as of Flask
 
 def _curl(method: str, path: str, body: Mapping[str, Any] | str | None = None) -> str:
     """Return the command of a request to `path` of the API, without the prefix of a proxy."""
-    return curl.command(request.host_url.rstrip("/"), method, path_prefix.add(path), body)
+    return curl.command(base_url(), method, path, body)
 
 
 def _notices() -> Sequence[str]:

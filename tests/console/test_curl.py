@@ -6,6 +6,8 @@ import json
 import shlex
 
 from app.console import curl
+from tests.api.conftest import MakeApp
+from tests.console.people import signed_in_as
 
 
 def test_a_shell_reads_the_command_as_it_was_meant() -> None:
@@ -19,3 +21,13 @@ def test_a_shell_reads_the_command_as_it_was_meant() -> None:
 def test_a_request_without_a_body_has_no_media_type() -> None:
     command = curl.command("https://w.example", "GET", "/1/jobs")
     assert command == 'curl https://w.example/1/jobs \\\n  -H "Authorization: Bearer $WAKECALL_KEY"'
+
+
+def test_commands_name_the_public_url_whatever_the_request_came_by(make_app: MakeApp) -> None:
+    app = make_app(WAKECALL_PUBLIC_URL="https://wake.example", WAKECALL_PATH_PREFIX="/w")
+    person = signed_in_as(app, "ada@example.com", "demo")
+    assert person.post("/console/start/call").status_code == 303
+    for path in ("start", "preview"):
+        page = person.get(f"/console/{path}")
+        assert "https://wake.example/w/1/" in page
+        assert "http://localhost" not in page

@@ -9,11 +9,19 @@ from uuid import UUID
 from flask import request
 from flask.typing import ResponseReturnValue
 
-from app.api import path_prefix
 from app.api.context import current_context
 from app.api.native.documents import job as job_document
 from app.api.parameters import takes
-from app.console import booking_form, job_rows, job_text, payloads, retry_chart, shown, snippets
+from app.console import (
+    booking_form,
+    elements,
+    job_rows,
+    job_text,
+    payloads,
+    retry_chart,
+    shown,
+    snippets,
+)
 from app.console.access import needs, viewer
 from app.console.blueprint import console
 from app.console.rendering import page
@@ -59,7 +67,7 @@ def document_of(found: Job) -> dict[str, Any]:
 def _values(found: Job) -> dict[str, Any]:
     booking = found.booking
     document = document_of(found)
-    base = request.host_url.rstrip("/") + path_prefix.add("")
+    base = elements.base_url()
     is_native = booking.dialect is Dialect.NATIVE
     steps = retry_chart.ladder(booking.call_options.retry)
     return {

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import redirect, request
+from flask import redirect
 from flask.typing import ResponseReturnValue
 
-from app.api import path_prefix
 from app.api.context import current_context
 from app.api.parameters import takes
-from app.console import cookies, new_keys, payloads
+from app.console import cookies, elements, new_keys, payloads
 from app.console.access import needs, viewer
 from app.console.blueprint import PREFIX, console
 from app.console.forms import SHOWN, Problem, problem_of
@@ -70,7 +69,6 @@ def dismiss_start() -> ResponseReturnValue:
 def _show(problem: Problem | None = None) -> ResponseReturnValue:
     found = service.find(current_context(), viewer().caller)
     key = new_keys.read()
-    base = request.host_url.rstrip("/") + path_prefix.add("")
     polls = _SLOW_POLL_S if found.call else _POLL_S
     return page(
         "start.html",
@@ -78,7 +76,7 @@ def _show(problem: Problem | None = None) -> ResponseReturnValue:
         problem=problem,
         found=found,
         key=key,
-        command=_command(base, key or _KEY, found.url),
+        command=_command(elements.base_url(), key or _KEY, found.url),
         body=payloads.shown(found.call.received.body[:_BODY]).text if found.call else "",
         verifiers=VERIFIERS,
         may_change=viewer().may_change,
