@@ -23,6 +23,7 @@ from app.api import (
     refused_keys,
     unavailable_log,
 )
+from app.api.logged_path import logged_path
 from app.api.xml_text import printable
 from app.domain.idempotency import is_final
 from app.log import logger
@@ -185,7 +186,7 @@ def _answer(error: Exception) -> Response:
             "request.failed",
             request_id=g.get("request_id"),
             method=request.method[:20],
-            path=request.path[:200],
+            path=logged_path(),
             exc_info=error,
         )
         return response(_INTERNAL)

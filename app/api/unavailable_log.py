@@ -10,6 +10,7 @@ from typing import Final
 
 from flask import Flask, current_app, g, request
 
+from app.api.logged_path import logged_path
 from app.errors import Unavailable
 from app.log import describe_error, logger
 
@@ -51,7 +52,7 @@ class UnavailableLog:
             error=None if cause is None else describe_error(cause)[:500],
             request_id=g.get("request_id"),
             method=request.method[:20],
-            path=request.path[:200],
+            path=logged_path(),
             left_out=0 if before is None else before.left_out,
         )
 

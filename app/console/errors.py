@@ -6,6 +6,7 @@ from flask import Flask, Response, request
 
 from app import errors
 from app.api import problems
+from app.api.logged_path import logged_path
 from app.console import access
 from app.console.forms import problem_shown
 from app.console.rendering import is_console, page, wants_page
@@ -32,7 +33,7 @@ def _render(error: errors.WakecallError) -> Response:
             access.identify()
         response = page("error.html", problem=problem_shown(error), is_path_unknown=is_path_unknown)
     except Exception as defect:  # noqa: BLE001 - whatever is wrong with the page
-        logger.error("console.error_page_failed", path=request.path[:200], exc_info=defect)
+        logger.error("console.error_page_failed", path=logged_path(), exc_info=defect)
         response = Response(error.message, problems.kind_of(error).status, mimetype="text/plain")
     for name, value in problems.headers_of(error).items():
         # A challenge would make the browser ask for a password in a window of its own.

@@ -1,0 +1,16 @@
+"""Logged path: the path of a request as log lines have it, without the token of a link or inbox."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from flask import request
+
+_MAX_PATH: Final = 200
+_TOKEN: Final = re.compile(r"^(/console/(?:join|reset|sign-in)/|/in/)[^/]+")
+
+
+def logged_path() -> str:
+    """Return the path of this request for the log: who reads the log must not follow the link."""
+    return _TOKEN.sub(r"\1…", request.path)[:_MAX_PATH]
