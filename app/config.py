@@ -56,6 +56,7 @@ class Settings:
     admin_host: str
     admin_port: int | None
     refused_keys: int | None
+    proxies: tuple[Network, ...]
     path_prefix: str
     public_url: str | None
     sign_up: SignUp
@@ -129,6 +130,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         admin_port=number(environ, "WAKECALL_ADMIN_PORT", default=0, minimum=1, maximum=65535)
         or None,
         refused_keys=_refused_keys(environ.get("WAKECALL_REFUSED_KEYS", "")),
+        proxies=networks("WAKECALL_PROXIES", environ.get("WAKECALL_PROXIES", "")),
         path_prefix=_path_prefix(environ.get("WAKECALL_PATH_PREFIX", "").strip()),
         public_url=_public_url(environ, instance),
         sign_up=_sign_up(environ.get("WAKECALL_SIGNUP", "")),

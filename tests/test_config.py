@@ -199,3 +199,12 @@ def test_the_public_url_is_that_of_the_running_instance_with_its_servers(tmp_pat
 
     assert load(home).public_url == "http://127.0.0.1:8000"
     assert load({**home, **DATABASE}).public_url is None
+
+
+def test_proxies_are_networks(tmp_path: Path) -> None:
+    environ = {**DATABASE, "WAKECALL_HOME": str(tmp_path)}
+    assert load(environ).proxies == ()
+    given = load({**environ, "WAKECALL_PROXIES": "127.0.0.1/32, 2001:db8::/32"})
+    assert list(map(str, given.proxies)) == ["127.0.0.1/32", "2001:db8::/32"]
+    with pytest.raises(Misconfigured, match="WAKECALL_PROXIES"):
+        load({**environ, "WAKECALL_PROXIES": "nginx"})

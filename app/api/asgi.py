@@ -7,14 +7,15 @@ docs/decisions/0033-the-web-is-shared-by-account.md give the reasons.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from app.api import dialects, refusals, wsgi_bridge
+from app.api import dialects, forwarded, refusals, wsgi_bridge
 from app.api.downloads import SEND_S, Downloads
 from app.api.fair_gate import FairGate, GateRefused
+from app.api.forwarded import Network
 from app.api.inbox_calls import InboxCalls
 from app.api.long_polls import AWAITED, Awaited, LongPolls
 from app.api.request_threads import RequestThreads
@@ -55,7 +56,7 @@ class AsgiApp:
     account uses at most `share` of the `threads`, and so do all senders without a valid key
     together. A route may put a request that another server is to answer into the list ONWARD of
     its environment; `onward` then fetches that answer, for which no thread waits. Calls to inboxes
-    are passed to `inbox_calls`.
+    are passed to `inbox_calls`. `proxies` tell the addresses of their clients, and are believed.
     """
 
     def __init__(  # noqa: PLR0913 - a bound or a callback each
@@ -71,7 +72,9 @@ class AsgiApp:
         send_s: float = SEND_S,
         onward: Onward | None = None,
         inbox_calls: InboxCalls | None = None,
+        proxies: Sequence[Network] = (),
     ) -> None:
+        self._proxies = proxies
         self._app = app
         self._inbox_calls = inbox_calls
         self._long_polls = None if inbox_calls is None else inbox_calls.long_polls
@@ -93,6 +96,8 @@ class AsgiApp:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
+        if self._proxies:
+            scope = {**scope, "client": forwarded.client_of(scope, self._proxies)}
         environ = wsgi_bridge.build_environ(scope)
         at_once = self._quick(environ)
         if at_once is not None:

@@ -69,5 +69,6 @@ def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> A
         quick=lambda environ: next(filter(None, (each(environ) for each in quick)), None),
         body_s=body_s,
         send_s=send_s,
+        proxies=settings.proxies,
         inbox_calls=InboxCalls(Reception(context), path_prefix=settings.path_prefix),
     )
