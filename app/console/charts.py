@@ -1,8 +1,8 @@
 """Charts: SVG made from counts, lateness and timings, as text. Pure.
 
-Shapes have classes, whose colours and patterns `static/charts.css` gives: the content security
-policy forbids styles in attributes. A chart scales to its place without its strokes, so its labels
-are HTML beside it (templates/macros/charts.html), and a table says what it shows.
+Shapes have classes, whose colours and patterns `static/runs.css` gives: the content security
+policy forbids styles in attributes. A chart scales to its container without its strokes, so its
+labels are HTML beside it (templates/macros/charts.html), and a table has the same numbers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app.domain.run import Timing
 WIDTH: Final = 960
 HEIGHT: Final = 120
 _BAR: Final = 0.72
-"""The part of its place that a bar fills."""
+"""The part of its slot that a bar fills."""
 
 _LEAST_HEIGHT: Final = 1.5
 _TIMING_HEIGHT: Final = 10
@@ -90,17 +90,17 @@ def top_of(found: Sequence[Bar]) -> int:
 def bars(found: Sequence[Bar], label: str, *, name: str) -> Markup:
     """Return stacked bars of one width. `name` begins the ids of this chart's patterns."""
     most = top_of(found)
-    place = WIDTH / max(len(found), 1)
+    slot = WIDTH / max(len(found), 1)
     shapes = [
         _patterns(name, {part for bar in found for part, _ in bar.parts}),
         Markup('<path class="grid" d="M0 .5H{0}M0 {1}H{0}M0 {2}H{0}"/>').format(
             WIDTH, _number(HEIGHT / 2), _number(HEIGHT - 0.5)
         ),
     ]
-    width = _number(place * _BAR)
+    width = _number(slot * _BAR)
     drawn: dict[str, list[str]] = {part: [] for bar in found for part, _ in bar.parts}
     for number, bar in enumerate(found):
-        x = _number(place * (number + (1 - _BAR) / 2))
+        x = _number(slot * (number + (1 - _BAR) / 2))
         for part, low, height in _stacked(bar, most):
             drawn[part].append(f"M{x} {_number(low)}h{width}v-{_number(height)}h-{width}z")
     for part, paths in drawn.items():
@@ -109,7 +109,7 @@ def bars(found: Sequence[Bar], label: str, *, name: str) -> Markup:
     for number, bar in enumerate(found):
         shapes.append(
             Markup('<path class="hit" d="M{} 0h{}v{}h-{}z"><title>{}</title></path>').format(
-                *(_number(place * number), _number(place), HEIGHT, _number(place), bar.text)
+                *(_number(slot * number), _number(slot), HEIGHT, _number(slot), bar.text)
             )
         )
     return _svg(label, Markup().join(shapes))
@@ -118,7 +118,7 @@ def bars(found: Sequence[Bar], label: str, *, name: str) -> Markup:
 def lines(series: Sequence[tuple[str, Sequence[float | None]]], label: str, scale: Scale) -> Markup:
     """Return lines over a logarithmic axis, each a class and its values; None leaves a gap.
 
-    The values are in the middle of as many places of one width as `bars` has.
+    The values are in the middle of as many slots of one width as `bars` has.
     """
     levels = [HEIGHT * scale.height(each) for each in scale.marks]
     grid = Markup("").join(
@@ -127,9 +127,9 @@ def lines(series: Sequence[tuple[str, Sequence[float | None]]], label: str, scal
     )
     shapes = [Markup('<path class="grid" d="{}"/>').format(grid)]
     for name, values in series:
-        place = WIDTH / max(len(values), 1)
+        slot = WIDTH / max(len(values), 1)
         shapes.append(
-            Markup('<path class="line {}" d="{}"/>').format(name, _path(values, place, scale))
+            Markup('<path class="line {}" d="{}"/>').format(name, _path(values, slot, scale))
         )
     return _svg(label, Markup().join(shapes))
 
@@ -196,17 +196,17 @@ def _stacked(bar: Bar, most: int) -> Iterator[tuple[str, float, float]]:
             low -= height
 
 
-def _path(values: Sequence[float | None], place: float, scale: Scale) -> str:
+def _path(values: Sequence[float | None], slot: float, scale: Scale) -> str:
     """Return a path through the values; one between two gaps is a short line."""
     commands: list[str] = []
     for number, value in enumerate(values):
         if value is None:
             continue
-        x, y = place * (number + 0.5), HEIGHT * scale.height(value)
+        x, y = slot * (number + 0.5), HEIGHT * scale.height(value)
         is_first = number == 0 or values[number - 1] is None
         is_last = number + 1 == len(values) or values[number + 1] is None
         if is_first and is_last:
-            commands.append(f"M{_number(x - place / 4)} {_number(y)}H{_number(x + place / 4)}")
+            commands.append(f"M{_number(x - slot / 4)} {_number(y)}H{_number(x + slot / 4)}")
         else:
             commands.append(f"{'M' if is_first else 'L'}{_number(x)} {_number(y)}")
     return "".join(commands)

@@ -37,7 +37,7 @@ def bars(histogram: Histogram) -> tuple[Bar, ...]:
     numbers = [0] * (len(EDGES_MS) + 1)
     for index, count in enumerate(histogram.counts):
         bound = BOUNDS[index] if index < len(BOUNDS) else float("inf")
-        numbers[_place(bound)] += count
+        numbers[_index_of(bound)] += count
     total = sum(numbers) or 1
     ticks = [*map(_shown, EDGES_MS), f"> {_shown(EDGES_MS[-1])}"]
     return tuple(
@@ -78,7 +78,7 @@ def percent(share: float) -> str:
     return "< 0.1 %" if 0 < hundredths < 0.1 else f"{hundredths:.1f} %"  # noqa: PLR2004 - as shown
 
 
-def _place(bound_ms: float) -> int:
+def _index_of(bound_ms: float) -> int:
     """Return the index of the bar for a bucket with this upper bound."""
     # A bucket that an edge divides is counted as later, never as earlier.
     return next((index for index, edge in enumerate(EDGES_MS) if bound_ms <= edge), len(EDGES_MS))

@@ -7,7 +7,7 @@ from datetime import datetime
 from flask import Flask
 from markupsafe import Markup
 
-from app.console import charts, firing_words, held_words, run_words, shown, times
+from app.console import charts, firing_text, held_text, run_text, shown, times
 from app.domain import instants
 
 
@@ -15,23 +15,23 @@ def install(app: Flask) -> None:
     """Give these functions to the templates of this application."""
     app.jinja_env.globals |= {
         "dated_link": dated_link,
-        "destination_words": firing_words.destination,
-        "firing_words": firing_words.title,
-        "held_words": held_words.held_words,
+        "destination_text": firing_text.destination,
+        "firing_title": firing_text.title,
+        "held_text": held_text.reason_of,
         "hour": hour,
-        "is_success": run_words.is_success,
-        "job_words": run_words.job_words,
-        "kind_words": run_words.kind_words,
+        "is_success": run_text.is_success,
+        "job_text": run_text.job_text,
+        "kind_text": run_text.kind_text,
         "lateness_text": lateness_text,
         "moment": moment,
-        "outcome_of": run_words.outcome_of,
-        "outcome": run_words.outcome,
+        "outcome_of": run_text.outcome_of,
+        "outcome": run_text.outcome,
         "phases": charts.phases,
-        "reason_words": run_words.reason_words,
-        "reply_words": run_words.reply_words,
-        "result_words": run_words.result_words,
-        "rhythm_words": firing_words.rhythm,
-        "state_words": run_words.state_words,
+        "reason_text": run_text.reason_text,
+        "reply_text": run_text.reply_text,
+        "result_text": run_text.result_text,
+        "schedule_text": firing_text.schedule,
+        "state_text": run_text.state_text,
         "timing_bar": charts.timing_bar,
         "utc": instants.format_utc,
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from app.console import run_words
+from app.console import run_text
 from app.domain.run import LIVE, Attempt, Run, RunState
 
 MAX_ATTEMPTS: Final = 6
@@ -50,10 +50,10 @@ def _attempts(number: int, which: str) -> str:
 
 def _attempted(attempt: Attempt) -> Step:
     reply = attempt.reply
-    accepted = run_words.is_success(reply.status)
+    accepted = run_text.is_success(reply.status)
     return Step(
         state="succeeded" if accepted else "failed",
-        word=f"Attempt {attempt.number}: {run_words.outcome(reply.status, reply.error)}",
+        word=f"Attempt {attempt.number}: {run_text.outcome(reply.status, reply.error)}",
         at=attempt.started_at,
         lateness_ms=attempt.lateness_ms if attempt.number == 1 else None,
     )

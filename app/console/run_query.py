@@ -99,9 +99,9 @@ def position(text: str | None) -> Position | None:
     return run_cursor.read(text) if text else None
 
 
-def cursor(place: Position) -> str:
+def cursor(after: Position) -> str:
     """Return the cursor of a position."""
-    return run_cursor.write(place)
+    return run_cursor.write(after)
 
 
 def ids(given: Sequence[str]) -> frozenset[UUID]:

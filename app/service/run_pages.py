@@ -115,8 +115,8 @@ def get_story(context: Context, caller: Caller, run_id: UUID) -> RunStory:
         job = None
         if run.kind is not RunKind.EVENT:
             job = job_store.find(connection, caller.account.id, run.job_id)
-        told = RunFilter(states=LIVE | SETTLED, job_id=run.id)
-        events = run_list.page(connection, caller.account.id, told, after=None, limit=MAX_EVENTS)
+        wanted = RunFilter(states=LIVE | SETTLED, job_id=run.id)
+        events = run_list.page(connection, caller.account.id, wanted, after=None, limit=MAX_EVENTS)
         return RunStory(
             run=run,
             content=run_content.find(connection, caller.account.id, run),

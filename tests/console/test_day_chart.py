@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from app.console import firing_words
+from app.console import firing_text
 from app.console.day_chart import day_chart, load_chart
 from app.domain.attention import Failures, WaitingDestinations
 from app.domain.dapr.schedule import DaprSchedule
@@ -82,21 +82,21 @@ FIRING = Upcoming(
 
 
 def test_a_firing_is_told_by_what_it_calls_and_how_often_without_secrets() -> None:
-    assert firing_words.title(FIRING) == "orders/7"
-    assert firing_words.destination(FIRING) == "example.com:8443"
-    assert firing_words.rhythm(FIRING) == "once"
+    assert firing_text.title(FIRING) == "orders/7"
+    assert firing_text.destination(FIRING) == "example.com:8443"
+    assert firing_text.schedule(FIRING) == "once"
     bare = replace(FIRING, url="https://example.com")
-    assert firing_words.title(bare) == "00000000…"
+    assert firing_text.title(bare) == "00000000…"
     cron = replace(FIRING, trigger=Cron(expression="0 0 12 * * ?"), is_recurring=True)
-    assert firing_words.rhythm(cron) == "0 0 12 * * ?"
+    assert firing_text.schedule(cron) == "0 0 12 * * ?"
     fusion = replace(FIRING, trigger=None, is_recurring=True)
-    assert firing_words.rhythm(fusion) == "by its schedule"
+    assert firing_text.schedule(fusion) == "by its schedule"
     dapr = replace(
         FIRING,
         url="/job/tick",
         endpoint="orders",
         trigger=DaprSchedule(schedule="@daily", start=NOW),
     )
-    assert firing_words.destination(dapr) == "orders"
-    assert firing_words.title(dapr) == "job/tick"
-    assert firing_words.rhythm(dapr) == "@daily"
+    assert firing_text.destination(dapr) == "orders"
+    assert firing_text.title(dapr) == "job/tick"
+    assert firing_text.schedule(dapr) == "@daily"

@@ -48,7 +48,7 @@ def change_preferences() -> ResponseReturnValue:
     except SHOWN as error:
         return _show(refused(error, values, _FIELDS))
     flash("Your preferences are stored.")
-    response = _led_back()
+    response = _redirect_back()
     keep_theme(response, values["theme"])
     return response
 
@@ -70,7 +70,7 @@ def change_password() -> ResponseReturnValue:
     except SHOWN as error:
         return _show(refused(error, {}))
     flash("The password is changed. Your other sessions have ended.")
-    return access.begin(_led_back(), token)
+    return access.begin(_redirect_back(), token)
 
 
 @console.post("/account/sessions/<int:session_id>/end")
@@ -82,7 +82,7 @@ def end_session(session_id: int) -> ResponseReturnValue:
         current_context(), viewer().signed_in, session_id if session_id < 2**63 else 0
     )
     flash("The session has ended.")
-    return _led_back()
+    return _redirect_back()
 
 
 @console.post("/account/sessions/end-others")
@@ -92,7 +92,7 @@ def end_other_sessions() -> ResponseReturnValue:
     """End all sessions of the user but this one."""
     number = sign_in.end_other_sessions(current_context(), viewer().signed_in)
     flash(f"{number} other sessions have ended." if number != 1 else "One other session has ended.")
-    return _led_back()
+    return _redirect_back()
 
 
 @console.get("/account/delete")
@@ -164,7 +164,7 @@ def _ask_to_delete(form: Form) -> Response:
     return page("delete_account.html", form=form, cancel=path_prefix.add(_ACCOUNT))
 
 
-def _led_back() -> Response:
+def _redirect_back() -> Response:
     return Response(status=_SEE_OTHER, headers={"Location": _ACCOUNT})
 
 

@@ -69,7 +69,7 @@ def invite_account() -> ResponseReturnValue:
         )
     except SHOWN as error:
         return _show(refused(error, values))
-    return shown_once.keep(_led_back(), shown_once.LINK, made.link)
+    return shown_once.keep(_redirect_back(), shown_once.LINK, made.link)
 
 
 @console.post("/admin/invitations/<int:number>/revoke")
@@ -82,7 +82,7 @@ def revoke_any_invitation(number: int) -> ResponseReturnValue:
         raise NotFound("There is no such invitation.", remedy="Choose one on the page.")
     invitations.revoke(current_context(), number)
     flash("The invitation can be used no longer.")
-    return _led_back()
+    return _redirect_back()
 
 
 @console.post("/admin/requests/accept")
@@ -92,7 +92,7 @@ def revoke_any_invitation(number: int) -> ResponseReturnValue:
 def accept_request() -> ResponseReturnValue:
     """Invite somebody who asked for it, and show the link."""
     made = invitations.accept_request(current_context(), request.form.get("email", ""))
-    return shown_once.keep(_led_back(), shown_once.LINK, made.link)
+    return shown_once.keep(_redirect_back(), shown_once.LINK, made.link)
 
 
 @console.post("/admin/link-stored")
@@ -101,7 +101,7 @@ def accept_request() -> ResponseReturnValue:
 @for_operators
 def forget_operator_link() -> ResponseReturnValue:
     """Show the new link no more."""
-    return shown_once.forget(_led_back(), shown_once.LINK)
+    return shown_once.forget(_redirect_back(), shown_once.LINK)
 
 
 def _show(form: Form) -> ResponseReturnValue:
@@ -130,5 +130,5 @@ def _below() -> int | None:
     return None if text is None else int(text)
 
 
-def _led_back() -> Response:
+def _redirect_back() -> Response:
     return Response(status=_SEE_OTHER, headers={"Location": _ADMIN})

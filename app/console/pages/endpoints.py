@@ -62,7 +62,7 @@ def put_app() -> ResponseReturnValue:
     except SHOWN as error:
         return _list(refused(error, values, _APP_FIELDS))
     flash(f"The app {values['app']} is {'added' if created else 'changed'}.")
-    return _led_back()
+    return _redirect_back()
 
 
 @console.post("/endpoints/runners")
@@ -76,7 +76,7 @@ def put_runner() -> ResponseReturnValue:
     except SHOWN as error:
         return _list(refused(error, values, _RUNNER_FIELDS))
     flash(f"The runner of {values['runner']} jobs is stored.")
-    return _led_back()
+    return _redirect_back()
 
 
 @console.get("/endpoints/<any(app, runner):kind>/delete")
@@ -104,7 +104,7 @@ def delete_endpoint(kind: str) -> ResponseReturnValue:
     except SHOWN as error:
         return _ask(kind, name, refused(error, {}))
     flash(f"{name} is removed.")
-    return _led_back()
+    return _redirect_back()
 
 
 def _list(form: Form) -> ResponseReturnValue:
@@ -139,6 +139,6 @@ def _ask(kind: str, name: str, form: Form) -> ResponseReturnValue:
     )
 
 
-def _led_back() -> Response:
+def _redirect_back() -> Response:
     used_endpoints.forget()
     return Response(status=_SEE_OTHER, headers={"Location": _ENDPOINTS})

@@ -60,7 +60,7 @@ def ask() -> ResponseReturnValue:
         )
     except SHOWN as error:
         return _page(refused(error, values))
-    return page("told.html", title="Your request is stored", text=_ASKED)
+    return page("message.html", title="Your request is stored", text=_ASKED)
 
 
 def _page(form: Form) -> Response:

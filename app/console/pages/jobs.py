@@ -35,13 +35,13 @@ _LIVE_S: Final = 5
 def jobs() -> ResponseReturnValue:
     """List a page of jobs, each with its newest runs."""
     query = job_query.read(request.args)
-    listed, further = _find(query)
-    ids = [each.job.id for each in listed]
+    found_jobs, further = _find(query)
+    ids = [each.job.id for each in found_jobs]
     runs = job_list.list_recent_runs(current_context(), viewer().caller, ids)
     return page(
         "jobs.html",
         query=query,
-        rows=job_rows.rows(listed, runs, shown.now()),
+        rows=job_rows.rows(found_jobs, runs, shown.now()),
         further=further,
         example=_EXAMPLE,
         at=_at,
@@ -60,10 +60,10 @@ def _find(query: JobQuery) -> tuple[list[ListedJob], str]:
         after=query.position(account_id),
         limit=PER_PAGE + 1,
     ) as found:
-        listed = list(islice(found.jobs, PER_PAGE))
+        found_jobs = list(islice(found.jobs, PER_PAGE))
         more = next(found.jobs, None) is not None
-        position = listed[-1].position if more else found.resume_after
-    return listed, "" if position is None else query.after(account_id, position)
+        position = found_jobs[-1].position if more else found.resume_after
+    return found_jobs, "" if position is None else query.after(account_id, position)
 
 
 def _at(instant: datetime) -> Markup:

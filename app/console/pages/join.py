@@ -74,7 +74,7 @@ def begin_sign_up() -> ResponseReturnValue:
         return page("sign_up.html", form=refused(error, {"email": email}))
     if link is not None:
         return redirect(link.removeprefix(current_context().settings.base_url), _SEE_OTHER)
-    return page("told.html", title="Look into your mail", text=_MAILED)
+    return page("message.html", title="Look into your mail", text=_MAILED)
 
 
 @console.get("/sign-up")

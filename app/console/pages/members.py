@@ -60,7 +60,7 @@ def invite() -> ResponseReturnValue:
         )
     except SHOWN as error:
         return _list(refused(error, values))
-    return shown_once.keep(_led_back(), shown_once.LINK, made.link)
+    return shown_once.keep(_redirect_back(), shown_once.LINK, made.link)
 
 
 @console.post("/members/invitations/<int:number>/revoke")
@@ -70,7 +70,7 @@ def revoke_invitation(number: int) -> ResponseReturnValue:
     """End an invitation."""
     invitations.revoke(current_context(), _bounded(number), account=viewer().account)
     flash("The invitation is revoked.")
-    return _led_back()
+    return _redirect_back()
 
 
 @console.post("/members/<int:user_id>/role")
@@ -86,7 +86,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
     except SHOWN as error:
         return _list(refused(error, {}, _FIELDS))
     flash("The role is changed. It applies from the member's next request on.")
-    return _led_back()
+    return _redirect_back()
 
 
 @console.post("/members/<int:user_id>/reset")
@@ -100,7 +100,7 @@ def make_reset_link(user_id: int) -> ResponseReturnValue:
         raise
     except SHOWN as error:
         return _list(refused(error, {}, _FIELDS))
-    return shown_once.keep(_led_back(), shown_once.LINK, link)
+    return shown_once.keep(_redirect_back(), shown_once.LINK, link)
 
 
 @console.post("/members/link-stored")
@@ -108,7 +108,7 @@ def make_reset_link(user_id: int) -> ResponseReturnValue:
 @takes()
 def forget_link() -> ResponseReturnValue:
     """Show the new link no more."""
-    return shown_once.forget(_led_back(), shown_once.LINK)
+    return shown_once.forget(_redirect_back(), shown_once.LINK)
 
 
 @console.get("/members/<int:user_id>/remove")
@@ -183,5 +183,5 @@ def _bounded(number: int) -> int:
     return number if number < 2**63 else 0
 
 
-def _led_back() -> Response:
+def _redirect_back() -> Response:
     return Response(status=_SEE_OTHER, headers={"Location": _MEMBERS})

@@ -15,7 +15,7 @@ from app.console.blueprint import console
 from app.console.elements import to
 from app.console.rendering import page
 from app.console.run_query import NEWER, OLDER, RunQuery
-from app.console.run_words import LATE_MS
+from app.console.run_text import LATE_MS
 from app.domain.role import Role
 from app.domain.run import LIVE, RunKind, RunState
 from app.domain.run_filter import StatusClass

@@ -51,7 +51,7 @@ def show_secrets() -> ResponseReturnValue:
     except SHOWN as error:
         return _list(refused(error, {}))
     accounts.note_shown(current_context(), found.account)
-    return _led_back()
+    return _redirect_back()
 
 
 @console.get("/secrets/rotate")
@@ -78,7 +78,7 @@ def rotate_secret() -> ResponseReturnValue:
         form = refused(error, {"overlap": overlap})
         return page("rotate.html", overlaps=list(_OVERLAPS.items()), form=form)
     flash("A new secret signs. Receivers need it before the older ones end.")
-    return _led_back()
+    return _redirect_back()
 
 
 @console.post("/secrets/verify")
@@ -146,5 +146,5 @@ def _secrets(account: Account) -> tuple[SigningSecret, ...]:
         return ()
 
 
-def _led_back() -> Response:
+def _redirect_back() -> Response:
     return Response(status=_SEE_OTHER, headers={"Location": _SECRETS})

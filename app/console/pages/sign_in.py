@@ -57,7 +57,7 @@ def sign_in() -> ResponseReturnValue:
     before = access.identify()
     if before is not None:
         service.sign_out(current_context(), before.signed_in)
-    return access.begin(_led_to(wanted or _HOME), token)
+    return access.begin(_redirect_to(wanted or _HOME), token)
 
 
 @console.post("/logout")
@@ -69,7 +69,7 @@ def sign_out() -> ResponseReturnValue:
     if found is not None:
         service.sign_out(current_context(), found.signed_in)
         g.viewer = None
-    response = _led_to(access.LOGIN)
+    response = _redirect_to(access.LOGIN)
     cookies.remove(response, cookies.SESSION)
     shown_once.forget_all(response)
     return response
@@ -92,7 +92,7 @@ def switch() -> ResponseReturnValue:
     # 0 is nobody's account.
     wanted = int(text) if text.isascii() and text.isdigit() and len(text) < _MAX_ID else 0
     service.switch(current_context(), viewer().signed_in, wanted)
-    return _led_to(_HOME)
+    return _redirect_to(_HOME)
 
 
 def _wanted(path: str) -> str:
@@ -100,7 +100,7 @@ def _wanted(path: str) -> str:
     return path if access.is_own_path(path) else ""
 
 
-def _led_to(path: str) -> Response:
+def _redirect_to(path: str) -> Response:
     response: BaseResponse = redirect(path, _SEE_OTHER)
     assert isinstance(response, Response)  # noqa: S101 - Flask's own class
     return response

@@ -45,7 +45,7 @@ def mail_reset() -> ResponseReturnValue:
     except SHOWN as error:
         form = refused(error, {"email": email})
         return page("forgot.html", form=form, by_mail=mail.is_configured(current_context()))
-    return page("told.html", title="Look into your mail", text=_MAILED)
+    return page("message.html", title="Look into your mail", text=_MAILED)
 
 
 @console.get("/reset/<token>")
@@ -69,7 +69,7 @@ def reset(token: str) -> ResponseReturnValue:
         )
     except SHOWN as error:
         return _form(token, refused(error, {}))
-    return access.begin(_led_home(), session)
+    return access.begin(_redirect_home(), session)
 
 
 @console.get("/sign-in/<token>")
@@ -89,7 +89,7 @@ def use_sign_in_link(token: str) -> ResponseReturnValue:
     """Begin a session with a link."""
     attempts.count(attempts.LINK)
     session = user_links.use_to_sign_in(current_context(), token, access.browser())
-    return access.begin(_led_home(), session)
+    return access.begin(_redirect_home(), session)
 
 
 def _form(token: str, form: Form) -> Response:
@@ -103,5 +103,5 @@ def _private(response: Response) -> Response:
     return response
 
 
-def _led_home() -> Response:
+def _redirect_home() -> Response:
     return Response(status=_SEE_OTHER, headers={"Location": _HOME})

@@ -46,7 +46,7 @@ const wakecall = (() => {
 
   // Tells a screen reader, without moving the focus.
   const say = (text) => {
-    const region = document.getElementById("said");
+    const region = document.getElementById("announcement");
     if (region) region.textContent = text;
   };
 

@@ -1,4 +1,4 @@
-"""Run words: what pages say of a run, its attempts and its kind. Pure."""
+"""Run text: the texts of pages about a run, its attempts and its kind. Pure."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def outcome_of(attempt: LastAttempt | None) -> str:
     return "" if attempt is None else outcome(attempt.status, attempt.error)
 
 
-def reply_words(reply: Reply) -> str:
+def reply_text(reply: Reply) -> str:
     """Return what an attempt got, with the error in words."""
     short = outcome(reply.status, reply.error)
     return f"{short}: {reply.error_detail}" if reply.error_detail else short
@@ -73,24 +73,24 @@ def is_success(status: int | None) -> bool:
     return status is not None and status // 100 == 2  # noqa: PLR2004 - 2xx
 
 
-def kind_words(kind: RunKind) -> str:
+def kind_text(kind: RunKind) -> str:
     """Return why a run exists."""
     return _KINDS[kind]
 
 
-def state_words(state: RunState) -> str:
+def state_text(state: RunState) -> str:
     """Return what a state means."""
     return _STATES[state]
 
 
-def job_words(run: RunSummary) -> str:
+def job_text(run: RunSummary) -> str:
     """Return the name of a run's job, or what the run calls, or the beginning of the job's id."""
     if run.kind is RunKind.EVENT:
         return "Event"
-    return run.job_name or called_words(run.called) or f"{str(run.job_id)[:8]}…"
+    return run.job_name or called_text(run.called) or f"{str(run.job_id)[:8]}…"
 
 
-def called_words(called: Called | None) -> str:
+def called_text(called: Called | None) -> str:
     """Return host and path of what is called; empty if that is not kept."""
     if called is None:
         return ""
@@ -100,7 +100,7 @@ def called_words(called: Called | None) -> str:
     return f"{parts.hostname or ''}{parts.path}".rstrip("/")
 
 
-def result_words(run: RunSummary) -> str:
+def result_text(run: RunSummary) -> str:
     """Return how long the newest attempt took, and how many attempts there were: `5.0 ms, 2 of 8`.
 
     The number of attempts that there are at most is left out if it is not known.
@@ -111,9 +111,9 @@ def result_words(run: RunSummary) -> str:
     return f"{times.milliseconds(run.last.total_ms)}, {run.attempts}{most}"
 
 
-def reason_words(run: RunSummary) -> str:
+def reason_text(run: RunSummary) -> str:
     """Return why a run waits or ended, as far as its result does not tell; cut to a line."""
-    told_by_status = run.last is not None and run.last.status is not None
-    if run.reason is None or (run.state is RunState.FAILED and told_by_status):
+    has_status = run.last is not None and run.last.status is not None
+    if run.reason is None or (run.state is RunState.FAILED and has_status):
         return ""
     return run.reason if len(run.reason) <= _MAX_REASON else f"{run.reason[:_MAX_REASON]}…"

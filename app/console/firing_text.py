@@ -1,4 +1,4 @@
-"""Firing words: what pages say of the next firing of a job. Pure."""
+"""Firing text: the title, destination and schedule of a job's next firing. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def destination(firing: Upcoming) -> str:
     return urlsplit(firing.url).netloc.rpartition("@")[2]
 
 
-def rhythm(firing: Upcoming) -> str:
+def schedule(firing: Upcoming) -> str:
     """Return how often the job fires: its expression, or `once`."""
     match firing.trigger:
         case Cron(expression=expression, local=local):

@@ -1,4 +1,4 @@
-"""Run words and run path: what pages say of runs, by itself."""
+"""Run text and run path: the texts of pages about runs, without a page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from app.console import run_path, run_words
+from app.console import run_path, run_text
 from app.domain.run import Attempt, Reply, Run, RunKind, RunState, Timing
 from app.domain.run_summary import Called, LastAttempt, RunSummary
 
@@ -119,25 +119,25 @@ def test_a_path_ends_with_what_the_run_waits_for(state: RunState, word: str, not
 
 
 def test_a_job_is_called_by_its_name_or_by_what_it_calls() -> None:
-    assert run_words.job_words(summary(job_name="report")) == "report"
-    assert run_words.job_words(summary()) == "example.com/wake"
-    assert run_words.job_words(summary(called=None)) == "00000000…"
-    assert run_words.job_words(summary(kind=RunKind.EVENT)) == "Event"
+    assert run_text.job_text(summary(job_name="report")) == "report"
+    assert run_text.job_text(summary()) == "example.com/wake"
+    assert run_text.job_text(summary(called=None)) == "00000000…"
+    assert run_text.job_text(summary(kind=RunKind.EVENT)) == "Event"
     app = Called(method="POST", url="/job/x", endpoint="orders", max_attempts=4)
-    assert run_words.job_words(summary(called=app)) == "orders/job/x"
+    assert run_text.job_text(summary(called=app)) == "orders/job/x"
 
 
 def test_a_result_has_its_duration_and_the_number_of_attempts() -> None:
-    assert run_words.result_words(summary()) == "5.0 ms, 2 of 8"
-    assert run_words.result_words(summary(attempts=12)) == "5.0 ms, 12 of 12"
-    assert run_words.result_words(summary(called=None)) == "5.0 ms, 2"
-    assert run_words.result_words(summary(last=None)) == "no attempt"
-    assert run_words.result_words(summary(last=None, state=RunState.CLAIMED)) == "no attempt yet"
+    assert run_text.result_text(summary()) == "5.0 ms, 2 of 8"
+    assert run_text.result_text(summary(attempts=12)) == "5.0 ms, 12 of 12"
+    assert run_text.result_text(summary(called=None)) == "5.0 ms, 2"
+    assert run_text.result_text(summary(last=None)) == "no attempt"
+    assert run_text.result_text(summary(last=None, state=RunState.CLAIMED)) == "no attempt yet"
 
 
 def test_a_reason_that_the_result_tells_is_left_out_and_a_long_one_is_cut() -> None:
-    assert run_words.reason_words(summary()) == ""
+    assert run_text.reason_text(summary()) == ""
     waits = "waiting: 50 calls to example.com are under way"
-    assert run_words.reason_words(summary(state=RunState.WAITING, reason=waits)) == waits
-    long = run_words.reason_words(summary(state=RunState.DEAD, reason="x" * 900))
+    assert run_text.reason_text(summary(state=RunState.WAITING, reason=waits)) == waits
+    long = run_text.reason_text(summary(state=RunState.DEAD, reason="x" * 900))
     assert long == "x" * 60 + "…"

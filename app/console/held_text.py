@@ -1,4 +1,4 @@
-"""Held words: what pages say of a destination for which workers hold calls back. Pure."""
+"""Held text: why workers hold calls to a destination back, in a sentence. Pure."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ _WORDS: Final = {
 }
 
 
-def held_words(state: str | None) -> str:
+def reason_of(state: str | None) -> str:
     """Return why calls wait, in a sentence; the state itself if another release wrote it."""
     return "" if state is None else _WORDS.get(state, state)
