@@ -288,6 +288,11 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_no_page_has_conflict_markers() -> None:
+    marker = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
+    assert [page.name for page in PAGES if marker.search(page.read_text())] == []
+
+
 def test_every_relative_link_leads_somewhere() -> None:
     dead = []
     for page in PAGES:
