@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -26,16 +25,10 @@ from app.errors import NotFound
 from tests.console.job_scene import HOSTILE, add_run, book, book_by_dapr, get, text
 from tests.console.people import SignedIn
 from tests.console.rules import check_page
-from tests.factories import connect, one
+from tests.factories import one
 
 NOW = datetime(2026, 11, 22, 9, 15, tzinfo=UTC)
 ABSENT = UUID(int=0x01A2029002A579128F6B3EECFD25D680)
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection]:
-    with connect(database) as opened:
-        yield opened
 
 
 def page_of(person: SignedIn, job_id: UUID) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import suppress
 from uuid import UUID
 
@@ -21,7 +20,7 @@ from app.service import inboxes
 from tests.console.job_scene import OFTEN, book, context, get, text
 from tests.console.people import SignedIn
 from tests.console.rules import check_page
-from tests.factories import connect, one
+from tests.factories import one
 
 NEW = "/console/jobs/new"
 ALL = {
@@ -45,12 +44,6 @@ ALL = {
     "onSuccess": "https://example.com/good",
     "onFailure": "https://example.com/bad",
 }
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection]:
-    with connect(database) as opened:
-        yield opened
 
 
 def fields_of(page: str | bytes) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from uuid import UUID
 
 import psycopg
@@ -15,13 +14,6 @@ from app.domain.run import RunState
 from tests.console.job_scene import HOSTILE, add_run, book, book_by_dapr, text
 from tests.console.people import SignedIn
 from tests.console.rules import check_page
-from tests.factories import connect
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection]:
-    with connect(database) as opened:
-        yield opened
 
 
 def listed(page: str) -> list[UUID]:

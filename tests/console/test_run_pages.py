@@ -2,104 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
-from uuid6 import uuid7
 
-from app.console.pages import redelivery
 from app.domain.role import Role
 from app.service import run_pages
 from tests.console.people import SignedIn
 from tests.console.rules import check_page
-from tests.factories import book, connect, one
-
-HOSTILE = '</pre><script>alert(1)</script><img src=x onerror="alert(2)">'
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection]:
-    with connect(database) as opened:
-        yield opened
-
-
-def add_run(  # noqa: PLR0913 - what differs between runs
-    connection: psycopg.Connection,
-    account_id: int,
-    *,
-    state: str = "failed",
-    late_ms: float = 1.3,
-    status: int | None = 503,
-    job_id: UUID | None = None,
-    ago: timedelta = timedelta(minutes=5),
-    kind: str = "scheduled",
-    body: str = "oh no",
-    url: str = "https://example.com/wake",
-    reason: str = "The job was changed before the run was called.",
-) -> UUID:
-    """A settled run, attempted twice, whose content is kept."""
-    run_id, job = UUID(int=uuid7().int), job_id or UUID(int=uuid7().int)
-    due_at = datetime.now(UTC) - ago
-    connection.execute(
-        "INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state,"
-        " attempts, reason, settled_at) VALUES (%s, %s, %s, 1, %s, %s, 0, %s, 2, %s, now())",
-        (
-            run_id,
-            job,
-            account_id,
-            kind,
-            due_at,
-            state,
-            f"The receiver answered {status}: {HOSTILE}",
-        ),
-    )
-    for number in (1, 2):
-        connection.execute(
-            "INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error,"
-            " detail, headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)"
-            " VALUES (%s, %s, %s, now(), %s, %s, %s, %s, %s, %s, 1, 2, 3, 4, 5)",
-            (
-                *(run_id, due_at, number, late_ms, status),
-                None if status else "timeout",
-                None if status else "No complete response arrived in time.",
-                f'[["X-Evil", {psycopg_json(HOSTILE)}]]',
-                (body if number == 2 else "first").encode(),
-            ),
-        )
-    connection.execute(
-        "INSERT INTO superseded (job_id, version, url, content_type, data, account_id)"
-        " VALUES (%s, 1, %s, 'application/json', %s, %s) ON CONFLICT DO NOTHING",
-        (job, url, b'{"price":10000000000000000000001.50,"note":"' + HOSTILE[:5].encode() + b'"}',
-         account_id),
-    )  # fmt: skip
-    return run_id
-
-
-def psycopg_json(text: str) -> str:
-    """The text as JSON."""
-    return '"' + text.replace('"', '\\"') + '"'
-
-
-def add_live(
-    connection: psycopg.Connection, account_id: int, state: str, run_id: UUID | None = None
-) -> UUID:
-    """A run under way that was attempted once."""
-    made = run_id or UUID(int=uuid7().int)
-    connection.execute(
-        "INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state,"
-        " send_at, look_at, attempts, reason, lease_until, complete_by)"
-        " VALUES (%s, gen_random_uuid(), %s, 1, 'manual', now() - interval '1 min', false, %s,"
-        " now() + interval '9 min', now() + interval '9 min', 1,"
-        " 'waiting: 50 calls to example.com are under way', NULL,"
-        " CASE WHEN %s = 'running' THEN now() + interval '1 h' END)",
-        (made, account_id, state, state),
-    )
-    return made
-
+from tests.console.run_scene import HOSTILE, add_live, add_run
+from tests.factories import book, one
 
 PATHS = ("/console/", "/console/runs", "/console/upcoming")
 
@@ -127,7 +42,7 @@ def test_full_pages_keep_the_rules_and_are_short(
         )
     for state in ("waiting", "running"):
         add_live(connection, signed_in.account.id, state)
-    add_run(connection, signed_in.account.id, state="dead", status=None, reason=HOSTILE)
+    add_run(connection, signed_in.account.id, state="dead", status=None)
     document = check_page(signed_in.get(path))
     rows = document.xpath("//main//table[contains(@class, 'rows')][last()]/tbody/tr")
     assert len(rows) >= (10 if path == "/console/" else run_pages.PAGE)
@@ -135,12 +50,10 @@ def test_full_pages_keep_the_rules_and_are_short(
 
 
 @pytest.mark.parametrize("status", [503, None])
-def test_a_run_is_told_whole_with_a_receiver_s_words_as_text(
+def test_a_run_is_shown_with_the_receiver_s_response_as_text(
     signed_in: SignedIn, connection: psycopg.Connection, status: int | None
 ) -> None:
-    run_id = add_run(
-        connection, signed_in.account.id, body=HOSTILE, status=status, late_ms=12.34, reason=HOSTILE
-    )
+    run_id = add_run(connection, signed_in.account.id, body=HOSTILE, status=status, late_ms=12.34)
     html = signed_in.get(f"/console/runs/{run_id}")
     document = check_page(html)
     assert HOSTILE not in html
@@ -281,23 +194,6 @@ def test_upcoming_firings_are_paged_and_counted(
     assert "No match" in signed_in.get("/console/upcoming?host=none.example")
 
 
-def test_a_run_is_redelivered_by_a_form_without_script(
-    signed_in: SignedIn, connection: psycopg.Connection
-) -> None:
-    run_id = add_run(connection, signed_in.account.id)
-    path = f"/console/runs/{run_id}/redeliver"
-    question = check_page(signed_in.get(path))
-    assert question.xpath(f"//form[@method='post'][@action='{path}']")
-
-    answer = signed_in.post(path)
-
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/console/runs/{run_id}")
-    assert one(connection, "SELECT id FROM inflight") == run_id
-    again = signed_in.post(path)
-    assert again.status_code == 409
-    assert "is under way" in check_page(again.data).get_element_by_id("problem").text_content()
-
-
 def test_a_running_run_is_completed_by_a_form_without_script(
     signed_in: SignedIn, connection: psycopg.Connection
 ) -> None:
@@ -313,89 +209,6 @@ def test_a_running_run_is_completed_by_a_form_without_script(
     over = signed_in.post(path, {"status": "succeeded"})
     assert over.status_code == 409
     check_page(over.data)
-
-
-def follow(signed_in: SignedIn, document: Any) -> tuple[Any, int]:
-    """Send the forms of a redelivery until it is over; the last page, and how often."""
-    sent = 0
-    while forms := document.xpath("//main//form[@method='post']"):
-        fields: dict[str, list[str]] = {}
-        for each in forms[0].xpath(".//input[@type='hidden']"):
-            if each.get("name") != "csrf_token":
-                fields.setdefault(each.get("name"), []).append(each.get("value"))
-        answer = signed_in.post(forms[0].get("action"), fields)
-        assert answer.status_code == 303, answer.text
-        sent += 1
-        document = check_page(signed_in.get(answer.headers["Location"]))
-        assert check_page(signed_in.get(answer.headers["Location"])) is not None
-    return document, sent
-
-
-def test_all_that_match_are_counted_then_redelivered_step_by_step(
-    signed_in: SignedIn, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(redelivery, "PAGE", 2)
-    account_id = signed_in.account.id
-    for number in range(5):
-        add_run(connection, account_id, ago=timedelta(minutes=number + 1), kind="manual")
-    lost = add_run(connection, account_id, kind="manual", ago=timedelta(minutes=9))
-    connection.execute(
-        "DELETE FROM superseded WHERE job_id = (SELECT job_id FROM run WHERE id = %s)", (lost,)
-    )
-    other = add_run(connection, account_id, ago=timedelta(minutes=2))
-
-    question = check_page(signed_in.get("/console/runs/redeliver?kind=manual&within=24h"))
-    assert [each.text for each in question.xpath("//*[contains(@class, 'figure')]/b")] == ["5", "1"]
-    later = add_run(connection, account_id, kind="manual", ago=timedelta(seconds=-1))
-    last, steps = follow(signed_in, question)
-
-    assert steps >= 3
-    assert "5 of 5 runs sent again, 1 lost" in " ".join(last.text_content().split())
-    assert one(connection, "SELECT count(*) FROM inflight") == 5
-    left = {row[0] for row in connection.execute("SELECT id FROM run").fetchall()}
-    assert left == {lost, other, later}
-
-
-def test_selected_runs_are_redelivered_whatever_their_state(
-    signed_in: SignedIn, connection: psycopg.Connection
-) -> None:
-    account_id = signed_in.account.id
-    chosen = [add_run(connection, account_id, state=each) for each in ("succeeded", "failed")]
-    add_run(connection, account_id)
-    query = "&".join(f"id={each}" for each in chosen)
-    question = check_page(signed_in.get(f"/console/runs/redeliver?{query}"))
-    assert "Of the 2 selected runs, 2 can be sent again" in question.text_content()
-    follow(signed_in, question)
-    rows = connection.execute("SELECT id FROM inflight").fetchall()
-    assert sorted(row[0] for row in rows) == sorted(chosen)
-
-
-@pytest.mark.parametrize(
-    ("query", "status"),
-    [("state=succeeded", 400), ("id=x", 400), ("&".join(["id=" + str(UUID(int=1))] * 51), 400),
-     ("limit=1", 400), ("state=failed", 200), ("id=" + str(UUID(int=1)), 200)],
-)  # fmt: skip
-def test_redelivery_of_many_refuses_what_it_cannot_do(
-    signed_in: SignedIn, query: str, status: int
-) -> None:
-    answer = signed_in.client.get(f"/console/runs/redeliver?{query}")
-    assert answer.status_code == status
-    document = check_page(answer.data)
-    assert not document.xpath("//main//form[@method='post']")
-
-
-@pytest.mark.parametrize("query", ["sent=x", "sent=-1", "of=99999999999999", "cursor=x"])
-def test_progress_that_nobody_made_is_refused(signed_in: SignedIn, query: str) -> None:
-    assert signed_in.client.get(f"/console/runs/redelivery?{query}").status_code == 400
-
-
-def test_a_link_to_a_redelivery_sends_nothing_by_itself(
-    signed_in: SignedIn, connection: psycopg.Connection
-) -> None:
-    add_run(connection, signed_in.account.id)
-    for path in ("/console/runs/redeliver?state=failed", "/console/runs/redelivery?of=5"):
-        check_page(signed_in.get(path))
-    assert one(connection, "SELECT count(*) FROM inflight") == 0
 
 
 def test_another_account_s_runs_are_not_there(
