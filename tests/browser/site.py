@@ -66,12 +66,12 @@ def _store(environ: Mapping[str, str]) -> tuple[dict[str, str], Seeded]:
     try:
         with app.app_context():
             keys = {name: accounts.create(context_of(app), name) for name in (FULL, EMPTY)}
-        for name, email in ((FULL, "ada@acme.example"), (EMPTY, "bea@fresh.example")):
+        for name, email in ((FULL, "owner@acme.example"), (EMPTY, "owner@fresh.example")):
             tokens[name] = signed_in_as(app, email, name).token
         with connect(environ["DATABASE_URL"]) as connection:
             connection.execute("UPDATE web_user SET zone = 'Europe/Berlin'")
             connection.execute(
-                "UPDATE web_user SET operator = true WHERE email = 'ada@acme.example'"
+                "UPDATE web_user SET operator = true WHERE email = 'owner@acme.example'"
             )
             seeded = fill(app, connection, FULL, keys[FULL])
     finally:
