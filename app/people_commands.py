@@ -43,9 +43,11 @@ def _duration(_context: click.Context, _parameter: click.Parameter, text: str) -
 
 
 @invite.command("create")
-@click.option("--note", default="", help="Whom it is for, in words; only you see it.")
-@click.option("--email", help="Only a user of this address can use it; mailed if SMTP is set.")
-@click.option("--account", help="The existing account to join; without it each makes a new one.")
+@click.option("--note", default="", help="A note; only operators see it.")
+@click.option("--email", help="Only this address can use it; the link is mailed if SMTP is set.")
+@click.option(
+    "--account", help="The existing account to join; default: each use creates a new account."
+)
 @click.option("--role", type=_ROLES, default="owner", help="The role in that account.")
 @click.option("--uses", default=1, show_default=True, help="How often it can be used.")
 @click.option(
@@ -81,7 +83,7 @@ def create_invitation(
 
 
 @invite.command("list")
-@click.option("--all", "every", is_flag=True, help="Also those that cannot be used any more.")
+@click.option("--all", "every", is_flag=True, help="Also those that can no longer be used.")
 @report_errors
 def list_invitations(*, every: bool) -> None:
     """List invitations: number, end, state, uses, account, whom it is for, note."""
@@ -90,7 +92,7 @@ def list_invitations(*, every: bool) -> None:
             account = each.account.name if each.account else "a new account"
             click.echo(
                 f"{each.id:>6}  {instants.format_utc(each.expires_at)}  {each.usability:8}  "
-                f"{each.used}/{each.uses}  {account} ({each.role})  {each.email or 'anybody'}  "
+                f"{each.used}/{each.uses}  {account} ({each.role})  {each.email or 'anyone'}  "
                 f"{each.note}".rstrip()
             )
 
@@ -99,7 +101,7 @@ def list_invitations(*, every: bool) -> None:
 @click.argument("number", type=int)
 @report_errors
 def revoke_invitation(number: int) -> None:
-    """Revoke the invitation NUMBER (see `invite list`); who has joined stays."""
+    """Revoke the invitation NUMBER (see `invite list`); members who joined with it stay."""
     invitations.revoke(current_context(), number)
 
 
@@ -107,7 +109,7 @@ def revoke_invitation(number: int) -> None:
 @click.option("--all", "every", is_flag=True, help="Also those that were accepted.")
 @report_errors
 def list_requests(*, every: bool) -> None:
-    """List requests for invitations, oldest first: instant, address, what for."""
+    """List requests for invitations, oldest first: instant, address, purpose."""
     for each in sign_up.list_requests(current_context(), all_of_them=every):
         accepted = "  (accepted)" if each.accepted_at else ""
         purpose = " ".join(each.purpose.split())
@@ -118,7 +120,7 @@ def list_requests(*, every: bool) -> None:
 @click.argument("email")
 @report_errors
 def accept_request(email: str) -> None:
-    """Invite EMAIL, who asked for it; print the link, which is also mailed if SMTP is set."""
+    """Invite EMAIL, who requested it; print the link, which is also mailed if SMTP is set."""
     click.echo(invitations.accept_request(current_context(), email).link)
 
 
@@ -133,7 +135,7 @@ def list_users() -> None:
 
 @user.command("add")
 @click.argument("email")
-@click.option("--account", required=True, help="The account that the user is to belong to.")
+@click.option("--account", required=True, help="The account of which the user becomes a member.")
 @click.option("--role", type=_ROLES, default="owner", show_default=True)
 @report_errors
 def add_user(email: str, *, account: str, role: str) -> None:
@@ -145,7 +147,7 @@ def add_user(email: str, *, account: str, role: str) -> None:
 @click.argument("email")
 @report_errors
 def reset_password(email: str) -> None:
-    """Print a link, valid for a day, with which the user EMAIL chooses another password."""
+    """Print a link, valid for a day, with which the user EMAIL chooses a new password."""
     click.echo(user_links.create(current_context(), email, LinkPurpose.RESET))
 
 
@@ -159,7 +161,7 @@ def sign_in(email: str) -> None:
 
 @user.command("operator")
 @click.argument("email")
-@click.option("--no", "ends", is_flag=True, help="The user is an operator no longer.")
+@click.option("--no", "ends", is_flag=True, help="The user is no longer an operator.")
 @report_errors
 def make_operator(email: str, *, ends: bool) -> None:
     """Let the user EMAIL manage this service on the console."""
@@ -170,13 +172,13 @@ def make_operator(email: str, *, ends: bool) -> None:
 @click.argument("email")
 @report_errors
 def test_mail(email: str) -> None:
-    """Send a mail to EMAIL at once, to see whether the settings are right."""
+    """Send a mail to EMAIL immediately, to check the settings."""
     server = current_context().settings.smtp
     if server is None:
         raise Misconfigured("WAKECALL_SMTP_URL and WAKECALL_MAIL_FROM are not set.")
     recipient = read_email(email)
     try:
-        send(server, recipient, "Mail of Wakecall works", "This mail is a test.\n")
+        send(server, recipient, "Test mail from Wakecall", "This mail is a test.\n")
     except (OSError, Unwritable) as error:
         raise Misconfigured(f"The mail was not sent: {error}") from None
     click.echo(f"Sent to {recipient} through {server.host}.")
@@ -187,7 +189,7 @@ def test_mail(email: str) -> None:
 def list_mail() -> None:
     """List the newest mails: instant, state, recipient, subject, last error."""
     for each in mail.list_newest(current_context()):
-        state = "sent" if each.sent_at else "waits" if each.next_at else "given up"
+        state = "sent" if each.sent_at else "waiting" if each.next_at else "failed"
         error = f"  ({each.error})" if each.error else ""
         click.echo(
             f"{instants.format_utc(each.created_at)}  {state:8}  {each.recipient}  "

@@ -317,7 +317,7 @@ def _kept_headers(scope: Message) -> tuple[tuple[str, str], ...]:
 
 
 def _of_wakecall(headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the headers of a signed call tell of its run."""
+    """Return the run that the headers of a signed call name."""
     attempt = headers.get("wakecall-attempt", "")
     is_number = attempt.isascii() and attempt.isdigit() and len(attempt) <= _MAX_ATTEMPT
     found: dict[str, Any] = {"attempt": int(attempt) if is_number else None}

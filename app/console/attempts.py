@@ -24,7 +24,7 @@ _EXTENSION: Final = "wakecall-console-attempts"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
-    """What is tried, in words, and how often it may be in a minute."""
+    """A kind of attempt, and how many are allowed in a minute."""
 
     name: str
     allowed: int
@@ -46,7 +46,7 @@ class _Window:
 
 
 class Attempts:
-    """Counts attempts by what they aim at, in windows of a minute."""
+    """Counts attempts by kind and network or user, in windows of a minute."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -27,7 +27,7 @@ RETRIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "fast": {"schedule": [1, 5, 15, 60]},
     "patient": {"maxAttempts": 12, "backoff": {"initial": 60, "factor": 2, "max": 43_200}},
 }
-"""What the presets of `retry` stand for; `standard` leaves the member out."""
+"""The retry policies of the presets; `standard` omits the member."""
 
 PLAIN: Final[tuple[str, ...]] = (
     *("url", "signature", "contentType", "data", "dataEncoding"),
@@ -104,7 +104,7 @@ def members(values: Mapping[str, str]) -> dict[str, Any]:
 
 
 def schedule(values: Mapping[str, str]) -> dict[str, str]:
-    """Return the members that tell when the job fires."""
+    """Return the members of the job's schedule."""
     chosen = "cron" if values.get("how", AT) == CRON else "when"
     names = (chosen, "timezone", "onGap", "onOverlap")
     return {name: values[name].strip() for name in names if values.get(name)}

@@ -19,10 +19,10 @@ VISIT: Final = "wakecall-visit"
 """Holds a token of a browser that is not signed in, to which the tokens of its forms belong."""
 
 NOTICES: Final = "wakecall-notices"
-"""Holds what the next page tells about the request before it, signed."""
+"""Holds the notices that the next page shows about the request before it, signed."""
 
 START_DISMISSED: Final = "wakecall-start-dismissed"
-"""Holds that the person needs the page of the first call no more."""
+"""Holds that the person dismissed the page of the first call."""
 
 _PREFIX: Final = senders.HOST_PREFIX
 

@@ -1,4 +1,4 @@
-"""CSRF: lets only forms of the console's own pages change anything, by Flask-WTF's tokens.
+"""CSRF: accepts changes only from forms of the console's own pages, by Flask-WTF's tokens.
 
 The secret of a browser's tokens is made from its cookie: the session's, or else that of its visit.
 So nothing is stored for it, and a sign-in changes it. Flask's session of a request holds it, and

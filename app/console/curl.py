@@ -1,4 +1,4 @@
-"""Curl: the command that does what a button of a page does, through the API."""
+"""Curl: the curl command of an API request, as pages show it beside the same action."""
 
 from __future__ import annotations
 

@@ -45,9 +45,9 @@ _WITH_VALUE: Final = _DATA | {
 _NOTES: Final = {
     "--location": "Redirects are not followed: give the final URL.",
     "--insecure": "Certificates are always checked.",
-    "--proxy": "The proxy is left out: calls are made by this service.",
+    "--proxy": "The proxy is ignored: calls are made by this service.",
     "--user-agent": "The header User-Agent is set by Wakecall.",
-    "--retry": "Retries of curl are left out: choose those of the job.",
+    "--retry": "Retries of curl are ignored: choose those of the job.",
 }
 _REFUSED: Final = {
     "--form": "A form with files cannot be sent.",
@@ -57,7 +57,7 @@ _REFUSED: Final = {
 
 @dataclass(slots=True)
 class _Request:
-    """What the options of the command said so far."""
+    """The request, as far as the options of the command are read."""
 
     urls: list[str] = field(default_factory=list)
     method: str = ""
@@ -71,7 +71,7 @@ class _Request:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Imported:
-    """Fields of the form by their names, and what of the command was left out."""
+    """Fields of the form by their names, and notes about options that were ignored."""
 
     values: dict[str, str]
     notes: tuple[str, ...]
@@ -201,7 +201,7 @@ def _add_header(request: _Request, line: str) -> None:
     if name.lower() == "content-type":
         request.content_type = value
     elif name.lower() in {"host", "content-length", "user-agent", "accept-encoding"}:
-        request.notes.append(f"The header {name} is left out: it is set for each call.")
+        request.notes.append(f"The header {name} is ignored: Wakecall sets it for each call.")
     elif value:
         request.headers.append((name, value))
 

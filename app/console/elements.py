@@ -107,5 +107,5 @@ def _curl(method: str, path: str, body: Mapping[str, Any] | str | None = None) -
 
 
 def _notices() -> Sequence[str]:
-    """Return what the request before this one did, in words."""
+    """Return the notices about the request before this one."""
     return [str(each) for each in get_flashed_messages()] if current_app.secret_key else []

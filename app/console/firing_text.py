@@ -10,7 +10,7 @@ from app.domain.upcoming import Upcoming
 
 
 def title(firing: Upcoming) -> str:
-    """Return what stands for a job without a name: the path of its URL, or part of its id."""
+    """Return the title of a job without a name: the path of its URL, or part of its id."""
     path = firing.url if firing.endpoint else urlsplit(firing.url).path
     return path.strip("/") or f"{str(firing.expected.job_id)[:8]}…"
 
@@ -30,4 +30,4 @@ def schedule(firing: Upcoming) -> str:
         case DaprSchedule(schedule=written):
             return written
         case _:
-            return "by its schedule" if firing.is_recurring else "once"
+            return "recurring" if firing.is_recurring else "once"

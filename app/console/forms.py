@@ -34,7 +34,7 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Form:
-    """What the fields of a form contain, and why it was refused."""
+    """The values of a form's fields, and the problem for which it was refused."""
 
     values: Mapping[str, str] = field(default_factory=dict)
     problem: Problem | None = None

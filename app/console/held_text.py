@@ -8,12 +8,12 @@ from app.domain.circuit_breaker import BlockReason
 from app.domain.waiting_report import HALF_OPEN
 
 _WORDS: Final = {
-    BlockReason.FULL: "As many calls as allowed are under way.",
-    BlockReason.ASKED: "It asked to wait, with Retry-After.",
-    BlockReason.SLOWED: "It answered 429.",
-    BlockReason.DOWN: "Too many calls in a row failed.",
-    BlockReason.AWAY: "No call reaches the app.",
-    HALF_OPEN: "It answers again, and gets more calls step by step.",
+    BlockReason.FULL: "The maximum number of calls is under way.",
+    BlockReason.ASKED: "The receiver asked to wait, with Retry-After.",
+    BlockReason.SLOWED: "The receiver answered 429.",
+    BlockReason.DOWN: "Too many consecutive calls failed.",
+    BlockReason.AWAY: "The app cannot be reached.",
+    HALF_OPEN: "The receiver answers again. The number of calls to it increases step by step.",
 }
 
 

@@ -1,4 +1,4 @@
-"""Job rows: what the list of jobs shows of each job."""
+"""Job rows: the rows of the list of jobs."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def summary_of(booking: Booking) -> str:
     try:
         return summarize(booking.trigger, booking.remaining)
     except InvalidMember:
-        return "a schedule that cannot be read"
+        return "The schedule cannot be read."
 
 
 def expression_of(booking: Booking) -> str:

@@ -26,22 +26,24 @@ class Line(NamedTuple):
 
 
 def misfire(job: Job) -> str:
-    """Return what becomes of firings that could not be made in time, in a sentence."""
+    """Return how the job handles missed firings, in a sentence."""
     booking = job.booking
     window = window_of(booking.misfire)
     limit = "" if window is None else f"{window.total_seconds():,.15g} seconds"
     if isinstance(booking.trigger, At):
         if window is None:
-            return "If the call cannot be made in time, it is made as soon as it can be."
-        return f"If the call cannot be made within {limit}, it is left out."
+            return "If the call cannot be made on time, it is made as soon as possible."
+        return f"If the call cannot be made within {limit}, it is skipped."
     match booking.misfire.policy:
         case MisfirePolicy.ALL:
-            text = "Missed firings are all made, each with its own due time, the oldest first"
+            text = "All missed firings are made, the oldest first, each with its own due time"
         case MisfirePolicy.SKIP | MisfirePolicy.ONE | None:
-            text = "For missed firings, one call is made, which tells how many were missed"
+            text = (
+                "For missed firings, one call is made, with the number of firings that were missed"
+            )
     if window is None:
         return f"{text}, however late."
-    return f"{text}; one that is more than {limit} late is left out."
+    return f"{text}. Firings that are more than {limit} late are skipped."
 
 
 def request_line(job: Job) -> str:

@@ -73,7 +73,7 @@ def draw(shown: Sequence[Bar]) -> Markup:
 
 
 def percent(share: float) -> str:
-    """Return a share as a percentage; what is more than nothing is never shown as nothing."""
+    """Return a share as a percentage; a share above 0 is never shown as 0."""
     hundredths = 100 * share
     return "< 0.1 %" if 0 < hundredths < 0.1 else f"{hundredths:.1f} %"  # noqa: PLR2004 - as shown
 

@@ -54,7 +54,7 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry(name="Secrets", path="/secrets"),
         Entry(name="Endpoints", path=ENDPOINTS, key="e"),
         Entry(name="Members", path="/members", key="m"),
-        Entry(name="Audit", path="/audit"),
+        Entry(name="Audit log", path="/audit"),
         Entry(name="Account", path="/account", key="a"),
     ),
     "Service": (Entry(name="Operator", path="/admin", operator=True),),
@@ -81,7 +81,7 @@ def has(path: str) -> bool:
 
 
 def _is_hidden(entry: Entry) -> bool:
-    """Whether the person needs the page no more, or the account has nothing that it shows."""
+    """Whether the person dismissed the page, or the account has nothing that it shows."""
     if entry.path == START:
         return cookies.read(cookies.START_DISMISSED) is not None
     return entry.path == ENDPOINTS and not used_endpoints.has_any()

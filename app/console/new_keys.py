@@ -23,5 +23,5 @@ def read(key_id: str | None = None) -> str | None:
 
 
 def forget(response: Response) -> Response:
-    """Show the key no more: its owner has stored it."""
+    """Stop showing the key: its owner has stored it."""
     return shown_once.forget(response, shown_once.KEY)

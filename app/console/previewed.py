@@ -1,4 +1,4 @@
-"""Previewed: what a schedule would do, or why it cannot be read, for pages that show it live."""
+"""Previewed: the firings of a schedule, or its problem, for pages that show it live."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Previewed:
             return ""
         return (
             f"Two firings are at least {_seconds(found.minimum_gap)} apart; "
-            f"{_seconds(MINIMUM_GAP)} are required."
+            f"the minimum is {_seconds(MINIMUM_GAP)}."
         )
 
 
 def preview(members: Mapping[str, Any], *, count: int = FIRINGS) -> Previewed:
-    """Return what the members of a preview document would do, as the API previews them."""
+    """Return the preview of the members of a document, as the API previews them."""
     document = {**members, "count": count}
     try:
         found, _ = preview_document.read(booking_form.body(document), shown.now())
@@ -46,7 +46,7 @@ def preview(members: Mapping[str, Any], *, count: int = FIRINGS) -> Previewed:
 
 
 def failed(error: Refused) -> Previewed:
-    """Return what is shown of a schedule that cannot be read."""
+    """Return the problem of a schedule that cannot be read."""
     return Previewed(problem=problem_of(error))
 
 

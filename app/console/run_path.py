@@ -27,7 +27,7 @@ class Step:
 
 def steps_of(run: Run) -> list[Step]:
     """Return the path of a run, from its due time to its end or to what it waits for."""
-    note = f"{run.missed} missed before it" if run.missed else ""
+    note = f"{run.missed} missed before this run" if run.missed else ""
     steps = [Step(state="claimed", word="Due", at=run.due_at, note=note)]
     attempts = run.attempts
     if len(attempts) > MAX_ATTEMPTS:

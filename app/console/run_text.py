@@ -32,38 +32,38 @@ _ERRORS: Final = {
 """Words for the codes of docs/decisions/0004-outbound-client.md; others are shown as they are."""
 
 _KINDS: Final = {
-    RunKind.SCHEDULED: "By its schedule",
-    RunKind.MANUAL: "By hand",
-    RunKind.EVENT: "Event about another run",
-    RunKind.CHAINED: "After another job",
+    RunKind.SCHEDULED: "Its schedule",
+    RunKind.MANUAL: "A manual call",
+    RunKind.EVENT: "The end of the reported run",
+    RunKind.CHAINED: "The end of another job's run",
 }
 
 _STATES: Final = {
-    RunState.CLAIMED: "A scheduler has claimed it; a worker takes it when it is due.",
-    RunState.TAKEN: "A worker has it, and calls when it is due or waits for the response.",
-    RunState.WAITING: "It waits, and is called again.",
-    RunState.RUNNING: "Its receiver has accepted the call, and reports the result later.",
-    RunState.SUCCEEDED: "Its receiver answered with success.",
-    RunState.FAILED: "No attempt is left, or the answer ruled out further ones.",
-    RunState.CANCELLED: "It was stopped before it ended.",
-    RunState.DEAD: "Workers died again and again while they had it. It is not called again.",
+    RunState.CLAIMED: "A scheduler has claimed the run. A worker takes it when it is due.",
+    RunState.TAKEN: "A worker has the run. It waits for the due time or for the response.",
+    RunState.WAITING: "The run is waiting to be called.",
+    RunState.RUNNING: "The receiver has accepted the call and reports the result later.",
+    RunState.SUCCEEDED: "The receiver answered with success.",
+    RunState.FAILED: "All attempts failed, or the response excludes a retry.",
+    RunState.CANCELLED: "The run was stopped before it ended.",
+    RunState.DEAD: "Workers died repeatedly while they had the run. It is not called again.",
 }
 
 
 def outcome(status: int | None, error: str | None) -> str:
-    """Return what an attempt got, in a word or two: `204`, `timed out`."""
+    """Return the result of an attempt, in a word or two: `204`, `timed out`."""
     if status is not None:
         return str(status)
     return _ERRORS.get(error or "", error or "")
 
 
 def outcome_of(attempt: LastAttempt | None) -> str:
-    """Return what the newest attempt got; empty if there was none."""
+    """Return the result of the newest attempt; empty if there was none."""
     return "" if attempt is None else outcome(attempt.status, attempt.error)
 
 
 def reply_text(reply: Reply) -> str:
-    """Return what an attempt got, with the error in words."""
+    """Return the result of an attempt, with the details of an error."""
     short = outcome(reply.status, reply.error)
     return f"{short}: {reply.error_detail}" if reply.error_detail else short
 
@@ -79,7 +79,7 @@ def kind_text(kind: RunKind) -> str:
 
 
 def state_text(state: RunState) -> str:
-    """Return what a state means."""
+    """Return the meaning of a state."""
     return _STATES[state]
 
 
@@ -91,7 +91,7 @@ def job_text(run: RunSummary) -> str:
 
 
 def called_text(called: Called | None) -> str:
-    """Return host and path of what is called; empty if that is not kept."""
+    """Return host and path of the URL that is called; empty if it is not kept."""
     if called is None:
         return ""
     if called.endpoint:
@@ -112,7 +112,7 @@ def result_text(run: RunSummary) -> str:
 
 
 def reason_text(run: RunSummary) -> str:
-    """Return why a run waits or ended, as far as its result does not tell; cut to a line."""
+    """Return why a run waits or ended, unless its result shows it; cut to a line."""
     has_status = run.last is not None and run.last.status is not None
     if run.reason is None or (run.state is RunState.FAILED and has_status):
         return ""

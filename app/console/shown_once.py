@@ -28,7 +28,7 @@ def keep(response: Response, kind: str, text: str) -> Response:
 
 
 def read(kind: str) -> str | None:
-    """Return the text of this kind; None if none was kept, or too long ago."""
+    """Return the text of this kind; None if none is kept any more."""
     sealed = cookies.read(kind)
     if sealed is None or not sealed.isascii():
         return None
@@ -38,7 +38,7 @@ def read(kind: str) -> str | None:
 
 
 def forget(response: Response, kind: str) -> Response:
-    """Show the text no more: its owner has stored it."""
+    """Stop showing the text: its owner has stored it."""
     cookies.remove(response, kind)
     return response
 

@@ -45,7 +45,7 @@ def has_any() -> bool:
 
 
 def forget() -> None:
-    """Read it anew on the next page, since an endpoint was just added or removed."""
+    """Read it again on the next page, since an endpoint was just added or removed."""
     known = current_app.extensions.get(_KNOWN)
     if known is not None:
         known.pop(getattr(g.get("viewer"), "account_id", 0), None)

@@ -1,4 +1,4 @@
-"""Attention: what of an account's runs somebody should look at: failing jobs, held destinations."""
+"""Attention: failing jobs of an account, and destinations for which calls are held back."""
 
 from __future__ import annotations
 

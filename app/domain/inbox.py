@@ -1,4 +1,4 @@
-"""Inbox: a test receiver of an account, and the calls that came to it."""
+"""Inbox: a test receiver of an account, and the calls that it received."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Inbox:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Received:
-    """What came with one call, within the bounds of what is kept."""
+    """The content of one call, cut to what is kept."""
 
     received_at: datetime
     method: str

@@ -1,4 +1,4 @@
-"""Job preview: what a booked job of any dialect does next."""
+"""Job preview: the next firings of a booked job of any dialect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Overview: what an account's runs of a day and its next firings look like at a glance."""
+"""Overview: a summary of an account's runs of a day and its next firings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recent run: what a list of jobs shows of a job's newest runs."""
+"""Recent run: one of a job's newest runs, as a list of jobs shows it."""
 
 from __future__ import annotations
 

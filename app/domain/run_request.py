@@ -1,4 +1,4 @@
-"""Run request: what the attempts of a run send, for people to read and to repeat."""
+"""Run request: the headers and content that the attempts of a run send, for pages and commands."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ HOURS: Final = (24, 12)
 THEMES: Final = ("auto", "light", "dark")
 
 _EMAIL: Final = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+")
-_EMAIL_ADVICE: Final = "Write it as in ada@example.com."
+_EMAIL_ADVICE: Final = "Write it as in owner@example.com."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -140,7 +140,7 @@ def get_call(context: Context, account: Account, inbox_id: UUID, number: int) ->
         found = inbox_calls.find(connection, account.id, inbox_id, number)
     if found is None:
         raise NotFound(
-            f"The inbox {inbox_id} keeps no call {number}.",
+            f"The inbox {inbox_id} has no call {number}.",
             member="number",
             remedy=f"An inbox keeps its newest {domain.KEPT_CALLS} calls, for "
             f"{domain.KEPT_HOURS} hours.",

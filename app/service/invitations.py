@@ -54,7 +54,7 @@ def create(
     uses: int = 1,
     expiry: timedelta = DEFAULT_EXPIRY,
 ) -> NewInvitation:
-    """Make an invitation into an account, or, without one, to make an account of one's own.
+    """Create an invitation into an account, or without one, to create a new account.
 
     With an `email`, only a user of that address can use it, and it is mailed if SMTP is
     configured. Raises InvalidMember, LimitReached.
@@ -135,20 +135,18 @@ def check_usable(context: Context, found: Invitation | None) -> Invitation:
     if found is None or found.usability is not Usability.OPEN:
         raise unusable(found)
     if found.account is None and context.settings.sign_up is SignUp.CLOSED:
-        raise NotFound(
-            "Nobody new can sign up at present.", remedy="Ask the operator of this service."
-        )
+        raise NotFound("Sign-up is closed.", remedy="Ask the operator of this service.")
     return found
 
 
 def unusable(found: Invitation | None) -> NotFound:
     """Return the error for a link that leads nowhere; only its holder knows that it existed."""
-    why = "is not known" if found is None else f"is {found.usability}"
+    why = "is unknown" if found is None else f"is {found.usability}"
     return NotFound(
         f"This invitation {why}.",
         member="token",
-        remedy="Check that the link is complete, or ask for a new one. If you have joined already, "
-        "sign in.",
+        remedy="Check that the link is complete, or ask for a new one. If you have already "
+        "joined, sign in.",
     )
 
 
@@ -222,12 +220,12 @@ def _check_room(connection: Connection, account: Account) -> None:
 
 
 def accept_request(context: Context, email: str) -> NewInvitation:
-    """Invite somebody who asked for it, to an account of one's own. Raises NotFound."""
+    """Invite somebody who requested it, to a new account. Raises NotFound."""
     address = read_email(email)
     with context.database.transaction() as connection:
         if not beta_requests.accept(connection, address):
             raise NotFound(
-                f"Nobody asked for an invitation as {address}.",
+                f"There is no request for an invitation from {address}.",
                 member="email",
                 remedy="List the requests: flask --app wsgi beta list",
             )

@@ -1,4 +1,4 @@
-"""Job selection: does one thing to several jobs, those of a list or all that a filter selects."""
+"""Job selection: applies one action to several jobs, of a list or all that a filter selects."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _RECORDED: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Applied:
-    """What became of the jobs."""
+    """The result of an action on jobs."""
 
     done: int
     refused: tuple[tuple[UUID, Refused], ...]
@@ -151,5 +151,5 @@ def _in_time() -> Iterator[None]:
         raise InvalidMember(
             "namePrefix",
             "The account has too many jobs to find those that the filter selects.",
-            remedy="Select them in the list, a page at a time.",
+            remedy="Select the jobs in the list, a page at a time.",
         ) from None

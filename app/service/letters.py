@@ -1,4 +1,4 @@
-"""Letters: writes the text of stored mail when it is sent, and then knows who is a user."""
+"""Letters: writes the text of stored mail when it is sent, and looks up whether its user exists."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def _reset(context: Context, email: str) -> str | None:
             return None
         link = user_links.create_within(context, connection, known.user_id, LinkPurpose.RESET)
     return (
-        f"Open this link to choose another password:\n\n{link}\n\n"
-        f"It is valid for a day, and can be used once.\n\n{BYE}\n"
+        f"Open this link to choose a new password:\n\n{link}\n\n"
+        f"The link is valid for a day and can be used once.\n\n{BYE}\n"
     )
 
 
@@ -46,7 +46,7 @@ def _sign_up(context: Context, email: str) -> str | None:
     with context.database.transaction() as connection:
         if users.credentials(connection, email) is not None:
             return (
-                "Somebody signed up with this address, which already belongs to a user. Sign in:"
+                "Somebody signed up with this address, but it already belongs to a user. Sign in:"
                 f"\n\n{context.settings.base_url}/console/login\n"
             )
         made = invitations.create_within(
@@ -60,5 +60,5 @@ def _sign_up(context: Context, email: str) -> str | None:
         )
     return (
         f"Open this link to choose a password and a name for your account:\n\n{made.link}\n\n"
-        f"It is valid for a day.\n\n{BYE}\n"
+        f"The link is valid for a day.\n\n{BYE}\n"
     )

@@ -1,8 +1,8 @@
-"""Mail: puts what users are told into the outbox; the scheduler sends it, never the web.
+"""Mail: stores mail to users in the outbox; the scheduler sends it, never the web.
 
 Where the text depends on whether an address is known, only the request for it is stored. The text
 is written when it is sent (app/service/letters.py), so that neither the answer to the request nor
-its time tells.
+its time shows whether the address is known.
 """
 
 from __future__ import annotations

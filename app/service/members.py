@@ -70,7 +70,7 @@ def add_user(context: Context, account: str, email: str, role: Role = Role.OWNER
         if user_id is None:
             user_id = store.insert_user(connection, address, nobody_knows, "UTC")
         if user_id is None:
-            raise Conflict("The same user is being made by another command.", member="email")
+            raise Conflict("The same user is being created by another command.", member="email")
         _end_reset_link(connection, user_id)
         if store.add_member(connection, user_id, owner.id, role):
             audit.record(connection, owner.id, Action.JOIN, address, str(role))
@@ -136,5 +136,5 @@ def _keep_owner(connection: Connection, account: Account, user_id: int, email: s
             raise Conflict(
                 f"{email} is the last owner of {account.name}.",
                 member="user",
-                remedy="Make somebody else an owner first, or delete the account.",
+                remedy="Make another member an owner first, or delete the account.",
             )

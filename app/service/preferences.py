@@ -22,9 +22,11 @@ def change(
         )
     found = zones.find(zone.strip())
     if hours not in {str(each) for each in HOURS}:
-        raise InvalidMember("hours", "Choose 24 or 12 hours.", remedy="One of the two.")
+        raise InvalidMember("hours", "The time format is unknown.", remedy="Choose 24 or 12.")
     if theme not in THEMES:
-        raise InvalidMember("theme", "Choose a theme.", remedy=f"One of {', '.join(THEMES)}.")
+        raise InvalidMember(
+            "theme", "The theme is unknown.", remedy=f"Choose one of: {', '.join(THEMES)}."
+        )
     with context.database.transaction() as connection:
         users.set_preferences(
             connection, signed_in.user.id, name=name, zone=found.name, hours=int(hours), theme=theme

@@ -1,4 +1,4 @@
-"""Recent: what costs much to count, kept in memory by account for a few seconds."""
+"""Recent: a cache by account, for counts that are expensive and may be some seconds old."""
 
 from __future__ import annotations
 

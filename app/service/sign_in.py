@@ -17,7 +17,7 @@ from app.store import user_links, users, web_sessions
 from app.store.database import driver_of
 
 _WRONG: Final = "The e-mail address or the password is wrong."
-_AGAIN: Final = "Type both again. If you forgot the password, ask for a link to choose another one."
+_AGAIN: Final = "Enter both again. If you forgot the password, request a link to choose a new one."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +104,7 @@ def end_session(context: Context, signed_in: SignedIn, session_id: int) -> None:
             raise NotFound(
                 f"You have no session {session_id}.",
                 member="session",
-                remedy="It has ended already, or it is not yours.",
+                remedy="It has already ended, or it belongs to another user.",
             )
 
 
@@ -165,7 +165,7 @@ def _check_own(context: Context, signed_in: SignedIn, password: str, *, member: 
     if stored is None:
         raise accounts.unauthenticated()
     if not passwords.matches(stored, password[: MAX_PASSWORD + 1]):
-        raise InvalidMember(member, "This is not your password.", remedy="Type it again.")
+        raise InvalidMember(member, "The password is wrong.", remedy="Enter it again.")
     return stored
 
 

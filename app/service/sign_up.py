@@ -34,7 +34,7 @@ _MAX_NAME: Final = 63
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Joining:
-    """What somebody fills in who joins."""
+    """The fields of the form with which somebody joins."""
 
     email: str
     password: str
@@ -69,12 +69,12 @@ def suggest_name(email: str) -> str:
 
 
 def request(context: Context, email: str, purpose: str, address: str) -> None:
-    """Store that somebody asks to be invited, whoever is known already.
+    """Store a request for an invitation, whether the address is known or not.
 
     Raises InvalidMember, and NotFound where nobody can sign up.
     """
     if context.settings.sign_up is SignUp.CLOSED:
-        raise NotFound("Nobody new can sign up at present.")
+        raise NotFound("Sign-up is closed.", remedy="Ask the operator of this service.")
     asking = read_email(email)
     text = purpose.strip().replace("\r\n", "\n")
     if len(text) > MAX_PURPOSE or not text.replace("\n", " ").replace("\t", " ").isprintable():
@@ -88,13 +88,13 @@ def request(context: Context, email: str, purpose: str, address: str) -> None:
 
 
 def sign_up(context: Context, email: str) -> str | None:
-    """Begin the sign-up of anybody, where it is open.
+    """Begin the sign-up of anyone, where it is open.
 
     Return the link with which to join, or None if it was mailed: then nobody learns here whether
     the address is known. Raises InvalidMember, and NotFound where sign-up is not open.
     """
     if context.settings.sign_up is not SignUp.OPEN:
-        raise NotFound("One signs up with an invitation here.", remedy="Ask for one.")
+        raise NotFound("Sign-up requires an invitation.", remedy="Request one on the page at /.")
     address = read_email(email)
     with context.database.transaction() as connection:
         if mail.is_configured(context):
@@ -159,8 +159,8 @@ def _identify(context: Context, email: str, password: str) -> _Known:
     if not passwords.matches(known.password, password[: MAX_PASSWORD + 1]):
         raise InvalidMember(
             "password",
-            "A user with this e-mail address exists, and has another password.",
-            remedy="Type the password with which you sign in.",
+            "A user with this e-mail address exists and has another password.",
+            remedy="Enter the password with which you sign in.",
         )
     return _Known(known.user_id, known.password)
 
@@ -204,7 +204,7 @@ def _enter(
         raise Conflict(
             f"{email} is a member of {account.name} already.",
             member="email",
-            remedy="Sign in; an owner changes roles on the page of members.",
+            remedy="Sign in. An owner can change your role on the page Members.",
         )
     audit.record(connection, account.id, Action.JOIN, email, str(invitation.role))
     return account, key

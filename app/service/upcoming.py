@@ -1,4 +1,4 @@
-"""Upcoming firings: what the jobs of an account do next."""
+"""Upcoming firings: the next firings of an account's jobs."""
 
 from __future__ import annotations
 

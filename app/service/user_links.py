@@ -60,9 +60,9 @@ def create_for_member(context: Context, account: Account, user_id: int) -> str:
             raise unknown_member()
         if len(accounts) > 1 or users.is_operator(connection, user_id):
             raise Conflict(
-                f"{email} is also a member of other accounts, which such a link would open to you.",
+                f"{email} is also a member of other accounts, to which the link would give access.",
                 member="user",
-                remedy="The operator of this service makes the link: flask --app wsgi user reset "
+                remedy="Ask the operator of this service for the link: flask --app wsgi user reset "
                 f"{email}",
             )
         audit.record(connection, account.id, Action.CREATE_LINK, email)
@@ -77,8 +77,8 @@ def request_reset(context: Context, email: str) -> None:
     """
     if not mail.is_configured(context):
         raise NotFound(
-            "This service sends no mail.",
-            remedy="Ask an owner of your account for a link to choose another password.",
+            "This service does not send mail.",
+            remedy="Ask an owner of your account for a link to choose a new password.",
         )
     address = read_email(email)
     with context.database.transaction() as connection:
@@ -133,7 +133,7 @@ def unknown_member() -> NotFound:
     return NotFound(
         "The account has no such member.",
         member="user",
-        remedy="Reload the page of members: somebody else may have removed the member.",
+        remedy="Reload the page Members: another owner may have removed the member.",
     )
 
 
@@ -146,7 +146,7 @@ def _take(connection: Connection, token: str, purpose: LinkPurpose) -> int:
 
 def _unusable() -> NotFound:
     return NotFound(
-        "This link is not known, was used, or has expired.",
+        "This link is unknown, was already used, or has expired.",
         member="token",
         remedy="Check that the link is complete, or ask for a new one.",
     )

@@ -19,7 +19,7 @@ ORDER BY a.id DESC LIMIT :limit
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListedAccount:
-    """An account with what tells whether it is in use."""
+    """An account as the operator's list shows it, with its use."""
 
     id: int
     name: str

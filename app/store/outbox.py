@@ -1,4 +1,4 @@
-"""Outbox: mail that is to be sent, stored in the transaction that has something to tell."""
+"""Outbox: mail that is to be sent, stored in the transaction that it reports."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def add(
 ) -> int:
     """Store a new session and return its id; it acts for `account_id`, or the user's first account.
 
-    `proved` tells that the user has just typed the password. Of the user's sessions, those that
+    `proved` is whether the user has just typed the password. Of the user's sessions, those that
     were unused for longest are deleted above MAX_SESSIONS.
     """
     given = {

@@ -35,7 +35,7 @@ def test_whoever_joins_sees_a_verified_call_without_doing_anything_more(
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_label("Account name").fill("ada")
         page.get_by_role("button", name="Create account").click()
-        page.get_by_role("button", name="Do it for me").click()
+        page.get_by_role("button", name="Book the call").click()
         # From here on the page does everything by itself.
         expect(page.locator("#step-2")).to_contain_text("due in", timeout=PATIENCE_MS)
         expect(page.locator("#step-3")).to_contain_text("verified", timeout=PATIENCE_MS)

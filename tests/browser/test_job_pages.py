@@ -58,7 +58,7 @@ def test_the_form_shows_firings_and_document_while_it_is_edited(page: Page) -> N
     page.goto("/console/jobs/new")
     beside = page.locator("#beside")
     expect(beside).to_contain_text("once")
-    page.get_by_label("Again and again, on a schedule").check()
+    page.get_by_label("Recurring, on a schedule").check()
     page.get_by_label("Cron expression").fill("0 30 2 * * ?")
     page.get_by_label("Time zone").fill("America/New_York")
     expect(beside).to_contain_text("every day at 02:30, America/New_York")

@@ -49,7 +49,7 @@ def test_the_shortcuts_are_listed_and_switched_off(open_page: Open) -> None:
     page.keyboard.press("?")
     dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect(dialog).to_contain_text("Next row")
-    dialog.get_by_label("Shortcuts of one key are on").uncheck()
+    dialog.get_by_label("Enable single-key shortcuts").uncheck()
     page.keyboard.press("Escape")
     page.keyboard.press("t")
 

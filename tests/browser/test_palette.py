@@ -36,7 +36,7 @@ def page(site: Site, browser: Browser) -> Iterator[Page]:
 def test_a_job_is_found_and_opened_by_keys_alone(page: Page, site: Site) -> None:
     page.goto("/console/runs")
     page.keyboard.press("Control+k")
-    field = page.get_by_role("combobox", name="A page, a job or an id")
+    field = page.get_by_role("combobox", name="Page, job or id")
     expect(field).to_be_focused()
     field.fill("nightly-inv")
     expect(page.locator("#options a")).to_have_text(["nightly-invoices job"])
@@ -47,7 +47,7 @@ def test_a_job_is_found_and_opened_by_keys_alone(page: Page, site: Site) -> None
 def test_arrows_choose_among_the_pages_and_escape_closes(page: Page) -> None:
     page.goto("/console/runs")
     page.keyboard.press("Control+k")
-    field = page.get_by_role("combobox", name="A page, a job or an id")
+    field = page.get_by_role("combobox", name="Page, job or id")
     first, second = page.locator("#options a").nth(0), page.locator("#options a").nth(1)
     expect(first).to_have_attribute("aria-selected", "true")
     page.keyboard.press("ArrowDown")
@@ -60,10 +60,10 @@ def test_arrows_choose_among_the_pages_and_escape_closes(page: Page) -> None:
 def test_an_id_that_nothing_has_is_said_to_fit_nothing(page: Page) -> None:
     page.goto("/console/runs")
     page.get_by_role("link", name="Find").click()
-    page.get_by_role("combobox", name="A page, a job or an id").fill(
+    page.get_by_role("combobox", name="Page, job or id").fill(
         "00000000-0000-0000-0000-000000000000"
     )
-    expect(page.locator("#options")).to_have_text("Nothing fits.")
+    expect(page.locator("#options")).to_have_text("No results.")
 
 
 def test_keys_go_to_pages_and_to_a_row(page: Page) -> None:

@@ -27,9 +27,9 @@ def text_of(person: SignedIn, path: str = ADMIN) -> str:
 
 def test_an_empty_service_says_what_is_missing(operator: SignedIn) -> None:
     text = text_of(operator)
-    assert "no call is made" in text
-    assert "Workers hold no call back" in text
-    assert "Nobody waits for an invitation" in text
+    assert "no calls are made" in text
+    assert "No calls are held back" in text
+    assert "There are no open requests" in text
     assert "WAKECALL_SMTP_URL is not set" in text
     assert "demo" in text
     assert "Operator" in check_page(operator.get("/console/accounts")).text_content()
@@ -51,7 +51,7 @@ def test_processes_and_held_destinations_of_all_accounts_are_shown(
     assert "other" in held
     assert "1,234" in held
     processes = page.xpath("//tr[starts-with(@id, 'process-')]")
-    assert ["gone" in each.text_content() for each in processes] == [True, False]
+    assert ["no heartbeat" in each.text_content() for each in processes] == [True, False]
 
 
 def test_a_request_is_accepted_and_the_link_shown_until_it_is_stored(
@@ -66,7 +66,7 @@ def test_a_request_is_accepted_and_the_link_shown_until_it_is_stored(
     )
     text = text_of(operator)
     assert "/console/join/" in text
-    assert "Nobody waits for an invitation" in text
+    assert "There are no open requests" in text
     assert operator.post(f"{ADMIN}/link-stored").status_code == 303
     assert "/console/join/" not in text_of(operator)
 

@@ -29,7 +29,7 @@ def test_a_command_becomes_the_fields_of_the_form() -> None:
         "timeout": "20",
     }
     assert found.notes == (
-        "The header User-Agent is left out: it is set for each call.",
+        "The header User-Agent is ignored: Wakecall sets it for each call.",
         "Redirects are not followed: give the final URL.",
     )
 

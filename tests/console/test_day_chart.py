@@ -90,7 +90,7 @@ def test_a_firing_is_told_by_what_it_calls_and_how_often_without_secrets() -> No
     cron = replace(FIRING, trigger=Cron(expression="0 0 12 * * ?"), is_recurring=True)
     assert firing_text.schedule(cron) == "0 0 12 * * ?"
     fusion = replace(FIRING, trigger=None, is_recurring=True)
-    assert firing_text.schedule(fusion) == "by its schedule"
+    assert firing_text.schedule(fusion) == "recurring"
     dapr = replace(
         FIRING,
         url="/job/tick",

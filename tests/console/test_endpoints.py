@@ -20,7 +20,7 @@ def text_of(person: SignedIn) -> str:
 
 
 def test_an_app_is_added_changed_and_removed(app: Flask, signed_in: SignedIn) -> None:
-    assert "No Dapr app" in text_of(signed_in)
+    assert "No Dapr apps" in text_of(signed_in)
     assert signed_in.post(f"{ENDPOINTS}/apps", {**APP, "token": "s3cret"}).status_code == 303
     shown = text_of(signed_in)
     assert "https://shop.example" in shown
@@ -33,7 +33,7 @@ def test_an_app_is_added_changed_and_removed(app: Flask, signed_in: SignedIn) ->
 
     check_page(signed_in.get(f"{ENDPOINTS}/app/delete?name=shop"))
     assert signed_in.post(f"{ENDPOINTS}/app/delete", {"name": "shop"}).status_code == 303
-    assert "No Dapr app" in text_of(signed_in)
+    assert "No Dapr apps" in text_of(signed_in)
     assert signed_in.post(f"{ENDPOINTS}/app/delete", {"name": "shop"}).status_code == 404
 
 
@@ -96,6 +96,6 @@ def test_others_change_nothing(app: Flask, signed_in: SignedIn, stranger: Signed
     assert not check_page(member.get(ENDPOINTS)).xpath("//form[contains(@action, '/endpoints')]")
     assert member.post(f"{ENDPOINTS}/apps", APP).status_code == 403
     assert member.post(f"{ENDPOINTS}/app/delete", {"name": "shop"}).status_code == 403
-    assert "No Dapr app" in text_of(stranger)
+    assert "No Dapr apps" in text_of(stranger)
     assert stranger.client.get(f"{ENDPOINTS}/app/delete?name=shop").status_code == 404
     assert stranger.post(f"{ENDPOINTS}/app/delete", {"name": "shop"}).status_code == 404

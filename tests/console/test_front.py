@@ -23,7 +23,7 @@ def test_browsers_get_a_page_and_programs_a_problem(app: Flask) -> None:
     page = browser_of(app).get("/")
     check_page(page.data)
     assert page.status_code == 200
-    assert "No call was made" in page.text
+    assert "No calls were made" in page.text
     assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
     for accept in ("application/json", "*/*", None):
         headers = {} if accept is None else {"Accept": accept}
@@ -122,7 +122,7 @@ def test_the_operator_lists_and_accepts(app: Flask, signed_in: SignedIn) -> None
     arguments = ["create", "--note", "Ada", "--account", "demo", "--role", "member", "--uses", "2"]
     assert "/console/join/" in runner.invoke(invite, arguments).output
     listed = runner.invoke(invite, ["list"]).output
-    assert "0/2  demo (member)  anybody  Ada" in listed
+    assert "0/2  demo (member)  anyone  Ada" in listed
     number = listed.split()[0]
     assert runner.invoke(invite, ["revoke", number]).exit_code == 0
     assert "Ada" not in runner.invoke(invite, ["list"]).output

@@ -54,13 +54,13 @@ def receive(app: Flask, inbox: Inbox, *calls: Received, answer: Answer = Answer.
 
 
 def test_inboxes_are_created_listed_and_deleted(app: Flask, signed_in: SignedIn) -> None:
-    assert "No inbox yet" in check_page(signed_in.get("/console/inbox")).text_content()
+    assert "No inboxes yet" in check_page(signed_in.get("/console/inbox")).text_content()
 
     created = signed_in.post("/console/inbox", {"label": "orders"})
     assert created.status_code == 303
     path = created.headers["Location"]
     page = check_page(signed_in.get(path))
-    assert "No call yet" in page.text_content()
+    assert "No calls yet" in page.text_content()
     (inbox,) = inboxes.list_inboxes(context_of(app), signed_in.account)
     assert inboxes.url_of(context_of(app), inbox) in page.text_content()
     assert "orders" in check_page(signed_in.get("/console/inbox")).text_content()

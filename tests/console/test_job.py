@@ -97,7 +97,7 @@ def test_a_job_is_called_paused_resumed_and_deleted_by_forms(
     job_id = book(signed_in)
     path = f"/console/jobs/{job_id}"
     for action, notice in (
-        ("fire", "The job is called now"),
+        ("fire", "The job is being called"),
         ("pause", "The job is paused"),
         ("resume", "The job is resumed"),
     ):
@@ -105,7 +105,7 @@ def test_a_job_is_called_paused_resumed_and_deleted_by_forms(
         assert (moved.status_code, moved.headers["Location"]) == (303, path)
         assert notice in signed_in.get(path)
     assert one(connection, "SELECT count(*) FROM inflight WHERE kind = 'manual'") == 1
-    assert "Nothing of it is called any more" in signed_in.get(f"{path}/delete")
+    assert "The job is no longer called" in signed_in.get(f"{path}/delete")
     moved = signed_in.post(f"{path}/delete")
     assert (moved.status_code, moved.headers["Location"]) == (303, "/console/jobs")
     with pytest.raises(NotFound):
@@ -194,12 +194,12 @@ CRON = Cron(expression="0 15 10 ? * *")
 @pytest.mark.parametrize(
     ("trigger", "misfire", "sentence"),
     [
-        (CRON, Misfire(), "For missed firings, one call is made, which tells how many were"),
-        (CRON, Misfire(policy=MisfirePolicy.ALL), "Missed firings are all made"),
-        (CRON, Misfire(policy=MisfirePolicy.SKIP), "one that is more than 60 seconds late is left"),
+        (CRON, Misfire(), "For missed firings, one call is made, with the number of firings"),
+        (CRON, Misfire(policy=MisfirePolicy.ALL), "All missed firings are made"),
+        (CRON, Misfire(policy=MisfirePolicy.SKIP), "more than 60 seconds late are skipped"),
         (CRON, Misfire(window=90.5), "more than 90.5 seconds late"),
-        (At(instant=NOW), Misfire(), "If the call cannot be made in time, it is made as soon"),
-        (At(instant=NOW), Misfire(window=5), "cannot be made within 5 seconds, it is left out"),
+        (At(instant=NOW), Misfire(), "If the call cannot be made on time, it is made as soon"),
+        (At(instant=NOW), Misfire(window=5), "cannot be made within 5 seconds, it is skipped"),
     ],
 )
 def test_missed_firings_are_told_in_a_sentence(

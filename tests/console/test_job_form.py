@@ -195,7 +195,7 @@ def test_a_change_of_another_person_is_not_overwritten(signed_in: SignedIn) -> N
     assert signed_in.post(f"/console/jobs/{job_id}/edit", sent).status_code == 303
     answer = signed_in.post(f"/console/jobs/{job_id}/edit", {**sent, "name": "mine"})
     assert answer.status_code == 409
-    assert "version 2 is in force" in text(check_page(answer.data))
+    assert "its version is now 2" in text(check_page(answer.data))
     assert fields_of(answer.data)["name"] == "mine"
     assert get(signed_in, job_id).booking.name == "n"
 
@@ -269,11 +269,11 @@ def test_what_is_beside_the_form_follows_it(signed_in: SignedIn) -> None:
     assert "<html" not in answer.text
     assert "every day at 02:30, America/New_York" in answer.text
     assert "02:30 does not exist and is skipped" in answer.text
-    assert "10 minutes are required" in answer.text
+    assert "the minimum is 10 minutes" in answer.text
     assert "&#34;cron&#34;: &#34;0 30 2 * * ?&#34;" in answer.text
     refused = signed_in.post(f"{NEW}/shown", {**sent, "cron": "0 0/5 * * * ?", "headers": "x"})
     assert "fires again after 300 seconds" in refused.text
-    assert "cannot be written as a document" in refused.text
+    assert "The headers are not valid" in refused.text
     wrong = signed_in.post(f"{NEW}/shown", {**sent, "cron": "bad"})
     assert "has 1 field, but a Quartz expression has six or seven" in wrong.text
 
@@ -294,9 +294,9 @@ def test_what_is_beside_the_form_follows_it(signed_in: SignedIn) -> None:
         (
             "@daily curl https://example.com/b",
             {"how": "cron", "cron": "0 0 0 * * ?", "url": "https://example.com/b", "method": "GET"},
-            "choose the zone",
+            "Choose the time zone",
         ),
-        ("0 1 * * * /usr/bin/backup", {"cron": "0 0 1 * * ?"}, "The command itself is left out"),
+        ("0 1 * * * /usr/bin/backup", {"cron": "0 0 1 * * ?"}, "The command is ignored"),
     ],
 )
 def test_a_pasted_text_fills_the_form(

@@ -55,7 +55,7 @@ def test_a_tag_is_given_to_jobs_that_can_have_one(signed_in: SignedIn) -> None:
     form = {**form_of(page), "label": "billing"}
     assert signed_in.post(PLACE, form).status_code == 303
     assert get(signed_in, native).booking.tags == ("billing",)
-    assert "1 job was tagged. 1 could not be:" in signed_in.get("/console/jobs")
+    assert "1 job was tagged. 1 failed:" in signed_in.get("/console/jobs")
 
 
 def test_a_tag_that_cannot_be_is_refused_in_the_page(signed_in: SignedIn) -> None:

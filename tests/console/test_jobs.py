@@ -91,7 +91,7 @@ def test_filters_and_orders_are_those_of_the_api(
     ):
         assert listed(signed_in.get(f"/console/jobs{query}")) == wanted, query
     none = text(check_page(signed_in.get("/console/jobs?host=none.example.com")))
-    assert "No job fits these filters." in none
+    assert "No job matches these filters." in none
     assert "Clear filters" in none
 
 

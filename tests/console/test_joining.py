@@ -202,7 +202,7 @@ def test_who_is_signed_in_joins_without_a_password(app: Flask, signed_in: Signed
     page = check_page(signed_in.client.get(path).data)
     assert not page.xpath("//input[@type='password']")
     assert post(signed_in.client, path, {}, page=path).status_code == 303
-    assert "other (shown now)" in signed_in.get("/console/accounts")
+    assert "other (current)" in signed_in.get("/console/accounts")
     again = post(signed_in.client, invite(app, "other"), {}, page="/console/accounts")
     assert again.status_code == 409
 

@@ -15,7 +15,7 @@ PLACE = "/console/preview"
 @pytest.mark.parametrize(
     ("query", "parts"),
     [
-        ("", ["at 02:30 on Sunday, America/New_York", "as an example"]),
+        ("", ["at 02:30 on Sunday, America/New_York", "(example)"]),
         (
             "cron=0+30+2+*+*+%3F&timezone=America/New_York&after=2027-03-13T12:00&count=10",
             ["Mon 15 Mar 2027 02:30:00 -04:00", "02:30 does not exist and is skipped."],
@@ -34,7 +34,7 @@ PLACE = "/console/preview"
         ("dialect=fusion&triggers=[", ["The triggers are not JSON"]),
         ("dialect=fusion&triggers=7", ["triggers"]),
         (f"dialect=fusion&triggers={'[' * 900}{']' * 900}", ["nested too deeply"]),
-        ('dialect=fusion&triggers=[{"\\ud800":"\\ud800"}]', ["Fires next"]),
+        ('dialect=fusion&triggers=[{"\\ud800":"\\ud800"}]', ["Next firings"]),
         ("dialect=crontab", ["0 0-45/15 9-17 ? * MON,TUE,WED,THU,FRI"]),
         ("dialect=crontab&crontab=0+0+13+*+5", ["cron fires on both kinds of days"]),
     ],

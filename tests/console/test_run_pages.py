@@ -224,7 +224,7 @@ def test_another_account_s_runs_are_not_there(
     form = {"status": "succeeded"}
     assert stranger.post(f"/console/runs/{running}/complete", form).status_code == 404
     selected = stranger.get(f"/console/runs/redeliver?id={run_id}")
-    assert "No run is sent again" in selected
+    assert "No run can be sent again" in selected
     assert str(run_id) not in stranger.get("/console/runs")
     assert str(run_id) not in stranger.get("/console/")
 

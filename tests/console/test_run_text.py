@@ -80,7 +80,7 @@ def test_a_path_leads_from_the_due_time_through_attempts_to_the_end() -> None:
         "Attempt 2: timed out",
         "Failed",
     ]
-    assert steps[0].note == "3 missed before it"
+    assert steps[0].note == "3 missed before this run"
     assert [each.lateness_ms for each in steps] == [None, 1.5, None, None]
     assert steps[-1].at == AT + timedelta(minutes=9)
 

@@ -134,8 +134,8 @@ def test_who_uses_the_browser_next_sees_no_key_and_no_link(app: Flask, owner: Si
 @pytest.mark.parametrize(
     ("form", "told"),
     [
-        ({"scope": "everything"}, "Choose what the key may do"),
-        ({"scope": "read", "expiry": "1000"}, "Choose when the key expires"),
+        ({"scope": "everything"}, "The scope is unknown"),
+        ({"scope": "read", "expiry": "1000"}, "The expiry is unknown"),
         ({"scope": "read", "label": "x" * 101}, "The label is too long"),
         ({"scope": "admin", "app": "films"}, "cannot have the scope admin"),
         ({"scope": "book", "app": EVIL}, "has no Dapr app"),
@@ -249,7 +249,7 @@ def test_roles_change_and_members_leave_but_one_owner_stays(
     assert member.get("/console/keys")
     check_page(owner.get(f"{mine}/remove"))
     assert owner.post(f"{mine}/remove").headers["Location"] == "/console/accounts"
-    assert "You belong to no account" in owner.get("/console/accounts")
+    assert "You are not a member of any account" in owner.get("/console/accounts")
     assert owner.client.get("/console/keys").headers["Location"] == "/console/accounts"
 
 
@@ -339,7 +339,7 @@ def test_a_deleted_account_is_gone_after_maintenance(
     maintenance.close()
     with connect(database) as connection:
         assert one(connection, "SELECT count(*) FROM account") == 0
-    assert "You belong to no account" in owner.get("/console/accounts")
+    assert "You are not a member of any account" in owner.get("/console/accounts")
     assert app
 
 

@@ -314,13 +314,13 @@ def test_a_session_acts_for_one_account_at_a_time(app: Flask, signed_in: SignedI
     second = signed_in_as(app, "grace@example.com", "second").account
     foreign = signed_in_as(app, "mallory@example.com", "other").account
 
-    assert "demo (shown now)" in signed_in.get(ACCOUNTS)
+    assert "demo (current)" in signed_in.get(ACCOUNTS)
     assert signed_in.post("/console/switch", {"account": second.id}).status_code == 303
-    assert "second (shown now)" in signed_in.get(ACCOUNTS)
+    assert "second (current)" in signed_in.get(ACCOUNTS)
     for unknown in (foreign.id, 0, -1, 10**30, "x", "٣", ""):
         answer = signed_in.post("/console/switch", {"account": unknown})
         assert answer.status_code == 404, unknown
-    assert "second (shown now)" in signed_in.get(ACCOUNTS)
+    assert "second (current)" in signed_in.get(ACCOUNTS)
 
 
 def test_a_user_without_an_account_is_told_so(
@@ -328,7 +328,7 @@ def test_a_user_without_an_account_is_told_so(
 ) -> None:
     with connect(database) as connection:
         connection.execute("DELETE FROM membership")
-    assert "You belong to no account" in signed_in.get(ACCOUNTS)
+    assert "You are not a member of any account" in signed_in.get(ACCOUNTS)
     with connect(database) as connection:
         assert one(connection, "SELECT account_id FROM web_session") is None
 

@@ -33,7 +33,7 @@ _PREFERENCES: Final = ("name", "zone", "hours", "theme")
 @needs(Role.READER, of_account=False)
 @takes()
 def show_account() -> ResponseReturnValue:
-    """Show what a user can change of the user and of the account."""
+    """Show the settings of the user and of the account."""
     return _show()
 
 
@@ -41,13 +41,13 @@ def show_account() -> ResponseReturnValue:
 @needs(Role.READER, of_account=False)
 @takes()
 def change_preferences() -> ResponseReturnValue:
-    """Store how pages address the user and show times."""
+    """Store the name of the user, and how pages show times."""
     values = {name: request.form.get(name, "") for name in _PREFERENCES}
     try:
         preferences.change(current_context(), viewer().signed_in, **values)
     except SHOWN as error:
         return _show(refused(error, values, _FIELDS))
-    flash("Your preferences are stored.")
+    flash("Your preferences are saved.")
     response = _redirect_back()
     keep_theme(response, values["theme"])
     return response
@@ -57,7 +57,7 @@ def change_preferences() -> ResponseReturnValue:
 @needs(Role.READER, of_account=False)
 @takes()
 def change_password() -> ResponseReturnValue:
-    """Store another password; the user's other sessions end."""
+    """Store a new password; the user's other sessions end."""
     try:
         attempts.count(attempts.PASSWORD, str(viewer().user_id))
         token = sign_in.change_password(
@@ -120,7 +120,7 @@ def delete_account() -> ResponseReturnValue:
         account_lifecycle.begin_deletion(current_context(), found.account)
     except SHOWN as error:
         return _ask_to_delete(refused(error, values))
-    flash(f"{found.account_name} is being deleted. Its keys are revoked and no call is made.")
+    flash(f"{found.account_name} is being deleted. Its keys are revoked and no calls are made.")
     return Response(status=_SEE_OTHER, headers={"Location": access.ACCOUNTS})
 
 
@@ -131,7 +131,7 @@ def _show(form: Form | None = None) -> Response:
         "account.html",
         form=form or Form(values=_stored()),
         sessions=sign_in.list_sessions(context, found.user_id),
-        hours=[(str(each), f"{each} hours") for each in HOURS],
+        hours=[(str(each), f"{each}-hour clock") for each in HOURS],
         themes=[(each, _THEMES[each]) for each in THEMES],
         account=account,
         dates=None if account is None else accounts.get_dates(context, account),
@@ -168,4 +168,4 @@ def _redirect_back() -> Response:
     return Response(status=_SEE_OTHER, headers={"Location": _ACCOUNT})
 
 
-_THEMES: Final = {"auto": "as the system", "light": "light", "dark": "dark"}
+_THEMES: Final = {"auto": "System", "light": "Light", "dark": "Dark"}

@@ -61,7 +61,7 @@ def show_operation() -> ResponseReturnValue:
 @takes()
 @for_operators
 def invite_account() -> ResponseReturnValue:
-    """Make an invitation to an account of one's own, and show its link."""
+    """Create an invitation to a new account, and show its link."""
     values = {name: request.form.get(name, "").strip() for name in ("email", "note")}
     try:
         made = invitations.create(
@@ -81,7 +81,7 @@ def revoke_any_invitation(number: int) -> ResponseReturnValue:
     if number >= 2**63:
         raise NotFound("There is no such invitation.", remedy="Choose one on the page.")
     invitations.revoke(current_context(), number)
-    flash("The invitation can be used no longer.")
+    flash("The invitation is revoked.")
     return _redirect_back()
 
 
@@ -90,7 +90,7 @@ def revoke_any_invitation(number: int) -> ResponseReturnValue:
 @takes()
 @for_operators
 def accept_request() -> ResponseReturnValue:
-    """Invite somebody who asked for it, and show the link."""
+    """Accept a request for an invitation, and show the link."""
     made = invitations.accept_request(current_context(), request.form.get("email", ""))
     return shown_once.keep(_redirect_back(), shown_once.LINK, made.link)
 
@@ -100,7 +100,7 @@ def accept_request() -> ResponseReturnValue:
 @takes()
 @for_operators
 def forget_operator_link() -> ResponseReturnValue:
-    """Show the new link no more."""
+    """Stop showing the new link."""
     return shown_once.forget(_redirect_back(), shown_once.LINK)
 
 
@@ -126,7 +126,9 @@ def _show(form: Form) -> ResponseReturnValue:
 def _below() -> int | None:
     text = request.args.get(_CURSOR)
     if text is not None and not _ID.fullmatch(text):
-        raise InvalidMember(_CURSOR, "Invalid cursor.", remedy="Leave it out.")
+        raise InvalidMember(
+            _CURSOR, "Invalid cursor.", remedy="Leave it out, or follow the links of the page."
+        )
     return None if text is None else int(text)
 
 

@@ -26,7 +26,7 @@ def display() -> BaseResponse:
 
 
 def keep_theme(response: Response | BaseResponse, theme: str) -> None:
-    """Let the pages of this browser have a theme; one that is not known is that of the system."""
+    """Store the theme of this browser; an unknown one means that of the system."""
     _keep(response, shown.THEME_COOKIE, theme if theme in shown.THEMES else None)
 
 

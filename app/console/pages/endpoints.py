@@ -49,7 +49,9 @@ def put_app() -> ResponseReturnValue:
     token = request.form.get("token", "") or None
     try:
         if values["protocol"] not in tuple(AppProtocol):
-            raise InvalidMember("protocol", "This is not a protocol.", remedy="Choose one.")
+            raise InvalidMember(
+                "protocol", "The protocol is unknown.", remedy="Choose HTTP or gRPC."
+            )
         _, created = apps.put(
             current_context(),
             viewer().account,
@@ -75,7 +77,7 @@ def put_runner() -> ResponseReturnValue:
         runners.put(current_context(), viewer().account, values["runner"], url=values["runner_url"])
     except SHOWN as error:
         return _list(refused(error, values, _RUNNER_FIELDS))
-    flash(f"The runner of {values['runner']} jobs is stored.")
+    flash(f"The runner of {values['runner']} jobs is saved.")
     return _redirect_back()
 
 
@@ -128,9 +130,9 @@ def _ask(kind: str, name: str, form: Form) -> ResponseReturnValue:
     return page(
         "confirm.html",
         title=f"Remove {name}?",
-        text="Calls of its jobs are not made any more."
+        text="Jobs of this type are no longer called."
         if kind == _RUNNER
-        else "An app that has jobs is not removed: end these first.",
+        else "An app that still has jobs cannot be removed: delete its jobs first.",
         action="Remove",
         url=to(f"endpoints/{kind}/delete"),
         cancel=to("endpoints"),

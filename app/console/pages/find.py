@@ -28,7 +28,7 @@ MAX_JOBS: Final = 8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hit:
-    """Something that fits what is searched for."""
+    """One result of the search."""
 
     name: str
     kind: str
@@ -39,7 +39,7 @@ class Hit:
 @needs(Role.READER)
 @takes("q")
 def find() -> Response:
-    """Show what fits the text `q`: all pages if it is empty."""
+    """Show the results for the text `q`; all pages if it is empty."""
     text = request.args.get("q", "").strip()[:MAX_QUERY]
     found = [*_pages(text), *_things(text)]
     return page("find.html", text=text, found=found)

@@ -1,4 +1,4 @@
-"""Front page: tells people at `/` what Wakecall is, and takes requests for invitations.
+"""Front page: shows people at `/` what Wakecall is, and accepts requests for invitations.
 
 Programs that ask for `/` get the problem of a path without a route.
 """
@@ -26,8 +26,8 @@ from app.service.public_accuracy import PublicAccuracy, PublicAccuracyCache
 front: Final = Blueprint("front", __name__)
 _EXTENSION: Final = "wakecall-public-accuracy"
 _ASKED: Final = (
-    "Thank you. If an invitation is possible, it comes to the address that you gave. Asking again "
-    "changes nothing."
+    "Thank you. If you are invited, the link is sent to your address. There is no need to send the "
+    "form again."
 )
 
 
@@ -51,7 +51,7 @@ def show() -> ResponseReturnValue:
 @needs_no_key
 @takes()
 def ask() -> ResponseReturnValue:
-    """Store a request for an invitation; the answer does not tell who has asked or joined."""
+    """Store a request for an invitation; the response is the same for a known address."""
     values = {name: request.form.get(name, "") for name in ("email", "purpose")}
     try:
         attempts.count(attempts.REQUEST)
@@ -60,7 +60,7 @@ def ask() -> ResponseReturnValue:
         )
     except SHOWN as error:
         return _page(refused(error, values))
-    return page("message.html", title="Your request is stored", text=_ASKED)
+    return page("message.html", title="Request received", text=_ASKED)
 
 
 def _page(form: Form) -> Response:

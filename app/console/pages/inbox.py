@@ -1,4 +1,4 @@
-"""Inbox pages: the test receivers of the account, what came to them, and what they answer."""
+"""Inbox pages: the test receivers of the account, the calls they received, and their responses."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ _ROWS: Final = 25
 _SEE_OTHER: Final = 303
 
 ANSWERS: Final = {
-    Answer.OK: ("204", "Success, at once."),
+    Answer.OK: ("204", "Success, immediately."),
     Answer.ERROR: ("500", "A failure, so that the call is retried."),
     Answer.BUSY: (
         "429",
-        f"Too many calls, with Retry-After: {domain.BUSY_S}. Calls to all inboxes wait as long.",
+        f"Too many calls, with Retry-After: {domain.BUSY_S}. Calls to all inboxes wait that long.",
     ),
-    Answer.LATER: ("202", "Accepted. The run is running until you complete it, within an hour."),
+    Answer.LATER: ("202", "Accepted. The run stays running until you complete it, within an hour."),
     Answer.WAIT: (
         f"Wait {domain.SLOW_S:.0f} s",
-        "Then 204. A call ends after its timeout, which is 15 s unless its job has another.",
+        "Then 204. A call times out after 15 s, unless its job sets another timeout.",
     ),
 }
-"""What an answer is called on its button, and what it is good for."""
+"""The name of each response on its button, and what it means."""
 
 
 @console.get("/inbox")
@@ -93,17 +93,17 @@ def show_inbox(inbox_id: UUID) -> ResponseReturnValue:
 @needs(Role.MEMBER)
 @takes()
 def choose_answer(inbox_id: UUID) -> ResponseReturnValue:
-    """Let the inbox answer otherwise from the next call on."""
+    """Change the response of the inbox, from the next call on."""
     given = request.form.get("answer", "")
     if given not in tuple(Answer):
         raise InvalidMember(
-            "answer", "This is not an answer of inboxes.", remedy="Choose one on the page."
+            "answer", "The response is unknown.", remedy="Choose one of those on the page."
         )
     inbox = service.get(current_context(), viewer().account, inbox_id)
     service.change(
         current_context(), viewer().caller, inbox_id, label=inbox.label, answer=Answer(given)
     )
-    flash(f"From the next call on, this inbox answers: {ANSWERS[Answer(given)][0]}.")
+    flash(f"The inbox now responds with: {ANSWERS[Answer(given)][0]}.")
     return redirect(f"{PREFIX}/inbox/{inbox_id}", _SEE_OTHER)
 
 
@@ -166,7 +166,7 @@ def _list(form: Form) -> Response:
 
 
 DELETION: Final = (
-    "The calls that came to it are deleted too. Calls of jobs that still have its URL are answered "
-    "with 404, and fail after their retries."
+    "Its recorded calls are deleted too. Jobs that still use its URL get the status 404, and their "
+    "runs fail after the retries."
 )
-"""What the deletion of an inbox means."""
+"""The effect of deleting an inbox."""

@@ -1,4 +1,4 @@
-"""Job: one job, what it does next, what it sends, and what became of its runs."""
+"""Job: one job, its next firings, its request and its runs."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _foreign(found: Job) -> Conflict:
 @needs(Role.READER)
 @takes()
 def result(job_id: UUID) -> ResponseReturnValue:
-    """Show what became of a test call: as a part of the form's page, or as a page of its own."""
+    """Show the result of a test call: as a part of the form's page, or as a page of its own."""
     found = _newest_run(job_id)
     is_over = found is not None and found.settled_at is not None
     attempt = found.attempts[-1] if found is not None and found.attempts else None

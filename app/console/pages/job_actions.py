@@ -27,7 +27,7 @@ _SEE_OTHER = 303
 def fire_job(job_id: UUID) -> ResponseReturnValue:
     """Call a job now, and show the run."""
     run_id = manual_calls.call_now(current_context(), viewer().caller, job_id)
-    flash(f"The job is called now, as the run {run_id}.")
+    flash(f"The job is being called, in run {run_id}.")
     return redirect(_back(job_id), _SEE_OTHER)
 
 
@@ -37,7 +37,7 @@ def fire_job(job_id: UUID) -> ResponseReturnValue:
 def pause_job(job_id: UUID) -> ResponseReturnValue:
     """Pause a job."""
     pauses.pause(current_context(), viewer().caller, job_id)
-    flash("The job is paused: nothing of it is called until it is resumed.")
+    flash("The job is paused. It is not called until it is resumed.")
     return redirect(_back(job_id), _SEE_OTHER)
 
 
@@ -77,9 +77,9 @@ def _question(job_id: UUID, error: Exception | None = None) -> ResponseReturnVal
     return page(
         "confirm.html",
         title=f"Delete {job_rows.title_of(job.booking)}?",
-        text="Nothing of it is called any more, and runs that wait are cancelled. "
-        "Its history stays.",
-        action="Delete the job",
+        text="The job is no longer called, and its waiting runs are cancelled. "
+        "Its runs stay in the history.",
+        action="Delete job",
         url=to(f"jobs/{job_id}/delete"),
         cancel=to(f"jobs/{job_id}"),
         problem=None if error is None else problem_of(error),

@@ -36,7 +36,7 @@ _ONCE: Final = RetryPolicy(max_attempts=1)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """What the page shows beside the form."""
+    """The preview and the document beside the form."""
 
     schedule: Previewed
     document: str
@@ -123,14 +123,14 @@ def edit_job(job_id: UUID) -> ResponseReturnValue:
 @needs(Role.MEMBER)
 @takes()
 def update_job(job_id: UUID) -> ResponseReturnValue:
-    """Replace the job by what the form says, unless it was changed since the form was opened."""
+    """Replace the job as the form says, unless it was changed since the form was opened."""
     values = booking_form.normalized(request.form)
     context, caller = current_context(), viewer().caller
     todo, found = request.form.get("do", "book"), _native(job_id)
     try:
         if values["version"] != str(found.version):
             raise Conflict(
-                f"The job was changed: version {found.version} is in force.",
+                f"The job was changed meanwhile: its version is now {found.version}.",
                 remedy="Open the form again, in another tab, and enter your changes there.",
             )
         booking = _booking(values)
@@ -186,7 +186,7 @@ def _booking(values: dict[str, str]) -> Booking:
 
 
 def _test_of(booking: Booking, now: datetime) -> Booking:
-    """Return a job that makes the call of another one at once, a single time."""
+    """Return a one-time job that makes the call of another job immediately."""
     options = replace(booking.call_options, retry=_ONCE)
     return replace(
         booking,
@@ -221,7 +221,7 @@ def _blank() -> dict[str, str]:
 
 
 def _pasted(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the fields that a pasted text fills, and what to know of it. Raises InvalidMember."""
+    """Return the fields that a pasted text fills, and notes about it. Raises InvalidMember."""
     if curl_import.is_command(text):
         found = curl_import.read(text)
         return found.values, found.notes
@@ -235,11 +235,11 @@ def _pasted(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
     expression = crontab.to_quartz(schedule)
     values = {"how": booking_form.CRON, "cron": expression}
     notes: tuple[str, ...] = (
-        f"{schedule} of crontab is {expression} in Quartz; choose the zone of its machine.",
+        f"{schedule} of crontab is {expression} in Quartz. Choose the time zone of its machine.",
     )
     if curl_import.is_command(command):
         found = curl_import.read(command)
         return {**found.values, **values}, (*notes, *found.notes)
     if command:
-        notes += ("The command itself is left out: a job calls a URL.",)
+        notes += ("The command is ignored: a job calls a URL.",)
     return values, notes

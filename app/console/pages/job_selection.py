@@ -1,4 +1,4 @@
-"""Job selection: does one thing to the selected jobs, or to all that a filter selects.
+"""Job selection: applies one action to the selected jobs, or to all that a filter selects.
 
 A GET asks and counts; its POST acts on a batch of jobs, and leads to the page of the next batch.
 """
@@ -112,7 +112,7 @@ def show_progress() -> ResponseReturnValue:
 @console.post("/jobs/selected/progress")
 @needs(Role.MEMBER)
 @takes()
-def go_on() -> ResponseReturnValue:
+def continue_action() -> ResponseReturnValue:
     """Do the action to the next batch of jobs."""
     form = request.form
     query = job_query.read(form)
@@ -227,7 +227,7 @@ def _check_typed(action: JobAction, number: int, typed: str) -> None:
         raise InvalidMember(
             "typed",
             f"The number of jobs is {number}, and {quoted(typed)} was typed.",
-            remedy="Type the number, so that it is certain how many jobs are meant.",
+            remedy="Type the number of jobs to confirm.",
         )
 
 
@@ -236,7 +236,9 @@ def _position(state: dict[str, str], name: str) -> UUID | None:
         return UUID(state[name]) if name in state else None
     except ValueError:
         raise InvalidMember(
-            name, f"{quoted(state[name])} is not a position.", remedy="Begin again in the list."
+            name,
+            f"{quoted(state[name])} is not a position.",
+            remedy="Start again from the list of jobs.",
         ) from None
 
 
@@ -249,7 +251,7 @@ def _outcome(action: JobAction, done: int, refused: int, why: str) -> str:
     text = (
         f"{done:,} job{'' if done == 1 else 's'} {'was' if done == 1 else 'were'} {DONE[action]}."
     )
-    return f"{text} {refused:,} could not be: {why}" if refused else text
+    return f"{text} {refused:,} failed: {why}" if refused else text
 
 
 def _why(applied: Applied) -> str:

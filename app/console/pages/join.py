@@ -1,4 +1,4 @@
-"""Join pages: make a user and an account with an invitation; a GET changes nothing."""
+"""Join pages: create a user and an account with an invitation; a GET changes nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SEE_OTHER: Final = 303
 @needs_no_key
 @takes(ignoring=True)
 def show_invitation(token: str) -> ResponseReturnValue:
-    """Show to what somebody is invited, and what to fill in."""
+    """Show the invitation and its form."""
     attempts.count(attempts.LINK)
     invitation = invitations.find(current_context(), token)
     email = invitation.email or ""
@@ -41,7 +41,7 @@ def show_invitation(token: str) -> ResponseReturnValue:
 @needs_no_key
 @takes()
 def join(token: str) -> ResponseReturnValue:
-    """Join with what was filled in, or as the user who is signed in."""
+    """Join with the fields of the form, or as the signed-in user."""
     viewer = access.identify()
     values = {name: request.form.get(name, "") for name in ("email", "account", "zone")}
     try:
@@ -65,7 +65,7 @@ def join(token: str) -> ResponseReturnValue:
 @needs_no_key
 @takes()
 def begin_sign_up() -> ResponseReturnValue:
-    """Lead to the form of a new account, or tell that its link was mailed."""
+    """Redirect to the form of a new account, or show that its link was mailed."""
     email = request.form.get("email", "")
     try:
         attempts.count(attempts.REQUEST)
@@ -74,7 +74,7 @@ def begin_sign_up() -> ResponseReturnValue:
         return page("sign_up.html", form=refused(error, {"email": email}))
     if link is not None:
         return redirect(link.removeprefix(current_context().settings.base_url), _SEE_OTHER)
-    return page("message.html", title="Look into your mail", text=_MAILED)
+    return page("message.html", title="Check your mail", text=_MAILED)
 
 
 @console.get("/sign-up")
@@ -109,5 +109,5 @@ def _form(invitation: Invitation, form: Form) -> Response:
 
 _MAILED: Final = (
     "A link was sent to that address. Open it to choose a password. If nothing comes within a few "
-    "minutes, look into the folder for junk, or send the form again."
+    "minutes, check your spam folder, or send the form again."
 )

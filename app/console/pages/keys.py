@@ -1,4 +1,4 @@
-"""Key pages: the API keys of the account, listed, created and revoked by owners."""
+"""Key pages: the API keys of the account, which owners list, create and revoke."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def show_key(key_id: str) -> ResponseReturnValue:
 @needs(Role.OWNER)
 @takes()
 def forget_key(key_id: str) -> ResponseReturnValue:
-    """Show the text of the new key no more."""
+    """Stop showing the text of the new key."""
     service.get(current_context(), viewer().account, key_id)
     response = Response(status=_SEE_OTHER, headers={"Location": _KEYS})
     return new_keys.forget(response)
@@ -123,9 +123,9 @@ def _list(form: Form) -> Response:
 
 def _wanted(values: dict[str, str]) -> Wanted:
     if values["scope"] not in tuple(Scope):
-        raise InvalidMember("scope", "Choose what the key may do.", remedy="One of the three.")
+        raise InvalidMember("scope", "The scope is unknown.", remedy="Choose one from the list.")
     if values["expiry"] and values["expiry"] not in _DAYS:
-        raise InvalidMember("expiry", "Choose when the key expires.", remedy="Or never.")
+        raise InvalidMember("expiry", "The expiry is unknown.", remedy="Choose one from the list.")
     days = _DAYS.get(values["expiry"])
     return Wanted(
         label=values["label"].strip(),
@@ -136,7 +136,7 @@ def _wanted(values: dict[str, str]) -> Wanted:
 
 
 _SCOPES: Final = {
-    Scope.READ: "read: look at jobs and runs",
-    Scope.BOOK: "book: also book, change and end jobs",
+    Scope.READ: "read: view jobs and runs",
+    Scope.BOOK: "book: also book, change and delete jobs",
     Scope.ADMIN: "admin: also secrets, keys and endpoints",
 }

@@ -37,7 +37,7 @@ _ROLES: Final = [(each.value, each.value) for each in Role]
 @needs(Role.READER)
 @takes()
 def list_members() -> ResponseReturnValue:
-    """Show the members; to owners also the invitations, and what they can do."""
+    """Show the members; to owners also the invitations and their forms."""
     return _list(Form(values={"role": Role.MEMBER.value, "expiry": "7"}))
 
 
@@ -45,11 +45,13 @@ def list_members() -> ResponseReturnValue:
 @needs(Role.OWNER)
 @takes()
 def invite() -> ResponseReturnValue:
-    """Make an invitation, and show its link."""
+    """Create an invitation, and show its link."""
     values = {name: request.form.get(name, "") for name in ("email", "role", "expiry", "note")}
     try:
         if values["expiry"] not in _DAYS:
-            raise InvalidMember("expiry", "Choose how long it is valid.", remedy="One of those.")
+            raise InvalidMember(
+                "expiry", "The expiry is unknown.", remedy="Choose one from the list."
+            )
         made = invitations.create(
             current_context(),
             viewer().account,
@@ -93,7 +95,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
 @needs(Role.OWNER)
 @takes()
 def make_reset_link(user_id: int) -> ResponseReturnValue:
-    """Make a link with which a member chooses another password, and show it."""
+    """Create a link with which a member chooses a new password, and show it."""
     try:
         link = user_links.create_for_member(current_context(), viewer().account, _bounded(user_id))
     except NotFound:
@@ -107,7 +109,7 @@ def make_reset_link(user_id: int) -> ResponseReturnValue:
 @needs(Role.OWNER)
 @takes()
 def forget_link() -> ResponseReturnValue:
-    """Show the new link no more."""
+    """Stop showing the new link."""
     return shown_once.forget(_redirect_back(), shown_once.LINK)
 
 
@@ -122,7 +124,7 @@ def ask_to_remove(user_id: int) -> ResponseReturnValue:
     return page(
         "confirm.html",
         title=f"Leave {name}?" if leaves else f"Remove {member.email}?",
-        text="An owner can invite the user again. Jobs and keys that the user made stay.",
+        text="An owner can invite the user again. Jobs and keys that the user created are kept.",
         url=path_prefix.add(f"{_MEMBERS}/{member.user_id}/remove"),
         action="Leave" if leaves else "Remove",
         cancel=path_prefix.add(_MEMBERS),
@@ -174,7 +176,7 @@ def _member(user_id: int) -> Member:
 
 def _role(text: str) -> Role:
     if text not in {each.value for each in Role}:
-        raise InvalidMember("role", "Choose a role.", remedy="One of those listed.")
+        raise InvalidMember("role", "The role is unknown.", remedy="Choose one from the list.")
     return Role(text)
 
 

@@ -1,4 +1,4 @@
-"""Overview: the first page: figures, a day of runs, what needs attention, and what comes next."""
+"""Overview: the first page: figures, a day of runs, failing jobs, and the next firings."""
 
 from __future__ import annotations
 

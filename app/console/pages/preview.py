@@ -65,7 +65,7 @@ def preview() -> ResponseReturnValue:
     dialect = sent.get("dialect", "native")
     if dialect not in MEMBERS:
         raise InvalidMember(
-            "dialect", "There is no such dialect.", remedy=f"Use one of: {', '.join(MEMBERS)}."
+            "dialect", "The dialect is unknown.", remedy=f"Use one of: {', '.join(MEMBERS)}."
         )
     is_example = not any(name in sent for name in MEMBERS[dialect])
     values = {**sent, **(_example(dialect) if is_example else {})}
@@ -119,7 +119,7 @@ def _json(text: str) -> Any:  # noqa: ANN401 - whatever the text holds
         raise InvalidMember(
             "triggers",
             f"The triggers have {len(text)} characters.",
-            remedy=f"Give at most {_MAX_TEXT} here.",
+            remedy=f"Give at most {_MAX_TEXT} characters.",
         )
     if max(accumulate(_NESTING.get(each, 0) for each in text), default=0) > _MAX_DEPTH:
         raise InvalidMember(

@@ -173,7 +173,9 @@ def _matching(args: dict[str, list[str]]) -> RunQuery:
 def _total(name: str, args: dict[str, list[str]]) -> int:
     text = next(iter(args.get(name, ())), "0")
     if not (text.isascii() and text.isdigit() and len(text) < len(str(_MAX_TOTAL))):
-        raise InvalidMember(name, f"{name} is not a number.", remedy="Go back to the list.")
+        raise InvalidMember(
+            name, f"{name} is not a number.", remedy="Start again from the list of runs."
+        )
     check_between(name, int(text), 0, _MAX_TOTAL)
     return int(text)
 

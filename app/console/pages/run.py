@@ -1,4 +1,4 @@
-"""Run: one run with its path, its attempts and what it sent, and what can be done about it."""
+"""Run: one run with its steps, its attempts and its request, redelivered or completed by forms."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Sent:
 
     headers: tuple[tuple[str, str], ...]
     body: payloads.Shown | None
-    again: str
+    resend: str
     """Commands that repeat the call; empty for a call of an endpoint."""
     verify: str
     """Commands that print its signature."""
@@ -120,8 +120,8 @@ def _ask_to_redeliver(found: Run, problem: Problem | None = None) -> Response:
         "confirm.html",
         title="Redeliver this run?",
         url=to(f"runs/{found.id}/redeliver"),
-        text=f"The run is now {found.state}. It is called again with the same webhook-id and the "
-        "same content, its retries start over, and the way it ends becomes its state.",
+        text=f"The run is now {found.state}. It is called again with the same webhook-id and "
+        "content. Its retries start again, and its state becomes the new result.",
         action="Redeliver",
         cancel=to(f"runs/{found.id}"),
         danger=False,
@@ -175,7 +175,7 @@ def _earlier(found: Run) -> str:
 
 
 def _sent(story: RunStory, attempt: Attempt | None) -> Sent | None:
-    """Return what the page shows of the request; None if it was not made, or is not kept."""
+    """Return the request of an attempt; None if there is no attempt, or its content is not kept."""
     found, content = story.run, story.content
     if content is None or attempt is None:
         return None
@@ -185,7 +185,7 @@ def _sent(story: RunStory, attempt: Attempt | None) -> Sent | None:
         headers=headers,
         body=payloads.shown(content.data) if content.data else None,
         # The URL of an endpoint is not part of the job.
-        again=""
+        resend=""
         if content.endpoint
         else resend.resend_command(
             str(found.id), content.method, content.url, headers, content.data

@@ -26,7 +26,12 @@ from app.service import accounts, sign_in
 
 _SECRETS: Final = f"{PREFIX}/secrets"
 _SEE_OTHER: Final = 303
-_OVERLAPS: Final = {"0": "at once", "3600": "for an hour", "86400": "for a day", "604800": "a week"}
+_OVERLAPS: Final = {
+    "0": "immediately",
+    "3600": "in an hour",
+    "86400": "in a day",
+    "604800": "in a week",
+}
 _MAX_BODY: Final = 64 * 1024
 _HEADERS: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
@@ -35,7 +40,7 @@ _HEADERS: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
 @needs(Role.OWNER)
 @takes()
 def list_secrets() -> ResponseReturnValue:
-    """Show the secrets that sign now, masked unless the password was typed a moment ago."""
+    """Show the secrets that sign now, masked unless the password was typed within ten minutes."""
     return _list(Form())
 
 
@@ -58,7 +63,7 @@ def show_secrets() -> ResponseReturnValue:
 @needs(Role.OWNER)
 @takes()
 def ask_to_rotate() -> ResponseReturnValue:
-    """Ask how long the older secrets go on to sign."""
+    """Ask how long the older secrets continue to sign."""
     return page("rotate.html", overlaps=list(_OVERLAPS.items()), form=Form())
 
 
@@ -70,14 +75,16 @@ def rotate_secret() -> ResponseReturnValue:
     overlap = request.form.get("overlap", "")
     try:
         if overlap not in _OVERLAPS:
-            raise InvalidMember("overlap", "Choose a time.", remedy="One of those listed.")
+            raise InvalidMember(
+                "overlap", "The time is unknown.", remedy="Choose one from the list."
+            )
         accounts.rotate_secret(
             current_context(), viewer().account_name, overlap=timedelta(seconds=int(overlap))
         )
     except SHOWN as error:
         form = refused(error, {"overlap": overlap})
         return page("rotate.html", overlaps=list(_OVERLAPS.items()), form=form)
-    flash("A new secret signs. Receivers need it before the older ones end.")
+    flash("A new secret signs calls. Receivers need it before the older secrets expire.")
     return _redirect_back()
 
 
@@ -85,7 +92,7 @@ def rotate_secret() -> ResponseReturnValue:
 @needs(Role.OWNER)
 @takes()
 def verify_call() -> ResponseReturnValue:
-    """Tell whether a call is signed with one of the secrets, and if not, why."""
+    """Show whether a call is signed with one of the secrets, and if not, why."""
     values = {each: request.form.get(each, "").strip() for each in _HEADERS}
     # Forms send line ends as CR LF, whatever was pasted.
     body = request.form.get("body", "").replace("\r\n", "\n")[:_MAX_BODY]
@@ -107,15 +114,13 @@ def _verdict(values: dict[str, str], body: str) -> str:
         at_its_time = datetime.fromtimestamp(int(stamp), UTC)
     match check.result(at_its_time):
         case Signature.VERIFIED:
-            return (
-                "Signed with one of the secrets below. Compare the timestamp with your clock too."
-            )
+            return "Signed with one of your secrets. Compare the timestamp with your clock too."
         case Signature.MISSING:
             return "There is no webhook-signature."
         case _:
             return (
                 "Not signed with one of these secrets: the body, the id or the timestamp differs "
-                "from what was sent, or the secret has ended. The body must be that of the call "
+                "from what was sent, or the secret has expired. The body must be that of the call "
                 "byte for byte."
             )
 

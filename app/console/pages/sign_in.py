@@ -1,4 +1,4 @@
-"""Sign-in pages: begin and end a session, and choose which of one's accounts it acts for."""
+"""Sign-in pages: begin and end a session, and choose the account for which it acts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MAX_ID: Final = 19
 @needs_no_key
 @takes(NEXT, ignoring=True)
 def show_login() -> ResponseReturnValue:
-    """Ask for e-mail address and password; a user who is signed in is led on."""
+    """Ask for e-mail address and password; a signed-in user is redirected."""
     wanted = _wanted(request.args.get(NEXT, ""))
     if access.identify() is not None:
         return redirect(wanted or _HOME, _SEE_OTHER)

@@ -44,7 +44,7 @@ def start() -> ResponseReturnValue:
 @needs(Role.MEMBER)
 @takes()
 def book_first_call() -> ResponseReturnValue:
-    """Book the call for the person, with an inbox if there is none."""
+    """Book the first call, and create an inbox if there is none."""
     try:
         try:
             service.book(current_context(), viewer().caller)

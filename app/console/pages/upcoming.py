@@ -1,4 +1,4 @@
-"""Upcoming: what fires next, of all jobs, and how many jobs fire in each hour of a day."""
+"""Upcoming: the next firings of all jobs, and how many jobs fire in each hour of a day."""
 
 from __future__ import annotations
 

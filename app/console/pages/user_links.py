@@ -1,4 +1,4 @@
-"""Link pages: choose another password, or sign in, with a link that is used once."""
+"""Link pages: choose a new password, or sign in, with a link that can be used once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HOME: Final = f"{PREFIX}/"
 _SEE_OTHER: Final = 303
 _MAILED: Final = (
     "If a user has this address, a link was sent to it. It is valid for a day. If nothing comes "
-    "within a few minutes, look into the folder for junk, or send the form again."
+    "within a few minutes, check your spam folder, or send the form again."
 )
 
 
@@ -29,7 +29,7 @@ _MAILED: Final = (
 @needs_no_key
 @takes(ignoring=True)
 def show_forgotten() -> ResponseReturnValue:
-    """Tell how to choose another password: by mail, or by a link of an owner."""
+    """Show how to choose a new password: by mail, or by a link of an owner."""
     return page("forgot.html", form=Form(), by_mail=mail.is_configured(current_context()))
 
 
@@ -37,7 +37,7 @@ def show_forgotten() -> ResponseReturnValue:
 @needs_no_key
 @takes()
 def mail_reset() -> ResponseReturnValue:
-    """Have a link mailed; the answer is the same for an address that nobody has."""
+    """Have a link mailed; the response is the same for an unknown address."""
     email = request.form.get("email", "")
     try:
         attempts.count(attempts.REQUEST)
@@ -45,14 +45,14 @@ def mail_reset() -> ResponseReturnValue:
     except SHOWN as error:
         form = refused(error, {"email": email})
         return page("forgot.html", form=form, by_mail=mail.is_configured(current_context()))
-    return page("message.html", title="Look into your mail", text=_MAILED)
+    return page("message.html", title="Check your mail", text=_MAILED)
 
 
 @console.get("/reset/<token>")
 @needs_no_key
 @takes(ignoring=True)
 def show_reset(token: str) -> ResponseReturnValue:
-    """Ask for another password."""
+    """Ask for a new password."""
     attempts.count(attempts.LINK)
     return _form(token, Form())
 
@@ -61,7 +61,7 @@ def show_reset(token: str) -> ResponseReturnValue:
 @needs_no_key
 @takes()
 def reset(token: str) -> ResponseReturnValue:
-    """Store another password, and sign its user in."""
+    """Store the new password, and sign its user in."""
     try:
         attempts.count(attempts.LINK)
         session = user_links.reset_password(

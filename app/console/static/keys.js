@@ -80,12 +80,12 @@
   wakecall.shortcut("/", "Search this list", search);
   wakecall.shortcut("j", "Next row", () => move(1));
   wakecall.shortcut("k", "Previous row", () => move(-1));
-  wakecall.shortcut("x", "Choose the row; with Shift, all rows since the last one", () => choose(false));
+  wakecall.shortcut("x", "Select the row; with Shift, all rows since the last selected one", () => choose(false));
   wakecall.shortcut("X", "", () => choose(true));
   wakecall.shortcut(".", "Show new rows", () => wakecall.live?.showNew());
-  wakecall.shortcut("r", "Pause the updates, or go on", () => wakecall.live?.toggle());
-  wakecall.shortcut("t", "Theme: system, light, dark", theme);
-  wakecall.shortcut("z", "Zone of the times", zone);
+  wakecall.shortcut("r", "Pause or resume updates", () => wakecall.live?.toggle());
+  wakecall.shortcut("t", "Switch theme: system, light, dark", theme);
+  wakecall.shortcut("z", "Switch time zone", zone);
 
   const help = () => {
     let dialog = document.getElementById("shortcuts");
@@ -96,15 +96,15 @@
       for (const [key, { text }] of shortcuts) if (text) add(key, text);
       for (const each of document.querySelectorAll("[data-key]")) add(each.dataset.key, each.textContent.trim());
       for (const each of document.querySelectorAll("[data-go]")) add(`g ${each.dataset.go}`, each.textContent.trim());
-      add("Ctrl K", "Find a page, a job or an id");
-      add("Esc", "Close; clear the choice");
+      add("Ctrl K", "Find a page, job or id");
+      add("Esc", "Close; clear the selection");
       const box = wakecall.element("input", { type: "checkbox", id: "keys-on" });
       box.checked = !isOff();
       box.addEventListener("change", () => wakecall.remember("keys", box.checked ? null : "off"));
       dialog.append(
         wakecall.element("h2", { id: "shortcuts-title" }, "Keyboard shortcuts"),
         list,
-        wakecall.element("p", { class: "tick" }, wakecall.element("label", { for: "keys-on" }, box, " Shortcuts of one key are on")),
+        wakecall.element("p", { class: "tick" }, wakecall.element("label", { for: "keys-on" }, box, " Enable single-key shortcuts")),
         wakecall.element("p", { class: "buttons" }, wakecall.element("button", { type: "button", class: "button", "data-close": "" }, "Close")),
       );
       document.body.append(dialog);

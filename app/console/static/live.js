@@ -35,7 +35,7 @@
     if (chosen) return `${chosen} selected`;
     if (document.querySelector("dialog[open]")) return "a dialog is open";
     if (document.querySelector("details.menu[open]")) return "a menu is open";
-    if (main.contains(document.activeElement) && wakecall.isField(document.activeElement)) return "a field has the focus";
+    if (main.contains(document.activeElement) && wakecall.isField(document.activeElement)) return "a field is focused";
     const selection = getSelection();
     if (selection && !selection.isCollapsed && main.contains(selection.anchorNode)) return "text is selected";
     return "";

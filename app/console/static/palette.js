@@ -1,4 +1,4 @@
-// Palette: finds pages, jobs and ids from anywhere. What fits is searched by the server.
+// Palette: finds pages, jobs and ids from anywhere. The server searches.
 "use strict";
 
 (() => {
@@ -41,7 +41,7 @@
           return made;
         }),
       );
-      if (!found.length) list.append(wakecall.element("p", { class: "none" }, "Nothing fits."));
+      if (!found.length) list.append(wakecall.element("p", { class: "none" }, "No results."));
       select(0);
       wakecall.say(`${found.length} found`);
     } catch {
@@ -53,9 +53,9 @@
     dialog = wakecall.element("dialog", { class: "palette", "aria-label": "Find" });
     field = wakecall.element("input", {
       type: "text", role: "combobox", "aria-expanded": "true", "aria-controls": "options", "aria-autocomplete": "list",
-      "aria-label": "A page, a job or an id", placeholder: "A page, a job or an id", autocomplete: "off", spellcheck: "false",
+      "aria-label": "Page, job or id", placeholder: "Page, job or id", autocomplete: "off", spellcheck: "false",
     });
-    list = wakecall.element("div", { role: "listbox", id: "options", "aria-label": "Found" });
+    list = wakecall.element("div", { role: "listbox", id: "options", "aria-label": "Results" });
     dialog.append(field, list);
     field.addEventListener("input", () => {
       clearTimeout(timer);

@@ -52,7 +52,7 @@ _WEEK: Final = 7
 
 
 def split(line: str) -> tuple[str, str]:
-    """Return the schedule of a crontab line and the command behind it, which may be empty.
+    """Return the schedule of a crontab line and the command after it, which may be empty.
 
     Raises InvalidMember for a line without a schedule.
     """
