@@ -32,7 +32,7 @@ _TOKEN_BYTES: Final = 33
 _FOR_URLS: Final = bytes.maketrans(b"+/", b"-_")
 
 
-class Said(StrEnum):
+class Result(StrEnum):
     """The result that a completion reports."""
 
     SUCCEEDED = "succeeded"
@@ -43,18 +43,18 @@ class Said(StrEnum):
 class Completion:
     """The result of a run as its receiver reports it, with the receiver's own message."""
 
-    said: Said
+    result: Result
     message: str | None = None
 
     @property
     def state(self) -> RunState:
         """The state in which the run ends."""
-        return RunState(self.said)
+        return RunState(self.result)
 
     @property
     def reason(self) -> str | None:
         """The reason that the run shows; None for a success without a message."""
-        if self.message is None and self.said is Said.FAILED:
+        if self.message is None and self.result is Result.FAILED:
             return "The receiver reported a failure without a message."
         return self.message
 

@@ -60,7 +60,7 @@ def complete(
 
 
 def _complete(connection: Connection, live: run_ends.Live, completion: Completion) -> None:
-    if live.completion not in {None, completion.said}:
+    if live.completion not in {None, completion.result}:
         raise Conflict(
             f"The run {live.id} was already completed as {live.completion}.",
             member="status",

@@ -31,8 +31,8 @@ def owner(connection: psycopg.Connection, run_id: UUID) -> Owner | None:
 
 def keep(connection: psycopg.Connection, live: Live, completion: Completion) -> None:
     """Store the result of a run that a worker holds, until the response to its call is settled."""
-    said = {"said": completion.said, "message": completion.message}
-    run(connection, "keep_completion", {"run_id": live.id, **said})
+    reported = {"result": completion.result, "message": completion.message}
+    run(connection, "keep_completion", {"run_id": live.id, **reported})
 
 
 def count_running(connection: psycopg.Connection) -> int:

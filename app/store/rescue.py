@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 
 from app.domain.call_options import DEFAULT_OPTIONS, CallOptions
-from app.domain.completion import Completion, Said
+from app.domain.completion import Completion, Result
 from app.domain.firing_rate import UNLIMITED, FiringLimits
 from app.domain.instants import format_utc
 from app.domain.quarantine import after_death, is_alone
@@ -128,10 +128,10 @@ def check(
         overdue = _expire(connection, expired, unread, unreadable, jitter) if expired else []
         defer(connection, unread)
     ended = [_end(row, _FINAL[action]) for row, action in verdicts if action in _FINAL]
-    said = [_complete(row) for row, action in verdicts if action is Action.COMPLETE]
+    completed = [_complete(row) for row, action in verdicts if action is Action.COMPLETE]
     return CheckResult(
         to_notify=to_notify,
-        ended=[*ended, *said, *overdue],
+        ended=[*ended, *completed, *overdue],
         reclaimed=sum(action is Action.RECLAIM for _, action in verdicts),
         full=len(rows) == limit,
         begun=Counter(each.account_id for each in fresh if each.id not in turns.queued),
@@ -157,7 +157,7 @@ def _verdicts(
     for row in rows:
         try:
             if row.completion is not None:
-                Said(row.completion)
+                Result(row.completion)
             yield row, _verdict(row, leases_count=leases_count)
         except ValueError as error:
             unread.append(row.id)
@@ -233,7 +233,7 @@ def _expired(row: _Checkable, options: CallOptions, now: datetime, jitter: float
 
 
 def _complete(row: _Checkable) -> Settlement:
-    completion = Completion(said=Said(row.completion or ""), message=row.message)
+    completion = Completion(result=Result(row.completion or ""), message=row.message)
     return settlement(row, completion.state, completion.reason)
 
 

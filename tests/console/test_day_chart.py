@@ -1,4 +1,4 @@
-"""Day chart and firing words: a day of runs, the hours to come, and what is said of a firing."""
+"""Day chart and firing text: a day of runs, the next hours, and the texts about a firing."""
 
 from __future__ import annotations
 

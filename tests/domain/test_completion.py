@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.completion import MAX_WITHIN, Completion, Said, Tokens, within
+from app.domain.completion import MAX_WITHIN, Completion, Result, Tokens, within
 from app.domain.run import Reply, RunState
 
 KEY = Fernet.generate_key().decode()
@@ -94,9 +94,9 @@ def test_no_answer_breaks_it(value: str) -> None:
 
 def test_a_completion_sets_how_a_run_ends_and_why() -> None:
     for completion, state, reason in (
-        (Completion(said=Said.SUCCEEDED), RunState.SUCCEEDED, None),
-        (Completion(said=Said.SUCCEEDED, message="7 rows"), RunState.SUCCEEDED, "7 rows"),
-        (Completion(said=Said.FAILED, message="no disk"), RunState.FAILED, "no disk"),
+        (Completion(result=Result.SUCCEEDED), RunState.SUCCEEDED, None),
+        (Completion(result=Result.SUCCEEDED, message="7 rows"), RunState.SUCCEEDED, "7 rows"),
+        (Completion(result=Result.FAILED, message="no disk"), RunState.FAILED, "no disk"),
     ):
         assert (completion.state, completion.reason) == (state, reason)
-    assert Completion(said=Said.FAILED).reason
+    assert Completion(result=Result.FAILED).reason

@@ -10,7 +10,7 @@ from uuid6 import uuid7
 
 from app.domain import counters
 from app.domain.account import Caller
-from app.domain.completion import Completion, Said
+from app.domain.completion import Completion, Result
 from app.domain.dapr.series import MAX_TOGETHER
 from app.domain.job import Job
 from app.domain.run import RunState
@@ -38,8 +38,8 @@ from tests.store import test_ticks
 from tests.store.test_completions import later
 from tests.store.test_settling import settlement_of
 
-DONE = Completion(said=Said.SUCCEEDED)
-LOST = Completion(said=Said.FAILED, message="the disk is full")
+DONE = Completion(result=Result.SUCCEEDED)
+LOST = Completion(result=Result.FAILED, message="the disk is full")
 
 
 def begin(

@@ -19,7 +19,7 @@ from app.console.blueprint import PREFIX, console
 from app.console.elements import to
 from app.console.forms import SHOWN, Form, Problem, problem_of, refused
 from app.console.rendering import page
-from app.domain.completion import MAX_MESSAGE, Completion, Said
+from app.domain.completion import MAX_MESSAGE, Completion, Result
 from app.domain.role import Role
 from app.domain.run import LIVE, Attempt, Run, RunState
 from app.domain.run_request import headers_of
@@ -102,7 +102,7 @@ def _whole(problem: Problem) -> Problem:
 def _completion() -> Completion:
     """Return the result in the form; raises InvalidMember."""
     status, message = request.form.get("status", ""), request.form.get("message", "").strip()
-    if status not in tuple(Said):
+    if status not in tuple(Result):
         raise InvalidMember(
             "status", "The status is neither succeeded nor failed.", remedy="Use a button below."
         )
@@ -112,7 +112,7 @@ def _completion() -> Completion:
             f"The message has {len(message)} characters, or the character U+0000.",
             remedy=f"Use at most {MAX_MESSAGE} printable characters.",
         )
-    return Completion(said=Said(status), message=message or None)
+    return Completion(result=Result(status), message=message or None)
 
 
 def _ask_to_redeliver(found: Run, problem: Problem | None = None) -> Response:

@@ -18,7 +18,7 @@ FROM inflight WHERE id = %(run_id)s FOR UPDATE;
 
 -- name: keep_completion
 -- A worker holds the run: the result is stored, and applied when the response to the call is settled.
-UPDATE inflight SET completion = %(said)s, completion_message = %(message)s WHERE id = %(run_id)s;
+UPDATE inflight SET completion = %(result)s, completion_message = %(message)s WHERE id = %(run_id)s;
 
 -- name: note_abort
 -- The run leaves inflight in this transaction: the worker that has taken it, and is about to call,

@@ -19,7 +19,7 @@ from app.api import rate
 from app.api.context import context_of
 from app.api.native.codecs.reader import Body
 from app.api.native.documents import completion as completion_document
-from app.domain.completion import Completion, Said, Tokens
+from app.domain.completion import Completion, Result, Tokens
 from tests.api.golden import golden
 from tests.api.native.booked import ABSENT
 from tests.api.native.test_runs import AT, LATE
@@ -30,7 +30,7 @@ JOB = UUID(ABSENT)
 SETTLED = datetime(2026, 11, 22, 10, tzinfo=UTC)
 PATH = f"/1/runs/{RUN}/complete"
 DONE = {"status": "succeeded"}
-LOST = Completion(said=Said.FAILED, message="the disk is full")
+LOST = Completion(result=Result.FAILED, message="the disk is full")
 
 
 @pytest.fixture

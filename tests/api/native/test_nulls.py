@@ -18,7 +18,7 @@ from app.api.native.documents import completion as completion_document
 from app.api.native.documents import endpoint as endpoint_document
 from app.api.native.documents import redelivery
 from app.api.native.documents.job import JOB
-from app.domain.completion import Completion, Said
+from app.domain.completion import Completion, Result
 from app.errors import InvalidMember
 from tests.api.native.booked import JSON, OFTEN, OPTIONS, booked
 from tests.api.native.job_documents import read_json
@@ -101,7 +101,7 @@ def test_previews_rotations_and_redeliveries_take_null(client: FlaskClient) -> N
 
 
 def test_a_completion_takes_null() -> None:
-    done = Completion(said=Said.SUCCEEDED, message=None)
+    done = Completion(result=Result.SUCCEEDED, message=None)
 
     assert (
         completion_document.read(

@@ -7,13 +7,13 @@ from typing import Final
 from app.api.native.codecs import reader
 from app.api.native.codecs.reader import Body
 from app.api.native.codecs.schema import Choice, Object, Text
-from app.domain.completion import MAX_MESSAGE, Completion, Said
+from app.domain.completion import MAX_MESSAGE, Completion, Result
 from app.errors import InvalidMember
 
 COMPLETION: Final = Object(
     root="completion",
-    example=f'{{"status": "{Said.SUCCEEDED}"}}',
-    members={"status": Choice(values=tuple(Said)), "message": Text(max_length=MAX_MESSAGE)},
+    example=f'{{"status": "{Result.SUCCEEDED}"}}',
+    members={"status": Choice(values=tuple(Result)), "message": Text(max_length=MAX_MESSAGE)},
     required=("status",),
 )
 
@@ -27,4 +27,4 @@ def read(body: Body) -> Completion:
         raise InvalidMember(
             "message", "message contains the character U+0000.", remedy="Remove the character."
         )
-    return Completion(said=Said(members["status"]), message=message or None)
+    return Completion(result=Result(members["status"]), message=message or None)

@@ -31,8 +31,8 @@ def complete_run(run_id: UUID) -> Response:
     """Record the result of a run that its receiver completes later than its response."""
     account_id = _account_id(run_id)
     media_type = responses.negotiate(negotiation.DOCUMENTS)
-    said = completion_document.read(request_body.receive())
-    run = service.complete(current_context(), run_id, said, account_id=account_id)
+    completion = completion_document.read(request_body.receive())
+    run = service.complete(current_context(), run_id, completion, account_id=account_id)
     status = _ACCEPTED if run.state in LIVE else 200
     return responses.render("run", run_document.render(run), media_type, status)
 
