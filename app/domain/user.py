@@ -125,7 +125,7 @@ class LinkPurpose(StrEnum):
     """What a link that is used once lets its holder do."""
 
     RESET = "reset"
-    """Choose another password."""
+    """Choose a new password."""
 
     SIGN_IN = "sign-in"
     """Begin a session without a password."""

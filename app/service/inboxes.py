@@ -69,7 +69,7 @@ def create_for(
 def list_inboxes(context: Context, account: Account) -> tuple[Inbox, ...]:
     """Return the account's inboxes, oldest first; there are at most MAX_INBOXES."""
     with context.database.statement() as connection:
-        return store.listed(connection, account.id)
+        return store.list_of_account(connection, account.id)
 
 
 def get(context: Context, account: Account, inbox_id: UUID) -> Inbox:

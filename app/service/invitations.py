@@ -104,7 +104,7 @@ def create_within(  # noqa: PLR0913 - what an invitation has
         expiry=expiry,
     )
     if account is not None:
-        whom = email or "anybody with the link"
+        whom = email or "anyone with the link"
         audit.record(
             connection,
             account.id,
@@ -153,7 +153,7 @@ def unusable(found: Invitation | None) -> NotFound:
 def list_of(context: Context, account: Account) -> tuple[Invitation, ...]:
     """Return the newest invitations into an account."""
     with context.database.statement() as connection:
-        return store.listed(connection, account.id, limit=_LISTED)
+        return store.list_of_account(connection, account.id, limit=_LISTED)
 
 
 def list_all(context: Context) -> Iterator[Invitation]:

@@ -33,14 +33,14 @@ class Kind(StrEnum):
     """A text that is sent as it is."""
 
     RESET = "reset"
-    """A request for a link to choose another password."""
+    """A request for a link to choose a new password."""
 
     SIGN_UP = "sign-up"
     """A request for a link to sign up."""
 
 
 _SUBJECTS: Final = {
-    Kind.RESET: "Choose another password for Wakecall",
+    Kind.RESET: "Choose a new password for Wakecall",
     Kind.SIGN_UP: "Sign up for Wakecall",
 }
 
@@ -51,7 +51,7 @@ def is_configured(context: Context) -> bool:
 
 
 def request(context: Context, connection: Connection, recipient: str, kind: Kind) -> None:
-    """Store that a mail of this kind is asked for, unless that was done too often."""
+    """Store a request for a mail of this kind, unless there were too many."""
     subject = _SUBJECTS[kind]
     if store.count_recent(connection, recipient, subject, ASKED_WITHIN) < MAX_ASKED:
         _add(context, connection, recipient, subject, kind, "")
@@ -71,15 +71,15 @@ def invite(
     _add(context, connection, recipient, f"You are invited to {what}", Kind.TEXT, text)
 
 
-def list_newest(context: Context) -> tuple[store.Listed, ...]:
+def list_newest(context: Context) -> tuple[store.ListedMail, ...]:
     """Return the newest mails with their states, without their texts."""
     with context.database.statement() as connection:
-        return store.listed(connection, limit=MAX_LISTED)
+        return store.list_newest(connection, limit=MAX_LISTED)
 
 
 def _add(
     context: Context, connection: Connection, recipient: str, subject: str, kind: Kind, text: str
 ) -> None:
-    # Sealed because of the link in it: who reads the database must not be able to follow it.
+    # Sealed because of the link in it: a reader of the database must not be able to use it.
     sealed = context.secret_box.seal(json.dumps({"kind": kind, "text": text}))
     store.add(connection, recipient, subject, sealed)

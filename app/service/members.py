@@ -87,10 +87,10 @@ def set_operator(context: Context, email: str, *, operator: bool) -> None:
             _end_reset_link(connection, known.user_id)
 
 
-def list_users(context: Context) -> tuple[store.Listed, ...]:
+def list_users(context: Context) -> tuple[store.ListedUser, ...]:
     """Return all users with their accounts, by e-mail address."""
     with context.database.statement() as connection:
-        return store.listed(connection)
+        return store.list_all(connection)
 
 
 def unknown_user(email: str) -> NotFound:

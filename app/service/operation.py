@@ -12,7 +12,7 @@ from app.service.context import Context
 from app.store import account_list, heartbeats, invitations
 from app.store.account_list import ListedAccount
 from app.store.heartbeats import Heartbeat
-from app.store.outbox import Listed as Mail
+from app.store.outbox import ListedMail
 
 _SHOWN: Final = 50
 """Of each list but that of the accounts."""
@@ -30,7 +30,7 @@ class Operation:
     processes: tuple[Heartbeat, ...]
     held: tuple[WaitingReport, ...]
     """Destinations of all accounts for which workers hold calls back, the most calls first."""
-    mails: tuple[Mail, ...]
+    mails: tuple[ListedMail, ...]
     """The newest."""
 
 
@@ -38,7 +38,7 @@ def read(context: Context) -> Operation:
     """Return what the operator sees, apart from the accounts."""
     requests = sign_up.list_requests(context)
     with context.database.statement() as connection:
-        processes = heartbeats.listed(connection)
+        processes = heartbeats.list_all(connection)
         held = united(heartbeats.held(connection))
         newest = invitations.newest(connection, limit=_SHOWN)
     return Operation(
@@ -54,4 +54,4 @@ def read(context: Context) -> Operation:
 def list_accounts(context: Context, *, below: int | None, limit: int) -> tuple[ListedAccount, ...]:
     """Return the newest `limit` accounts with ids less than `below`."""
     with context.database.statement() as connection:
-        return account_list.listed(connection, below=below, limit=limit)
+        return account_list.list_page(connection, below=below, limit=limit)

@@ -94,7 +94,7 @@ def sign_out(context: Context, signed_in: SignedIn) -> None:
 def list_sessions(context: Context, user_id: int) -> tuple[Session, ...]:
     """Return the user's valid sessions, the one that was used last first."""
     with context.database.statement() as connection:
-        return web_sessions.listed(connection, user_id)
+        return web_sessions.list_of_user(connection, user_id)
 
 
 def end_session(context: Context, signed_in: SignedIn, session_id: int) -> None:
@@ -127,7 +127,7 @@ def prove(context: Context, signed_in: SignedIn, password: str) -> None:
 def change_password(
     context: Context, signed_in: SignedIn, current: str, new: str, browser: Browser
 ) -> str:
-    """Store another password, end all sessions of the user, and begin one; return its token.
+    """Store a new password, end all sessions of the user, and begin one; return its token.
 
     Raises InvalidMember, Unavailable.
     """

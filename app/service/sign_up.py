@@ -108,7 +108,7 @@ def sign_up(context: Context, email: str) -> str | None:
 def list_requests(context: Context, *, all_of_them: bool = False) -> tuple[BetaRequest, ...]:
     """Return the requests that wait for an invitation, or all of them, oldest first."""
     with context.database.statement() as connection:
-        return beta_requests.listed(connection, all_of_them=all_of_them)
+        return beta_requests.list_requests(connection, all_of_them=all_of_them)
 
 
 def join(context: Context, token: str, joining: Joining, browser: Browser) -> Joined:

@@ -1,4 +1,4 @@
-"""User links: makes the links with which a user chooses another password, or signs in once."""
+"""User links: makes the links with which a user chooses a new password, or signs in once."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def create_within(
 
 
 def create_for_member(context: Context, account: Account, user_id: int) -> str:
-    """Make a link with which a member of the account chooses another password, for an owner.
+    """Make a link with which a member of the account chooses a new password, for an owner.
 
     Whoever has the link becomes that user. So it is refused, with Conflict, for a user who belongs
     to another account as well. Raises NotFound for a user who is not a member.
@@ -98,7 +98,7 @@ def find(context: Context, token: str, purpose: LinkPurpose) -> store.LinkedUser
 
 
 def reset_password(context: Context, token: str, password: str, browser: Browser) -> str:
-    """Store another password, end all sessions of the user, and begin one; return its token.
+    """Store a new password, end all sessions of the user, and begin one; return its token.
 
     Raises InvalidMember, NotFound, Unavailable.
     """

@@ -31,7 +31,9 @@ class ListedAccount:
     """The hour in which one of its keys was last used; None if none was."""
 
 
-def listed(connection: Connection, *, below: int | None, limit: int) -> tuple[ListedAccount, ...]:
+def list_page(
+    connection: Connection, *, below: int | None, limit: int
+) -> tuple[ListedAccount, ...]:
     """Return the newest `limit` accounts with ids less than `below`."""
     rows = connection.execute(_LISTED, {"below": below, "limit": limit}).mappings()
     return tuple(ListedAccount(**row) for row in rows)

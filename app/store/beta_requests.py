@@ -26,7 +26,7 @@ def add(connection: Connection, email: str, purpose: str, address: str) -> None:
     )
 
 
-def listed(connection: Connection, *, all_of_them: bool = False) -> tuple[BetaRequest, ...]:
+def list_requests(connection: Connection, *, all_of_them: bool = False) -> tuple[BetaRequest, ...]:
     """Return the requests that wait, or all of them, oldest first."""
     query = select(beta_request).order_by(beta_request.c.id)
     if not all_of_them:

@@ -99,7 +99,7 @@ def alive(connection: Connection) -> frozenset[str]:
     return frozenset(connection.execute(_ALIVE, {"max_age": HEARTBEAT_MAX_AGE}).scalars())
 
 
-def listed(connection: Connection) -> tuple[Heartbeat, ...]:
+def list_all(connection: Connection) -> tuple[Heartbeat, ...]:
     """Return the heartbeats of the last hour, by kind of process, the newest first."""
     rows = connection.execute(_LISTED, {"max_age": HEARTBEAT_MAX_AGE, "limit": _MAX_LISTED})
     return tuple(Heartbeat(*row) for row in rows)

@@ -29,7 +29,7 @@ def count(connection: Connection, account_id: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def listed(connection: Connection, account_id: int) -> tuple[Inbox, ...]:
+def list_of_account(connection: Connection, account_id: int) -> tuple[Inbox, ...]:
     """Return the account's inboxes, oldest first."""
     query = _of(account_id).order_by(inbox.c.created_at, inbox.c.id)
     return tuple(map(_inbox, connection.execute(query)))

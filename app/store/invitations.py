@@ -94,7 +94,9 @@ def count_made(connection: Connection, account_id: int, within: timedelta) -> in
     return int(connection.execute(query).scalar_one())
 
 
-def listed(connection: Connection, account_id: int, *, limit: int) -> tuple[Invitation, ...]:
+def list_of_account(
+    connection: Connection, account_id: int, *, limit: int
+) -> tuple[Invitation, ...]:
     """Return the newest invitations into an account."""
     query = _all().where(invitation.c.account_id == account_id)
     rows = connection.execute(query.order_by(invitation.c.id.desc()).limit(limit))

@@ -54,7 +54,7 @@ class Letter:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Listed:
+class ListedMail:
     """A mail as the operator sees it, without its text."""
 
     id: int
@@ -108,7 +108,7 @@ def give_up(connection: psycopg.Connection, letter_id: int, error: str) -> None:
     connection.execute(_GIVE_UP, {"id": letter_id, "error": error[:500]})
 
 
-def listed(connection: Connection, *, limit: int) -> tuple[Listed, ...]:
+def list_newest(connection: Connection, *, limit: int) -> tuple[ListedMail, ...]:
     """Return the newest mails."""
     columns: tuple[Any, ...] = (
         outbox.c.id,
@@ -121,7 +121,7 @@ def listed(connection: Connection, *, limit: int) -> tuple[Listed, ...]:
         outbox.c.error,
     )
     rows = connection.execute(select(*columns).order_by(outbox.c.id.desc()).limit(limit))
-    return tuple(Listed(**row._asdict()) for row in rows)
+    return tuple(ListedMail(**row._asdict()) for row in rows)
 
 
 def purge(connection: psycopg.Connection, *, limit: int) -> int:

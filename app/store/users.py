@@ -26,7 +26,7 @@ class Credentials(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Listed:
+class ListedUser:
     """A user as the operator sees it."""
 
     email: str
@@ -208,7 +208,7 @@ def accounts_of(connection: Connection, user_id: int) -> tuple[tuple[Account, Ro
     return tuple((Account(id=row.id, name=row.name), Role(row.role)) for row in rows)
 
 
-def listed(connection: Connection) -> tuple[Listed, ...]:
+def list_all(connection: Connection) -> tuple[ListedUser, ...]:
     """Return all users, by e-mail address."""
     rows = connection.execute(
         select(
@@ -222,13 +222,13 @@ def listed(connection: Connection) -> tuple[Listed, ...]:
         .outerjoin(account, account.c.id == membership.c.account_id)
         .order_by(web_user.c.email, account.c.name)
     )
-    found: dict[str, Listed] = {}
+    found: dict[str, ListedUser] = {}
     for row in rows:
         known = found.get(row.email)
         accounts = known.accounts if known else ()
         if row.name is not None:
             accounts = (*accounts, (row.name, Role(row.role)))
-        found[row.email] = Listed(
+        found[row.email] = ListedUser(
             email=row.email,
             operator=row.operator,
             created_at=row.created_at,

@@ -132,7 +132,7 @@ def add(
     return int(row[0])
 
 
-def listed(connection: Connection, user_id: int) -> tuple[Session, ...]:
+def list_of_user(connection: Connection, user_id: int) -> tuple[Session, ...]:
     """Return the user's valid sessions, the one that was used last first."""
     rows = connection.execute(
         select(web_session)

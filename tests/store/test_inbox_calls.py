@@ -69,7 +69,7 @@ def test_a_call_comes_back_as_it_came(
         assert inbox_calls.find(opened, account_id, inbox.id, 1) == newest[1]
         assert inbox_calls.find(opened, account_id + 1, inbox.id, 1) is None
         assert inboxes.find(opened, account_id, inbox.id) is not None
-        assert [each.last_number for each in inboxes.listed(opened, account_id)] == [2, 1]
+        assert [each.last_number for each in inboxes.list_of_account(opened, account_id)] == [2, 1]
 
 
 def test_the_newest_are_kept(app: Flask, connection: psycopg.Connection, account_id: int) -> None:

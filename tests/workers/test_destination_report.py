@@ -109,7 +109,7 @@ def test_reports_of_running_workers_are_read_by_account(
         "down",
     )
     assert (found.under_way, found.waiting) == (3, 2)
-    beats = {each.id: each for each in heartbeats.listed(reading)}
+    beats = {each.id: each for each in heartbeats.list_all(reading)}
     assert found.next_call_at == beats["w1"].at + timedelta(seconds=12.3)
     assert [each.is_recent for each in beats.values()] == [True, True]
     assert {each.account for each in heartbeats.held(reading)} == {"demo", "other"}
