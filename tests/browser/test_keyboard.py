@@ -102,6 +102,6 @@ def test_a_text_is_copied(open_page: Open) -> None:
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy the payload").click()
 
-    expect(page.locator("#said")).to_have_text("Copied")
+    expect(page.locator("#announcement")).to_have_text("Copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == '{"amount": 12345678901234567890.10, "x": "<b>&"}'
