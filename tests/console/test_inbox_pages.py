@@ -27,8 +27,9 @@ from app.store import inbox_calls
 from tests.console.people import SignedIn
 from tests.console.rules import check_page
 
+RECEIVED_AT = datetime.now(UTC)
 CALL = Received(
-    received_at=datetime.now(UTC),
+    received_at=RECEIVED_AT,
     method="POST",
     path="/orders/<b>7",
     query="x=<script>",
@@ -38,7 +39,7 @@ CALL = Received(
     signature=Signature.VERIFIED,
     run_id=UUID(int=7),
     attempt=2,
-    scheduled_for=datetime.now(UTC) - timedelta(milliseconds=1.3),
+    scheduled_for=RECEIVED_AT - timedelta(milliseconds=1.3),
 )
 
 
