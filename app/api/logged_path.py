@@ -13,4 +13,9 @@ _TOKEN: Final = re.compile(r"^(/console/(?:join|reset|sign-in)/|/in/)[^/]+")
 
 def logged_path() -> str:
     """Return the path of this request for the log: who reads the log must not follow the link."""
-    return _TOKEN.sub(r"\1…", request.path)[:_MAX_PATH]
+    return without_token(request.path)
+
+
+def without_token(path: str) -> str:
+    """Return the beginning of a path, with an ellipsis for the token of a link or an inbox."""
+    return _TOKEN.sub(r"\1…", path)[:_MAX_PATH]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.api import bodies, browsers, dialects, health, negotiation
+from app.api import bodies, browsers, dialects, health, logged_path, negotiation
 from app.api.dapr import addresses
 from app.api.native.codecs import xml_encoding
 from app.api.native.codecs.reader import Body
@@ -143,6 +143,11 @@ TEXT_INPUTS: dict[str, TextInput] = {
         read=lambda text: booking_form.values_of(JobDocument(data=text)),
         worst=(repeated("a"), repeated("\x01")),
         patterns=("console.booking_form._UNSENT",),
+    ),
+    "a path as it is logged": TextInput(
+        read=logged_path.without_token,
+        worst=(repeated("/in/a"), repeated("a", "/in/"), repeated("/")),
+        patterns=("api.logged_path._TOKEN",),
     ),
     "an e-mail address": TextInput(
         read=user.read_email,
