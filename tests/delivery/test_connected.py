@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import socket
-
 from app.domain.retry import is_unreached
+from tests.delivery.full_backlog import full_backlog
 from tests.delivery.outbound import Outbound
 from tests.ports import free_port
 from tests.receiver import Receiver, answer, hang, hang_up, in_turn, reset, say
@@ -17,18 +16,8 @@ def test_a_refused_connection_was_not_established(outbound: Outbound) -> None:
 
 
 def test_a_connection_that_times_out_was_not_established() -> None:
-    with (
-        socket.create_server(("127.0.0.1", 0), backlog=0) as deaf,
-        Outbound(connect_timeout=0.3) as outbound,
-    ):
-        port = deaf.getsockname()[1]
-        fill = [socket.socket() for _ in range(4)]
-        for each in fill:
-            each.settimeout(0)
-            each.connect_ex(("127.0.0.1", port))
+    with full_backlog() as port, Outbound(connect_timeout=0.3) as outbound:
         reply = outbound.send(f"http://127.0.0.1:{port}/")
-        for each in fill:
-            each.close()
     assert (reply.error, reply.connected) == ("timeout", False)
     assert is_unreached(reply)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import socket
 
 from app.domain.run import Reply
+from tests.delivery.full_backlog import full_backlog
 from tests.delivery.outbound import Outbound
 from tests.delivery.test_engine import call_to
 from tests.ports import free_port
@@ -88,18 +88,8 @@ def test_a_refused_connection_is_reported_as_such(outbound: Outbound) -> None:
 
 
 def test_a_connection_that_does_not_come_about_ends_by_the_connect_timeout() -> None:
-    with (
-        socket.create_server(("127.0.0.1", 0), backlog=0) as deaf,
-        Outbound(connect_timeout=0.3) as outbound,
-    ):
-        port = deaf.getsockname()[1]
-        fill = [socket.socket() for _ in range(4)]
-        for each in fill:
-            each.settimeout(0)
-            each.connect_ex(("127.0.0.1", port))
+    with full_backlog() as port, Outbound(connect_timeout=0.3) as outbound:
         reply = outbound.send(f"http://127.0.0.1:{port}/")
-        for each in fill:
-            each.close()
     assert (reply.status, reply.error) == (None, "timeout")
     assert reply.error_detail is not None
     assert "connection" in reply.error_detail
