@@ -58,7 +58,7 @@ lint: ## Check format, lint, types and import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	PYTHONPATH=clients/python/src $(BIN)/lint-imports
 
 .PHONY: check
 check: lint test ## Lint, then test
