@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from app.api import path_prefix
 from app.api.context import current_context
 from app.api.parameters import takes
-from app.console import new_keys, shown
+from app.console import new_keys, password_prompt, shown
 from app.console.access import needs, viewer
 from app.console.blueprint import PREFIX, console
 from app.console.forms import SHOWN, Form, refused
@@ -43,6 +43,10 @@ def list_keys() -> ResponseReturnValue:
 def create_key() -> ResponseReturnValue:
     """Create a key, and lead to the page that shows it."""
     values = {name: request.form.get(name, "") for name in ("label", "scope", "app", "expiry")}
+    if values["scope"] == Scope.ADMIN.value:
+        asked = password_prompt.ask("Create key", cancel=_KEYS)
+        if asked is not None:
+            return asked
     try:
         made = service.create_as_user(current_context(), viewer().caller, _wanted(values))
     except SHOWN as error:

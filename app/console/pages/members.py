@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from app.api import path_prefix
 from app.api.context import current_context
 from app.api.parameters import takes
-from app.console import shown_once
+from app.console import password_prompt, shown_once
 from app.console.access import needs, viewer
 from app.console.blueprint import PREFIX, console
 from app.console.forms import SHOWN, Form, refused
@@ -47,6 +47,10 @@ def list_members() -> ResponseReturnValue:
 def invite() -> ResponseReturnValue:
     """Create an invitation, and show its link."""
     values = {name: request.form.get(name, "") for name in ("email", "role", "expiry", "note")}
+    if values["role"] == Role.OWNER.value:
+        asked = password_prompt.ask("Create invitation", cancel=_MEMBERS)
+        if asked is not None:
+            return asked
     try:
         if values["expiry"] not in _DAYS:
             raise InvalidMember(
@@ -80,6 +84,10 @@ def revoke_invitation(number: int) -> ResponseReturnValue:
 @takes()
 def change_role(user_id: int) -> ResponseReturnValue:
     """Give a member another role."""
+    if request.form.get("role") == Role.OWNER.value:
+        asked = password_prompt.ask("Make owner", cancel=_MEMBERS)
+        if asked is not None:
+            return asked
     try:
         role = _role(request.form.get("role", ""))
         service.change_role(current_context(), viewer().account, _bounded(user_id), role)
@@ -96,6 +104,9 @@ def change_role(user_id: int) -> ResponseReturnValue:
 @takes()
 def make_reset_link(user_id: int) -> ResponseReturnValue:
     """Create a link with which a member chooses a new password, and show it."""
+    asked = password_prompt.ask("Create link", cancel=_MEMBERS)
+    if asked is not None:
+        return asked
     try:
         link = user_links.create_for_member(current_context(), viewer().account, _bounded(user_id))
     except NotFound:
