@@ -15,7 +15,7 @@ from app.api import acting, parameters, path_prefix, rate, senders
 from app.api.browsers import SAFE_METHODS
 from app.api.context import current_context
 from app.api.scopes import needs_no_key
-from app.console import cookies, shown_once
+from app.console import cookies, known_browsers, shown_once
 from app.console.blueprint import PREFIX
 from app.domain.account import Account, Caller
 from app.domain.role import Role
@@ -140,11 +140,12 @@ def browser() -> sign_in.Browser:
     )
 
 
-def begin(response: Response, token: str) -> Response:
-    """Give the browser the token of its new session, and nothing of an earlier one."""
+def begin(response: Response, token: str, email: str) -> Response:
+    """Give the browser the token of this user's new session, and nothing of an earlier one."""
     shown_once.forget_all(response)
     cookies.write(response, cookies.SESSION, token, max_age=round(LIFETIME.total_seconds()))
     cookies.remove(response, cookies.VISIT)
+    known_browsers.remember(response, email)
     return response
 
 

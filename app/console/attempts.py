@@ -33,6 +33,8 @@ class Kind:
 SIGN_IN_FROM: Final = Kind(name="sign-ins from your network", allowed=20)
 SIGN_IN_AS: Final = Kind(name="sign-ins with this address from your network", allowed=5)
 SIGN_IN_ANYWHERE: Final = Kind(name="sign-ins with this address", allowed=30)
+SIGN_IN_BROWSER: Final = Kind(name="sign-ins from this browser", allowed=5)
+SIGN_IN_BROWSERS: Final = Kind(name="sign-ins with this address from known browsers", allowed=30)
 PASSWORD: Final = Kind(name="passwords tried by you", allowed=5)
 JOIN: Final = Kind(name="sign-ups from your network", allowed=10)
 REQUEST: Final = Kind(name="requests from your network", allowed=5)

@@ -18,6 +18,9 @@ SESSION: Final = senders.SESSION_COOKIE
 VISIT: Final = "wakecall-visit"
 """Holds a token of a browser that is not signed in, to which the tokens of its forms belong."""
 
+BROWSER: Final = "wakecall-browser"
+"""Holds that a user signed in with this browser; it outlasts sessions."""
+
 NOTICES: Final = "wakecall-notices"
 """Holds the notices that the next page shows about the request before it, signed."""
 

@@ -70,7 +70,7 @@ def change_password() -> ResponseReturnValue:
     except SHOWN as error:
         return _show(refused(error, {}))
     flash("The password is changed. Your other sessions have ended.")
-    return access.begin(_redirect_back(), token)
+    return access.begin(_redirect_back(), token, viewer().email)
 
 
 @console.post("/account/sessions/<int:session_id>/end")

@@ -11,7 +11,7 @@ from app.api import acting
 from app.api.context import current_context
 from app.api.parameters import takes
 from app.api.scopes import needs_no_key
-from app.console import access, attempts, new_keys
+from app.console import access, attempts, known_browsers, new_keys
 from app.console.access import Viewer
 from app.console.blueprint import PREFIX, console
 from app.console.forms import SHOWN, Form, refused
@@ -44,12 +44,12 @@ def join(token: str) -> ResponseReturnValue:
     """Join with the fields of the form, or as the signed-in user."""
     viewer = access.identify()
     values = {name: request.form.get(name, "") for name in ("email", "account", "zone")}
+    whose = values["email"].strip().lower()[:MAX_EMAIL]
     try:
         attempts.count(attempts.JOIN)
         if viewer is None:
             # The form tells whether a password is that of a known user, as a sign-in does.
-            whose = values["email"].strip().lower()[:MAX_EMAIL]
-            attempts.count(attempts.SIGN_IN_ANYWHERE, whose)
+            known_browsers.count_password(whose)
         joined = _join(token, values, viewer)
     except SHOWN as error:
         invitation = invitations.find(current_context(), token)
@@ -57,7 +57,7 @@ def join(token: str) -> ResponseReturnValue:
     target = _HOME if joined.key is None else _START
     response = Response(status=_SEE_OTHER, headers={"Location": target})
     if joined.token:
-        access.begin(response, joined.token)
+        access.begin(response, joined.token, whose)
     return response if joined.key is None else new_keys.keep(response, joined.key)
 
 

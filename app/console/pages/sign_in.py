@@ -12,7 +12,7 @@ from app.api import parameters
 from app.api.context import current_context
 from app.api.parameters import takes
 from app.api.scopes import needs_no_key
-from app.console import access, attempts, cookies, shown_once
+from app.console import access, cookies, known_browsers, shown_once
 from app.console.access import needs, viewer
 from app.console.blueprint import PREFIX, console
 from app.console.forms import SHOWN, Form, refused
@@ -46,18 +46,16 @@ def sign_in() -> ResponseReturnValue:
     parameters.check()
     email, password = request.form.get("email", ""), request.form.get("password", "")
     wanted = _wanted(request.form.get(NEXT, ""))
+    whose = email.strip().lower()[:MAX_EMAIL]
     try:
-        whose = email.strip().lower()[:MAX_EMAIL]
-        attempts.count(attempts.SIGN_IN_FROM)
-        attempts.count(attempts.SIGN_IN_AS, whose)
-        attempts.count(attempts.SIGN_IN_ANYWHERE, whose)
+        known_browsers.count_sign_in(whose)
         token = service.sign_in(current_context(), email, password, access.browser())
     except SHOWN as error:
         return page("login.html", form=refused(error, {"email": email}), wanted=wanted)
     before = access.identify()
     if before is not None:
         service.sign_out(current_context(), before.signed_in)
-    return access.begin(_redirect_to(wanted or _HOME), token)
+    return access.begin(_redirect_to(wanted or _HOME), token, whose)
 
 
 @console.post("/logout")

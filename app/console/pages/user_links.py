@@ -64,12 +64,13 @@ def reset(token: str) -> ResponseReturnValue:
     """Store the new password, and sign its user in."""
     try:
         attempts.count(attempts.LINK)
+        email = user_links.find(current_context(), token, LinkPurpose.RESET).email
         session = user_links.reset_password(
             current_context(), token, request.form.get("password", ""), access.browser()
         )
     except SHOWN as error:
         return _form(token, refused(error, {}))
-    return access.begin(_redirect_home(), session)
+    return access.begin(_redirect_home(), session, email)
 
 
 @console.get("/sign-in/<token>")
@@ -88,8 +89,9 @@ def show_sign_in_link(token: str) -> ResponseReturnValue:
 def use_sign_in_link(token: str) -> ResponseReturnValue:
     """Begin a session with a link."""
     attempts.count(attempts.LINK)
+    email = user_links.find(current_context(), token, LinkPurpose.SIGN_IN).email
     session = user_links.use_to_sign_in(current_context(), token, access.browser())
-    return access.begin(_redirect_home(), session)
+    return access.begin(_redirect_home(), session, email)
 
 
 def _form(token: str, form: Form) -> Response:
