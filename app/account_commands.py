@@ -20,20 +20,22 @@ def install() -> None:
 
 @click.command("suspend")
 @click.argument("name")
+@click.option("--reason", default="", help="Why, for the audit log of the account.")
 @with_appcontext
 @report_errors
-def suspend_account(name: str) -> None:
+def suspend_account(name: str, reason: str) -> None:
     """Suspend account NAME: it can only read, and no calls are made. Nothing is deleted."""
-    account_lifecycle.suspend(current_context(), name)
+    account_lifecycle.suspend(current_context(), name, reason=reason)
 
 
 @click.command("resume")
 @click.argument("name")
+@click.option("--reason", default="", help="Why, for the audit log of the account.")
 @with_appcontext
 @report_errors
-def resume_account(name: str) -> None:
+def resume_account(name: str, reason: str) -> None:
     """Resume account NAME; its jobs' misfire policies decide which missed calls are made."""
-    account_lifecycle.resume(current_context(), name, progress("freed"))
+    account_lifecycle.resume(current_context(), name, progress("freed"), reason=reason)
 
 
 @click.command("delete")

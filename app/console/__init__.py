@@ -31,6 +31,7 @@ from app.console.pages import (
     secrets,
     sign_in,
     start,
+    suspension,
     upcoming,
     user_links,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "secrets",
     "sign_in",
     "start",
+    "suspension",
     "upcoming",
     "user_links",
 ]

@@ -163,6 +163,9 @@ def create_within(context: Context, connection: Connection, name: str) -> NewAcc
 
 def get_account(context: Context, account: str) -> Account:
     """Return the account with this name. Raises NotFound."""
+    # PostgreSQL rejects queries with other texts.
+    if not account.isprintable():
+        raise unknown_account(account)
     with context.database.statement() as connection:
         return _account(store.find_account(connection, account), account)
 
