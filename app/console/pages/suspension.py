@@ -23,6 +23,9 @@ from app.service import account_lifecycle, accounts, sign_in
 _ACCOUNTS: Final = f"{PREFIX}/admin#accounts"
 _SEE_OTHER: Final = 303
 _SUSPEND: Final = "suspend"
+_FIELDS: Final = {"account": ""}
+"""Members of errors that no field of the page stands for."""
+
 _BATCHES: Final = 10
 """What one request releases of a resumed account; maintenance releases the rest within 30 s."""
 
@@ -59,7 +62,7 @@ def change_account(verb: str) -> ResponseReturnValue:
     except NotFound:
         raise
     except SHOWN as error:
-        return _ask(verb, name, refused(error, {"reason": reason}))
+        return _ask(verb, name, refused(error, {"reason": reason}, _FIELDS))
     flash(f"{name} is {'suspended' if verb == _SUSPEND else 'resumed'}.")
     return Response(status=_SEE_OTHER, headers={"Location": _ACCOUNTS})
 
