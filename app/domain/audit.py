@@ -37,6 +37,7 @@ class Action(StrEnum):
     REVOKE_INVITATION = "invitation.revoke"
     CREATE_LINK = "user.link"
     CHANGE_PASSWORD = "user.password"  # noqa: S105 - the name of an action
+    DELETE_USER = "user.delete"
     SHOW_SECRET = "secret.show"  # noqa: S105 - the name of an action
 
 

@@ -21,6 +21,7 @@ from app.store import invitations, user_links
 from app.store import users as store
 
 _NO_PASSWORD_BYTES: Final = 32
+_MAX_LISTED: Final = 5
 
 
 def list_members(context: Context, account: Account) -> tuple[Member, ...]:
@@ -87,6 +88,33 @@ def set_operator(context: Context, email: str, *, operator: bool) -> None:
             _end_reset_link(connection, known.user_id)
 
 
+def delete_user(context: Context, user_id: int) -> None:
+    """Delete a user with all sessions, memberships and links; the accounts stay.
+
+    Raises NotFound, and Conflict for the last owner of an account.
+    """
+    with context.database.transaction() as connection:
+        # A user who joins an account at the same time waits, and then finds no user.
+        store.lock_password(connection, user_id)
+        email = store.email_of(connection, user_id)
+        if email is None:
+            raise NotFound("The user no longer exists.", member="user")
+        joined = sorted(store.accounts_of(connection, user_id), key=lambda each: each[0].id)
+        for account, _ in joined:
+            account_store.lock(connection, account.id)
+        alone = store.owned_alone(connection, user_id)
+        if alone:
+            raise Conflict(
+                f"You are the last owner of {_listed(alone)}.",
+                member="user",
+                remedy="Make another member an owner first, or delete the account.",
+            )
+        for account, role in joined:
+            _end_links_of(connection, account, email, role)
+            audit.record(connection, account.id, Action.DELETE_USER, email, str(role))
+        store.delete_user(connection, user_id)
+
+
 def list_users(context: Context) -> tuple[store.ListedUser, ...]:
     """Return all users with their accounts, by e-mail address."""
     with context.database.statement() as connection:
@@ -100,6 +128,11 @@ def unknown_user(email: str) -> NotFound:
         member="email",
         remedy="List the users: flask --app wsgi user list",
     )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = len(names) - _MAX_LISTED
+    return ", ".join(names[:_MAX_LISTED]) + (f" and {more} more accounts" if more > 0 else "")
 
 
 def _locked(connection: Connection, account: Account, user_id: int) -> tuple[str, Role]:

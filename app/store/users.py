@@ -179,6 +179,31 @@ def count_other_owners(connection: Connection, account_id: int, user_id: int) ->
     return int(connection.execute(query).scalar_one())
 
 
+def owned_alone(connection: Connection, user_id: int) -> tuple[str, ...]:
+    """Return the names of the accounts whose only owner this user is; exact under their locks.
+
+    An account that is being deleted needs no owner.
+    """
+    other = membership.alias()
+    others = select(other.c.user_id).where(
+        other.c.account_id == membership.c.account_id,
+        other.c.user_id != user_id,
+        other.c.role == Role.OWNER.value,
+    )
+    rows = connection.execute(
+        select(account.c.name)
+        .join(membership, membership.c.account_id == account.c.id)
+        .where(
+            membership.c.user_id == user_id,
+            membership.c.role == Role.OWNER.value,
+            account.c.deleting_at.is_(None),
+            ~others.exists(),
+        )
+        .order_by(account.c.name)
+    )
+    return tuple(rows.scalars())
+
+
 def set_role(connection: Connection, user_id: int, account_id: int, role: Role) -> None:
     """Store another role of a member."""
     connection.execute(

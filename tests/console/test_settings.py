@@ -32,6 +32,7 @@ PAGES = (
     "/console/members",
     "/console/account",
     "/console/account/delete",
+    "/console/account/delete-user",
     "/console/audit",
 )
 OWNERS_ONLY = {
