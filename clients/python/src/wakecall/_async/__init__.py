@@ -1,0 +1,1 @@
+"""The client for asyncio. `python clients/python/make_sync.py` makes the other one of it."""

@@ -1,0 +1,91 @@
+"""Session: sends the requests of a client, each as often as its retries allow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import Final, TypeVar
+
+import httpx2
+
+from wakecall._async.pages import AsyncPages
+from wakecall._core.answers import Answer
+from wakecall._core.attempts import Attempts, Failure, Finished
+from wakecall._core.configuration import Configuration
+from wakecall._core.failures import failure_of
+from wakecall._core.requests import Request
+from wakecall.retries import Retries
+
+T = TypeVar("T")
+
+_MAX_BYTES: Final = 64 * 1024 * 1024
+_TRICKLE: Final = 6
+"""An answer that still trickles in after so many timeouts is given up."""
+
+
+class AsyncSession:
+    """Sends requests to one service. Safe to share."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        timeout: float,
+        retries: Retries,
+        http: httpx2.AsyncClient | None,
+    ) -> None:
+        self._configuration = configuration
+        self._timeout = timeout
+        self._retries = retries
+        self._owns_http = http is None
+        self._http = httpx2.AsyncClient() if http is None else http
+
+    async def aclose(self) -> None:
+        """Close the connections, unless they are those of the caller's own client."""
+        if self._owns_http:
+            await self._http.aclose()
+
+    async def send(self, request: Request, read: Callable[[Answer], T]) -> T:
+        """The value of the answer; raises WakecallError."""
+        attempts = Attempts(request, read, self._retries)
+        while True:
+            step = attempts.judge(await self._exchange(request))
+            if isinstance(step, Finished):
+                return step.value
+            await asyncio.sleep(step.seconds)
+
+    def pages(
+        self,
+        request: Request,
+        read: Callable[[Answer], tuple[T, ...]],
+        limit: int | None = None,
+    ) -> AsyncPages[T]:
+        """The list that a request begins."""
+        return AsyncPages(self.send, request, read, limit)
+
+    async def _exchange(self, request: Request) -> Answer | Failure:
+        """Send the request once."""
+        timeout = self._timeout + request.patience
+        give_up_at = monotonic() + request.patience + _TRICKLE * self._timeout
+        try:
+            async with self._http.stream(
+                request.method,
+                self._configuration.url_of(request),
+                content=request.body,
+                headers=self._configuration.headers_of(request),
+                timeout=httpx2.Timeout(self._timeout, read=timeout),
+                auth=None,
+                follow_redirects=False,
+            ) as response:
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > _MAX_BYTES:
+                        return Failure(reason="the answer is too long", is_sent=True)
+                    if monotonic() > give_up_at:
+                        return Failure(reason="the answer takes too long", is_sent=True)
+        except httpx2.RequestError as error:
+            return failure_of(error)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(status=response.status_code, headers=headers, body=bytes(body))
