@@ -33,8 +33,10 @@ test: ## Run the tests against real servers, on all cores; TESTS="tests/local -k
 	@$(DEVELOP) && exec $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)
 
 .PHONY: test-sdks
-test-sdks: ## Test programs on Dapr's SDKs for Go and Java, where their tools are present
-	@$(DEVELOP) && exec $(BIN)/python -m tests.dapr_sdk
+test-sdks: ## Test programs on Dapr's SDKs for Go and Java, and the TypeScript client, where their tools are present
+	@$(DEVELOP)
+	@$(BIN)/python -m tests.dapr_sdk
+	@$(BIN)/python -m tests.clients.typescript
 
 .PHONY: bench
 bench: ## Measure against yardsticks (BENCH_QUICK=1: a quarter of an hour); PHASES="drain steady" measures some

@@ -8,7 +8,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.dapr_sdk.toolchains import BUILDERS, LeftOut
+from tests.dapr_sdk.toolchains import BUILDERS
+from tests.tools import LeftOut
 
 _TESTS = "tests/e2e/test_dapr_sdk_toolchains.py"
 

@@ -1,0 +1,68 @@
+/** Requests: what is sent, built once for a call, however often it is then sent. */
+import { VERSION } from "./version.js";
+const READING = new Set(["GET", "HEAD", "OPTIONS"]);
+const REPEATABLE = new Set([...READING, "PUT", "DELETE", "POST"]);
+const KEY = /^[!#-+\--~]{1,255}$/;
+/** The request to `path` below `base`, with an idempotency key if it is a POST. Throws TypeError. */
+export function prepare(base, apiKey, method, path, options) {
+    const headers = new Headers({
+        accept: "application/json",
+        "user-agent": `wakecall-typescript/${VERSION}`,
+        ...options.headers,
+    });
+    const key = options.token ?? apiKey;
+    if (key !== undefined) {
+        headers.set("authorization", `Bearer ${key}`);
+    }
+    const idempotencyKey = keyOf(method, headers, options);
+    if (idempotencyKey !== undefined) {
+        headers.set("idempotency-key", idempotencyKey);
+    }
+    let body = options.body ?? null;
+    if (options.document !== undefined) {
+        headers.set("content-type", "application/json");
+        body = JSON.stringify(options.document);
+    }
+    return {
+        method,
+        url: address(base, path, options.query),
+        // A redirect would send the key to another address, and might turn a POST into a GET.
+        init: { method, headers, body, redirect: "manual" },
+        idempotencyKey,
+        isReading: READING.has(method),
+        isRepeatable: REPEATABLE.has(method),
+    };
+}
+/** A path below `/1`, each segment encoded as a whole. Throws TypeError for one that is lost. */
+export function path(...segments) {
+    for (const each of segments) {
+        if (each === "" || each === "." || each === "..") {
+            throw new TypeError(`${JSON.stringify(each)} cannot be part of an address.`);
+        }
+    }
+    return ["/1", ...segments.map(encodeURIComponent)].join("/");
+}
+function keyOf(method, headers, options) {
+    if (method !== "POST" || options.hasKey === false) {
+        return undefined;
+    }
+    // Minted here, outside the retries, so that all attempts of one call have the same key.
+    const key = options.idempotencyKey ?? headers.get("idempotency-key") ?? crypto.randomUUID();
+    if (!KEY.test(key)) {
+        throw new TypeError("An idempotency key has 1 to 255 visible ASCII characters without commas and quotes.");
+    }
+    return key;
+}
+/** The address of a path, which may have a query. */
+function address(base, path, query) {
+    const search = new URLSearchParams();
+    for (const [name, value] of Object.entries(query ?? {})) {
+        for (const each of Array.isArray(value) ? value : [value]) {
+            if (each !== undefined) {
+                search.append(name, each instanceof Date ? each.toISOString() : `${each}`);
+            }
+        }
+    }
+    const text = search.toString();
+    return `${base}${path}${text ? (path.includes("?") ? "&" : "?") : ""}${text}`;
+}

@@ -1,0 +1,36 @@
+/** Spans: lengths of time as callers write them. */
+const UNITS_MS = { days: 86_400_000, hours: 3_600_000, minutes: 60_000, seconds: 1000, milliseconds: 1 };
+const LETTERS_MS = {
+    d: UNITS_MS.days,
+    h: UNITS_MS.hours,
+    m: UNITS_MS.minutes,
+    s: UNITS_MS.seconds,
+    ms: UNITS_MS.milliseconds,
+};
+const PART = /(\d+(?:\.\d+)?)(ms|[dhms])/g;
+const MAX_LENGTH = 40;
+/** The milliseconds of a span. Throws TypeError if it cannot be read. */
+export function milliseconds(span) {
+    return typeof span === "string" ? ofText(span) : ofMembers(span);
+}
+function ofText(text) {
+    if (text.length > MAX_LENGTH || text === "" || text.replace(PART, "") !== "") {
+        throw new TypeError(`The span ${JSON.stringify(text)} is not one such as "10m" or "1h30m".`);
+    }
+    let total = 0;
+    for (const [, number, unit] of text.matchAll(PART)) {
+        total += Number(number) * LETTERS_MS[unit];
+    }
+    return total;
+}
+function ofMembers(span) {
+    let total = 0;
+    for (const [name, unit] of Object.entries(UNITS_MS)) {
+        const value = span[name];
+        total += value === undefined ? 0 : value * unit;
+    }
+    if (!Number.isFinite(total)) {
+        throw new TypeError("A member of the span is not a number.");
+    }
+    return total;
+}

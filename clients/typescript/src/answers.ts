@@ -1,0 +1,92 @@
+/** Answers: what came back for one attempt, and the error that it stands for. */
+
+import { type ProblemError, problemError } from "./errors.ts";
+
+/** A whole answer. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+/** The answer to a request that succeeded is not the document that was expected. */
+export class UnreadableAnswer extends Error {
+  override name = "UnreadableAnswer";
+}
+
+const SHOWN_CHARACTERS = 200;
+const MAX_SECONDS = 1e9;
+
+/** The JSON of an answer. Throws UnreadableAnswer. */
+export function documentOf(answer: Answer): unknown {
+  try {
+    return JSON.parse(answer.text);
+  } catch {
+    throw new UnreadableAnswer(`The answer is not a document: ${beginning(answer)}`);
+  }
+}
+
+/** The error that an answer stands for, which is not a success; `now` is in milliseconds. */
+export function errorOf(answer: Answer, now: number): ProblemError {
+  const document = problemDocument(answer);
+  const text = (name: string): string | undefined => {
+    const value = document?.[name];
+    return typeof value === "string" && value ? value : undefined;
+  };
+  return problemError({
+    status: answer.status,
+    type: text("type") ?? "",
+    title: text("title") ?? "",
+    detail: text("detail") ?? (document ? "" : foreign(answer)),
+    member: text("member"),
+    remedy: text("remedy"),
+    requestId: answer.headers.get("x-request-id") ?? undefined,
+    retryAfter: retryAfter(answer.headers, now),
+    document: document ?? {},
+  });
+}
+
+/** The problem document; undefined if the body is not one of Wakecall's. */
+function problemDocument(answer: Answer): Record<string, unknown> | undefined {
+  try {
+    const document = JSON.parse(answer.text) as Record<string, unknown> | null;
+    return `${document?.["type"]}`.includes("/problems/") ? (document ?? undefined) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function foreign(answer: Answer): string {
+  const location = answer.headers.get("location");
+  if (location === null) {
+    return `The answer ${answer.status} is not Wakecall's: ${beginning(answer)}`;
+  }
+  return (
+    `The answer is ${answer.status} and leads to ${location.slice(0, SHOWN_CHARACTERS)}; redirects ` +
+    "are not followed. Give the client the address that answers itself."
+  );
+}
+
+function beginning(answer: Answer): string {
+  return answer.text.slice(0, SHOWN_CHARACTERS) || "it has no body";
+}
+
+/** The seconds of `Retry-After`, which is a number or a date (RFC 9110, 10.2.3). */
+function retryAfter(headers: Headers, now: number): number | undefined {
+  const value = headers.get("retry-after")?.trim() ?? "";
+  if (/^[0-9]+$/.test(value)) {
+    return Math.min(Number(value), MAX_SECONDS);
+  }
+  const at = Date.parse(value);
+  return Number.isNaN(at) ? undefined : Math.max(0, (at - now) / 1000);
+}
+
+/**
+ * The cursor of the page that `Link` leads to (RFC 8288); undefined on the last page. Only the
+ * cursor is taken: the request goes where the first one went, whatever address the Link has.
+ */
+export function nextCursor(headers: Headers): string | undefined {
+  const target = /<([^>]*)>\s*;[^,]*\brel="?next"?/.exec(headers.get("link") ?? "")?.[1];
+  const query = target?.split("?", 2)[1];
+  return query === undefined ? undefined : (new URLSearchParams(query).get("cursor") ?? undefined);
+}

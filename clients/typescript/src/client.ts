@@ -1,0 +1,163 @@
+/** Client: the API of Wakecall, by its nouns. */
+
+import { Apps, Inboxes, Keys, Runners, Secrets } from "./account.ts";
+import type { Answer } from "./answers.ts";
+import { DEFAULT_RETRIES, type Retries } from "./attempts.ts";
+import { readAccount, readAccuracy, readFiring, readPreview } from "./documents.ts";
+import { NotConfigured, NotOver } from "./errors.ts";
+import { Jobs, type Schedule, scheduleDocument } from "./jobs.ts";
+import type * as models from "./models.ts";
+import { Pages } from "./pages.ts";
+import type { CallOptions, RequestOptions } from "./requests.ts";
+import { Runs } from "./runs.ts";
+import { pause, Transport } from "./transport.ts";
+
+export interface ClientOptions {
+  /** The API key; that of the environment variable `WAKECALL_KEY` if absent. */
+  readonly key?: string | undefined;
+  /** The address of Wakecall; that of `WAKECALL_URL` if absent. */
+  readonly url?: string | undefined;
+  /** The time limit of each attempt at a request; 10,000 by default. */
+  readonly timeoutMs?: number | undefined;
+  readonly retries?: Partial<Retries> | undefined;
+  /** In place of the runtime's own `fetch`. */
+  readonly fetch?: typeof fetch | undefined;
+}
+
+export interface PreviewOptions extends Omit<Schedule, "after"> {
+  /** The instant to count from. */
+  readonly from?: Date | string | undefined;
+  /** How many firings to list; 5 by default. */
+  readonly count?: number | undefined;
+}
+
+export interface UpcomingFilter {
+  readonly until?: Date | string | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly namePrefix?: string | undefined;
+  readonly dialect?: models.Dialect | undefined;
+  readonly endpoint?: string | undefined;
+  readonly host?: string | undefined;
+  readonly kind?: "once" | "cron" | "interval" | "chained" | undefined;
+  /** Firings in a page. */
+  readonly limit?: number | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+const FIRST_POLL_MS = 200;
+const MAX_POLL_MS = 2000;
+const ENDED: ReadonlySet<models.RunState> = new Set(["succeeded", "failed", "cancelled", "dead"]);
+
+export class Client {
+  readonly jobs: Jobs;
+  readonly runs: Runs;
+  readonly secrets: Secrets;
+  readonly keys: Keys;
+  readonly apps: Apps;
+  readonly runners: Runners;
+  readonly inboxes: Inboxes;
+  readonly #transport: Transport;
+
+  /** Throws NotConfigured if there is no address, and TypeError for one that cannot be used. */
+  constructor(options: ClientOptions = {}) {
+    const transport = new Transport({
+      url: baseUrl(options.url ?? fromEnvironment("WAKECALL_URL")),
+      key: (options.key ?? fromEnvironment("WAKECALL_KEY")) || undefined,
+      timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      retries: { ...DEFAULT_RETRIES, ...options.retries },
+      // Workers refuse a `fetch` that is called on another object.
+      fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+    });
+    this.#transport = transport;
+    this.jobs = new Jobs(transport);
+    this.runs = new Runs(transport);
+    this.secrets = new Secrets(transport);
+    this.keys = new Keys(transport);
+    this.apps = new Apps(transport);
+    this.runners = new Runners(transport);
+    this.inboxes = new Inboxes(transport);
+  }
+
+  /** Show what a schedule would do, without booking it. */
+  async preview(schedule: PreviewOptions, options?: CallOptions): Promise<models.Preview> {
+    const { from, ...members } = schedule;
+    const document = { ...scheduleDocument(members), after: from };
+    return this.#transport.call("POST", "/1/preview", { ...options, document }, readPreview);
+  }
+
+  /** How late the account's calls began, in the last hour and day. */
+  async accuracy(options?: CallOptions): Promise<models.Accuracy> {
+    return this.#transport.call("GET", "/1/accuracy", options, readAccuracy);
+  }
+
+  /** The account, its limits and what it uses of them. */
+  async account(options?: CallOptions): Promise<models.Account> {
+    return this.#transport.call("GET", "/1/account", options, readAccount);
+  }
+
+  /** The next firing of each job, the earliest first. */
+  upcoming(filter: UpcomingFilter = {}, options: CallOptions = {}): Pages<models.Firing> {
+    const { tags, ...others } = filter;
+    const request = { ...options, query: { ...others, tag: tags } };
+    return new Pages(this.#transport, "/1/upcoming", request, readFiring);
+  }
+
+  /**
+   * The run, or the newest run of the job, once it has ended. Throws NotOver, after a minute
+   * unless `timeoutMs` tells otherwise.
+   */
+  async waitFor(
+    what: models.Job | models.Run,
+    { timeoutMs = 60_000, signal }: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<models.Run> {
+    const until = Date.now() + timeoutMs;
+    for (let wait = FIRST_POLL_MS; ; wait = Math.min(wait * 2, MAX_POLL_MS)) {
+      const run = "state" in what ? await this.runs.get(what.id, { signal }) : await this.#newest(what, signal);
+      if (run !== undefined && ENDED.has(run.state)) {
+        return run;
+      }
+      if (Date.now() + wait > until) {
+        const state = run === undefined ? "has not begun" : `is ${run.state}`;
+        throw new NotOver(`The run ${state} after ${timeoutMs / 1000} s.`);
+      }
+      await pause(wait, signal);
+    }
+  }
+
+  /** Send any request to the API; the path may have a query. Repeats it as all others. */
+  async request(method: string, path: string, options: RequestOptions = {}): Promise<Answer> {
+    if (!/^\/(?!\/)/.test(path)) {
+      throw new TypeError("The path begins with one slash, as in /1/jobs.");
+    }
+    return this.#transport.send(method.toUpperCase(), path, options, (answer) => answer);
+  }
+
+  async #newest(job: models.Job, signal?: AbortSignal): Promise<models.Run | undefined> {
+    return (await this.jobs.runs(job.id, { limit: 1 }, { signal }).take(1))[0];
+  }
+}
+
+function baseUrl(given: string | undefined): string {
+  if (!given) {
+    throw new NotConfigured("Give the address of Wakecall: the option `url`, or WAKECALL_URL.");
+  }
+  const url = new URL(given);
+  if (url.protocol !== "https:" && url.protocol !== "http:") {
+    throw new TypeError(`The address of Wakecall has the scheme ${url.protocol} Use https or http.`);
+  }
+  if (url.username || url.password || url.search || url.hash) {
+    throw new TypeError("The address of Wakecall has no user, query or fragment.");
+  }
+  return url.href.replace(/\/+$/, "");
+}
+
+/** The value of an environment variable, in runtimes that have them. */
+function fromEnvironment(name: string): string | undefined {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  try {
+    return process?.env?.[name] || undefined;
+  } catch {
+    // Deno asks for a permission, which may be refused.
+    return undefined;
+  }
+}

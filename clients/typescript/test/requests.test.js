@@ -1,0 +1,233 @@
+/** Requests: what is sent, what comes back, and which error a call ends with. */
+
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { test } from "node:test";
+
+import * as wakecall from "../dist/index.js";
+import { problem, scripted } from "./scripted_server.js";
+
+const JOB = { id: "01a20290-02a5-7912-8f6b-3eecfd25d680", account: "demo" };
+const URL_ = "https://example.com/wake";
+
+test("a booking is sent as its document", async () => {
+  const { client, received } = await scripted({ status: 201, body: JOB });
+  await client.jobs.book(URL_, {
+    when: new Date("2030-05-11T15:30:00Z"),
+    data: new Uint8Array([255, 0]),
+    tags: ["billing"],
+    retry: { maxAttempts: 3 },
+  });
+  const [{ method, url, headers, body }] = /** @type {[import("./scripted_server.js").Received]} */ (received);
+  assert.equal(`${method} ${url}`, "POST /1/jobs");
+  assert.equal(headers.authorization, "Bearer wk_test");
+  assert.equal(headers["content-type"], "application/json");
+  assert.match(`${headers["user-agent"]}`, /^wakecall-typescript\/\d/);
+  assert.deepEqual(JSON.parse(body), {
+    url: URL_,
+    when: "2030-05-11T15:30:00.000Z",
+    data: "/wA=",
+    dataEncoding: "base64",
+    tags: ["billing"],
+    retry: { maxAttempts: 3 },
+  });
+});
+
+test("a span is counted from now, and a value is sent as JSON", async () => {
+  const { client, received } = await scripted({ status: 201, body: JOB });
+  const before = Date.now();
+  await client.jobs.book(URL_, { after: "1h30m", json: { order: 7 } });
+  await client.jobs.book(URL_, { after: { hours: 1, minutes: 30 } });
+  const documents = received.map(({ body }) => JSON.parse(body));
+  for (const { when } of documents) {
+    const span = Date.parse(when) - before - 5_400_000;
+    assert.ok(span >= 0 && span < 60_000);
+  }
+  assert.equal(documents[0].data, '{"order":7}');
+  assert.equal(documents[0].contentType, "application/json");
+});
+
+test("what cannot be sent is refused before", async () => {
+  const { client, received } = await scripted({});
+  await assert.rejects(client.jobs.book(URL_, { after: "soon" }), /"10m" or "1h30m"/);
+  await assert.rejects(client.jobs.book(URL_, { after: "1m", when: "2030-01-01T00:00:00Z" }), TypeError);
+  await assert.rejects(client.jobs.book(URL_, { after: "1m", data: "a", json: 1 }), TypeError);
+  await assert.rejects(client.jobs.book(URL_, { after: "1m" }, { idempotencyKey: 'a "b"' }), TypeError);
+  await assert.rejects(client.jobs.byName(".."), /part of an address/);
+  await assert.rejects(client.request("GET", "//elsewhere.example/1/jobs"), TypeError);
+  assert.deepEqual(received, []);
+});
+
+test("members are read into Dates and payloads, and further ones are kept", async () => {
+  const document = { ...JOB, when: "2030-05-11T15:30:00Z", data: "/wA=", dataEncoding: "base64", colour: "red" };
+  const { client } = await scripted({ body: document });
+  const job = await client.jobs.get(JOB.id);
+  assert.deepEqual(job.when, new Date("2030-05-11T15:30:00Z"));
+  assert.deepEqual(job.data?.bytes, new Uint8Array([255, 0]));
+  assert.equal(Reflect.get(job, "colour"), "red");
+  assert.equal("dataEncoding" in job, false);
+});
+
+test("a list is read page by page, from where the first page came", async () => {
+  const link = (/** @type {string} */ cursor) => ({
+    link: `<https://elsewhere.example/1/jobs?view=full&cursor=${cursor}>; rel="next"`,
+  });
+  const { client, received } = await scripted(
+    { body: [{ id: "1" }, { id: "2" }], headers: link("a%2Bb") },
+    { body: [], headers: link("c") },
+    { body: [{ id: "3" }] },
+  );
+  const ids = [];
+  for await (const job of client.jobs.list({ tags: ["x", "y"], failing: true })) {
+    ids.push(job.id);
+  }
+  assert.deepEqual(ids, ["1", "2", "3"]);
+  const path = "/1/jobs?view=full&failing=true&tag=x&tag=y";
+  const urls = [path, `${path}&cursor=a%2Bb`, `${path}&cursor=c`];
+  assert.deepEqual(received.map(({ url }) => url), urls);
+});
+
+test("only as many pages are read as are needed", async () => {
+  const { client, received } = await scripted({
+    body: [{ id: "1" }, { id: "2" }],
+    headers: { link: '</1/jobs?cursor=x>; rel="next"' },
+  });
+  assert.equal((await client.jobs.list().take(3)).length, 3);
+  assert.equal(received.length, 2);
+});
+
+test("an error tells what is wrong and what to do", async () => {
+  const refusal = problem(400, "invalid-member", { member: "cron", remedy: "Mend it." });
+  const { client } = await scripted(refusal);
+  await assert.rejects(client.jobs.book(URL_, { cron: "x" }), (error) => {
+    assert.ok(error instanceof wakecall.InvalidMember);
+    assert.equal(error.message, "It is wrong. Mend it.");
+    assert.equal(error.member, "cron");
+    assert.equal(error.remedy, "Mend it.");
+    assert.equal(error.requestId, "e05fe14603e4dcf0");
+    assert.equal(error.mayBeDone, false);
+    return true;
+  });
+});
+
+test("each kind of problem has its error", async () => {
+  const kinds = /** @type {[number, string, string][]} */ ([
+    [401, "unauthenticated", "Unauthenticated"],
+    [403, "insufficient-scope", "Forbidden"],
+    [403, "limit-reached", "LimitReached"],
+    [404, "not-found", "NotFound"],
+    [405, "method-not-offered", "ProblemError"],
+    [409, "conflict", "Conflict"],
+    [413, "too-large", "TooLarge"],
+    [422, "idempotency-key-reused", "KeyReused"],
+    [500, "internal", "ServerError"],
+  ]);
+  for (const [status, code, name] of kinds) {
+    const { client } = await scripted(problem(status, code));
+    await assert.rejects(client.account(), { name, status, code });
+  }
+});
+
+test("an error of something else has the beginning of its text", async () => {
+  const { client } = await scripted({ status: 500, body: `<html>${"x".repeat(1000)}` });
+  await assert.rejects(client.account(), (error) => {
+    assert.ok(error instanceof wakecall.ServerError);
+    assert.equal(error.type, "");
+    assert.ok(error.message.includes("<html>xxx") && error.message.length < 300);
+    return true;
+  });
+});
+
+test("a redirect is not followed, so that the key stays here", async () => {
+  const target = await scripted({ body: {} });
+  const headers = { location: `${target.url}/1/account` };
+  const { client } = await scripted({ status: 307, headers });
+  await assert.rejects(client.account(), /redirects are not followed/);
+  assert.deepEqual(target.received, []);
+});
+
+test("a completion is sent with its token, without a key that would be ignored", async () => {
+  const { client, received } = await scripted({ body: { id: "r", attempts: [] } });
+  await client.runs.complete("r", { status: "failed", message: "full", token: "tk" });
+  const [{ url, headers, body }] = /** @type {[import("./scripted_server.js").Received]} */ (received);
+  assert.equal(url, "/1/runs/r/complete");
+  assert.equal(headers.authorization, "Bearer tk");
+  assert.equal(headers["idempotency-key"], undefined);
+  assert.deepEqual(JSON.parse(body), { status: "failed", message: "full" });
+});
+
+test("names and ids are encoded whole", async () => {
+  const { client, received } = await scripted({ body: JOB });
+  await client.jobs.byName("a/b?c%");
+  assert.equal(received[0]?.url, "/1/jobs/by-name/a%2Fb%3Fc%25");
+});
+
+test("an address below a path is kept", async () => {
+  const { url, received } = await scripted({ body: [] });
+  await new wakecall.Client({ url: `${url}/wakecall/`, key: "k" }).secrets.list();
+  assert.equal(received[0]?.url, "/wakecall/1/secrets");
+});
+
+test("an address that cannot be used is refused", () => {
+  for (const url of ["ftp://x", "https://u:p@x", "https://x/?a=1", "nowhere"]) {
+    assert.throws(() => new wakecall.Client({ url }), TypeError);
+  }
+});
+
+test("address and key are those of the environment", async () => {
+  const { url, received } = await scripted({ body: [] });
+  const before = { ...process.env };
+  Object.assign(process.env, { WAKECALL_URL: url, WAKECALL_KEY: "wk_env" });
+  try {
+    await new wakecall.Client().secrets.list();
+  } finally {
+    process.env = before;
+  }
+  assert.equal(received[0]?.headers.authorization, "Bearer wk_env");
+  delete process.env["WAKECALL_URL"];
+  assert.throws(() => new wakecall.Client(), wakecall.NotConfigured);
+});
+
+test("where nobody listens, nothing was done", async () => {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  await new Promise((resolve) => server.close(resolve));
+  for (const host of ["127.0.0.1", "localhost"]) {
+    const client = new wakecall.Client({ url: `http://${host}:${port}`, retries: { firstWaitMs: 1 } });
+    await assert.rejects(client.jobs.book(URL_, { after: "1m" }), { name: "Unreachable", mayBeDone: false });
+  }
+});
+
+test("a call that is aborted throws the reason of its signal, at once", async () => {
+  const { client, received } = await scripted(problem(503, "unavailable"), { drop: true });
+  const controller = new AbortController();
+  const waiting = new wakecall.Client({
+    url: "http://127.0.0.1:1",
+    retries: { maxAttempts: 2, firstWaitMs: 1e6, maxWaitMs: 1e6 },
+    fetch: async () => {
+      controller.abort(new Error("enough"));
+      throw new Error("no");
+    },
+  });
+  await assert.rejects(waiting.account({ signal: controller.signal }), { message: "enough" });
+  const before = AbortSignal.abort(new Error("before"));
+  await assert.rejects(client.account({ signal: before }), { message: "before" });
+  assert.deepEqual(received, []);
+});
+
+test("a run is waited for until it has ended", async () => {
+  const run = (/** @type {string} */ state) => ({ body: { id: "r", state, attempts: [] } });
+  const { client, received } = await scripted(run("waiting"), run("succeeded"));
+  const ended = await client.waitFor(/** @type {any} */ ({ id: "r", state: "claimed" }));
+  assert.equal(ended.state, "succeeded");
+  assert.deepEqual(received.map(({ url }) => url), ["/1/runs/r", "/1/runs/r"]);
+});
+
+test("waiting ends when its time is up", async () => {
+  const { client } = await scripted({ body: [] });
+  await assert.rejects(client.waitFor(/** @type {any} */ (JOB), { timeoutMs: 10 }), {
+    name: "NotOver",
+    message: /has not begun/,
+  });
+});
