@@ -29,7 +29,7 @@ URL: Final = {"url": "https://example.com/wake"}
 AFTER: Final = "2026-11-22T05:30:00Z"
 
 Check = Callable[[FlaskClient], None]
-CHECKS: dict[str, dict[int, Check]] = {"quartz": {}, "fusion": {}}
+CHECKS: dict[str, dict[int, Check]] = {"crontab": {}, "quartz": {}, "fusion": {}}
 
 
 def surprise(page: str, number: int) -> Callable[[Check], Check]:
@@ -61,6 +61,89 @@ def refused(answer: TestResponse, member: str, status: int = 400) -> str:
 
 def book(client: FlaskClient, **members: Any) -> TestResponse:
     return client.post("/1/jobs", json={**URL, **members}, headers=JSON)
+
+
+@surprise("crontab", 1)
+def ten_minutes_of_five_fields(client: FlaskClient) -> None:
+    refused(book(client, cron="*/5 * * * *"), "cron")
+    assert [book(client, cron=f"{each} * * * *").status_code for each in ("*/10", "5-59/10")] == [
+        201,
+        201,
+    ]
+
+
+@surprise("crontab", 2)
+def clock_of_five_fields(client: FlaskClient) -> None:
+    assert preview(client, "0 12 * * *")["next"][0]["utc"] == "2026-11-22T12:00:00Z"
+    in_berlin = preview(client, "0 12 * * *", timezone="Europe/Berlin")
+    assert in_berlin["next"][0]["utc"] == "2026-11-22T11:00:00Z"
+    assert "time zone" in refused(book(client, cron="CRON_TZ=Europe/Berlin 0 12 * * *"), "cron")
+
+
+@surprise("crontab", 3)
+def six_fields(client: FlaskClient) -> None:
+    assert "on Sunday" in preview(client, "0 15 10 ? * 1")["summary"]
+    assert "on Monday" in preview(client, "15 10 * * 1")["summary"]
+    refused(book(client, cron="0 15 10 * * 2027"), "cron")
+
+
+@surprise("crontab", 4)
+def either_day(client: FlaskClient) -> None:
+    assert days(client, "0 9 13 * FRI")[:4] == [
+        "2026-11-27",
+        "2026-12-04",
+        "2026-12-11",
+        "2026-12-13",
+    ]
+    assert days(client, "0 9 */2 * MON")[:3] == ["2026-11-23", "2026-12-07", "2026-12-21"]
+    assert "either is enough" in preview(client, "0 9 13 * FRI")["warnings"][0]
+    assert "both must match" in preview(client, "0 9 */2 * MON")["warnings"][0]
+
+
+@surprise("crontab", 5)
+def read_in_different_ways(client: FlaskClient) -> None:
+    for cron in ("5/10 * * * *", "0 22-6 * * *", "*/90 * * * *"):
+        refused(book(client, cron=cron), "cron")
+    for cron in ("5-59/10 * * * *", "0 22-23,0-6 * * *"):
+        assert book(client, cron=cron).status_code == 201
+
+
+@surprise("crontab", 6)
+def no_date(client: FlaskClient) -> None:
+    assert "never fires" in refused(book(client, cron="0 12 30 2 *"), "cron")
+
+
+@surprise("crontab", 7)
+def changes_of_the_clock_of_five_fields(client: FlaskClient) -> None:
+    zone, after = {"timezone": "America/New_York"}, {"after": "2027-03-14T00:00"}
+    answer = client.post("/1/preview", json={"cron": "30 2 * * *", **zone, **after, "count": 1})
+    assert answer.get_json()["next"][0]["local"] == "2027-03-15T02:30:00-04:00"
+    moved = {"cron": "30 2 * * *", **zone, **after, "count": 1, "onGap": "next"}
+    answer = client.post("/1/preview", json=moved)
+    assert answer.get_json()["next"][0]["local"] == "2027-03-14T03:00:00-04:00"
+
+
+@surprise("crontab", 8)
+def no_start(client: FlaskClient) -> None:
+    for cron in ("@reboot", "@every 5m"):
+        refused(book(client, cron=cron), "cron")
+
+
+@surprise("crontab", 9)
+def missed(client: FlaskClient) -> None:
+    assert book(client, cron="@daily", misfire="skip").status_code == 201
+    due, now = utc(2026, 11, 22, 10), utc(2026, 11, 22, 12, 5)
+    hourly = Cron(expression="@hourly")
+    assert rearm(hourly, due_at=due, now=now).fire_at == due
+    skip = Misfire(policy=MisfirePolicy.SKIP, window=None)
+    assert rearm(hourly, due_at=due, now=now, misfire=skip).fire_at is None
+
+
+@surprise("crontab", 10)
+def repeated_calls(client: FlaskClient) -> None:
+    page = " ".join((DOCS / "coming-from-crontab.md").read_text().split())
+    assert "up to eight times in all, over 27 to 31 hours" in page
+    assert book(client, cron="@daily", retry={"maxAttempts": 1}).status_code == 201
 
 
 @surprise("quartz", 1)

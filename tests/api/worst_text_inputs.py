@@ -29,6 +29,7 @@ from app.delivery import grpc
 from app.domain import (
     booking,
     call_options,
+    crontab,
     idempotency,
     inbox_address,
     instants,
@@ -38,7 +39,7 @@ from app.domain import (
     user,
     zones,
 )
-from app.domain.quartz import crontab
+from app.domain.native import expression
 from app.domain.run import Reply
 from app.service import sign_up
 from tests.api.native.job_documents import read_json, read_xml
@@ -131,13 +132,27 @@ TEXT_INPUTS: dict[str, TextInput] = {
         worst=(repeated("9"),),
         patterns=("api.native.documents.audit._CURSOR",),
     ),
-    "a line of crontab": TextInput(
-        read=crontab.to_quartz,
+    "a line of a crontab": TextInput(
+        read=crontab.split,
+        worst=(repeated("*\t"), repeated(" ", "@", "x"), repeated("a b ", "* * * * *")),
+    ),
+    "a crontab expression": TextInput(
+        read=expression.parse,
         worst=(
-            lambda _: repeated("1,", "", "1 * * * *")(120),
-            lambda _: repeated("*/1,", "", "* * * * *")(240),
+            repeated("1,", "", "1 * * * *"),
+            repeated("@"),
+            repeated(" \t", "* * * *", "*"),
+            lambda _: repeated("1,", "", "1 * * * *")(200),
+            lambda _: repeated("0-59,", "", "1 * * * *")(240),
+            lambda _: repeated("9", "", " * * * *")(240),
+            lambda _: repeated("A", "* * * ", " *")(240),
+            lambda _: repeated(" \t", "* * * * ", "*")(240),
         ),
-        patterns=("domain.quartz.crontab._ITEM",),
+        patterns=(
+            "domain.crontab.fields._ITEM",
+            "domain.crontab.fields._MARKS",
+            "domain.crontab.reader._FOREIGN",
+        ),
     ),
     "a payload that a form shows": TextInput(
         read=lambda text: booking_form.values_of(JobDocument(data=text)),

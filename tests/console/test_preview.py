@@ -25,7 +25,7 @@ PLACE = "/console/preview"
             ["01:30:00 -04:00", "01:30:00 -05:00", "fires both times"],
         ),
         ("cron=0+0/5+*+*+*+%3F", ["fires again after 300 seconds"]),
-        ("cron=bad", ["has 1 field, but a Quartz expression has six or seven"]),
+        ("cron=bad", ["has 1 field; one of crontab has five, and one of Quartz six or seven"]),
         ("dialect=dapr", ["at 09:30 from Monday to Friday, Europe/Rome"]),
         ("dialect=dapr&schedule=@every+1h&repeats=2", ["every hour, 2 times at most"]),
         ("dialect=dapr&schedule=@every+1h&repeats=x", ["repeats"]),
@@ -35,8 +35,14 @@ PLACE = "/console/preview"
         ("dialect=fusion&triggers=7", ["triggers"]),
         (f"dialect=fusion&triggers={'[' * 900}{']' * 900}", ["nested too deeply"]),
         ('dialect=fusion&triggers=[{"\\ud800":"\\ud800"}]', ["Next firings"]),
-        ("dialect=crontab", ["0 0-45/15 9-17 ? * MON,TUE,WED,THU,FRI"]),
-        ("dialect=crontab&crontab=0+0+13+*+5", ["cron fires on both kinds of days"]),
+        ("dialect=crontab", ["every 15 minutes from 09:00 to 17:45, from Monday to Friday"]),
+        (
+            "dialect=crontab&crontab=0+0+13+*+5+/bin/x",
+            ["at 00:00 on the 13th of the month, and also on Friday", "either is enough"],
+        ),
+        ("dialect=crontab&crontab=0+0+L+*+*", ["which only Quartz has"]),
+        ("dialect=crontab&crontab=0+0", ["The line has 2 fields"]),
+        ("cron=*/20+9-17+*+*+mon-fri", ["every 20 minutes from 09:00 to 17:40"]),
     ],
 )
 def test_a_schedule_is_shown_with_what_is_to_be_known(

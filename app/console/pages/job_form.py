@@ -19,9 +19,9 @@ from app.console.blueprint import PREFIX, console
 from app.console.forms import SHOWN, Form, refused
 from app.console.previewed import Previewed
 from app.console.rendering import page
+from app.domain import crontab
 from app.domain.job import Booking, Job, ReadOnlyMembers
 from app.domain.one_time import At
-from app.domain.quartz import crontab
 from app.domain.retry_policy import RetryPolicy
 from app.domain.role import Role
 from app.errors import Conflict, InvalidMember, Refused
@@ -95,7 +95,7 @@ def paste_job() -> ResponseReturnValue:
     try:
         values, notes = _pasted(text)
     except InvalidMember as error:
-        form = refused(error, {**_blank(), "paste": text}, {crontab.MEMBER: curl_import.MEMBER})
+        form = refused(error, {**_blank(), "paste": text}, {"cron": curl_import.MEMBER})
         return _page(form)
     return _page(Form(values={**_blank(), **values}), notes=notes)
 
@@ -232,11 +232,9 @@ def _pasted(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
             remedy=f"Paste at most {curl_import.MAX_PASTE} characters.",
         )
     schedule, command = crontab.split(text)
-    expression = crontab.to_quartz(schedule)
-    values = {"how": booking_form.CRON, "cron": expression}
-    notes: tuple[str, ...] = (
-        f"{schedule} of crontab is {expression} in Quartz. Choose the time zone of its machine.",
-    )
+    crontab.parse(schedule)
+    values = {"how": booking_form.CRON, "cron": schedule}
+    notes: tuple[str, ...] = ("Choose the time zone of the machine with the crontab.",)
     if curl_import.is_command(command):
         found = curl_import.read(command)
         return {**found.values, **values}, (*notes, *found.notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any, Final
 
@@ -13,10 +14,10 @@ from app.api.parameters import takes
 from app.console import previewed
 from app.console.access import needs, viewer
 from app.console.blueprint import console
-from app.console.forms import Form
+from app.console.forms import Form, Problem
 from app.console.previewed import Previewed
 from app.console.rendering import page
-from app.domain.quartz import crontab
+from app.domain import crontab
 from app.domain.role import Role
 from app.errors import InvalidMember
 
@@ -70,7 +71,7 @@ def preview() -> ResponseReturnValue:
     is_example = not any(name in sent for name in MEMBERS[dialect])
     values = {**sent, **(_example(dialect) if is_example else {})}
     found, members = _preview(dialect, values)
-    form = Form(values=values, problem=found.problem)
+    form = Form(values=values, problem=_of_field(found.problem, dialect))
     return page(
         "preview.html",
         # A schedule that cannot be read is an answer of this page, not a failure of it.
@@ -103,7 +104,7 @@ def _preview(dialect: str, values: dict[str, str]) -> tuple[Previewed, dict[str,
         if "repeats" in members:
             members["repeats"] = _whole(members["repeats"])
         if dialect == "crontab":
-            members["cron"] = crontab.to_quartz(crontab.split(members.pop("crontab"))[0])
+            members["cron"], _ = crontab.split(members.pop("crontab"))
     except InvalidMember as error:
         return previewed.failed(error), {}
     if dialect not in {"native", "crontab"}:
@@ -112,6 +113,13 @@ def _preview(dialect: str, values: dict[str, str]) -> tuple[Previewed, dict[str,
         members["after"] = values["after"]
     number = int(count) if count in _COUNTS else int(_COUNTS[0])
     return previewed.preview(members, count=number), members
+
+
+def _of_field(problem: Problem | None, dialect: str) -> Problem | None:
+    """Return the problem with the field that the page has for it."""
+    if problem is None or dialect != "crontab" or problem.field != "cron":
+        return problem
+    return replace(problem, field="crontab")
 
 
 def _json(text: str) -> Any:  # noqa: ANN401 - whatever the text holds

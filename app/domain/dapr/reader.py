@@ -11,7 +11,7 @@ from typing import Final
 from app.domain import instants
 from app.domain.clocks import Clock, OnGap, OnOverlap, clock
 from app.domain.dapr import duration
-from app.domain.dapr.days import NO_DAYS, day_table
+from app.domain.dapr.days import NO_DAYS, day_fields
 from app.domain.dapr.fields import (
     DAY_OF_MONTH,
     DAY_OF_WEEK,
@@ -23,6 +23,7 @@ from app.domain.dapr.fields import (
     expand,
 )
 from app.domain.dapr.refusal import Refusal, sanitize
+from app.domain.quartz.day_fields import day_table
 from app.domain.quartz.schedule import FIRST_YEAR, LAST_YEAR, Schedule
 from app.errors import InvalidMember
 
@@ -139,7 +140,7 @@ def _fields(text: str, zone: Clock | None) -> Fields:
             seconds=seconds.values or (0,),
             minutes=minutes.values or (0,),
             hours=hours.values or (0,),
-            days=day_table(by_month, by_week) if all(times) else NO_DAYS,
+            days=day_table(day_fields(by_month, by_week)) if all(times) else NO_DAYS,
             months=months.values or (1,),
             years=_YEARS,
         ),

@@ -7,6 +7,7 @@ from typing import Final
 
 from app.domain import one_time, quartz
 from app.domain.instants import format_utc
+from app.domain.native import expression
 from app.domain.native import trigger as native_trigger
 from app.domain.native.trigger import Cron, NativeTrigger, clock_of
 from app.domain.one_time import At
@@ -34,7 +35,7 @@ def minimum_gap(trigger: NativeTrigger, after: datetime) -> int | None:
     """Return the fewest seconds between two firings after `after`; None if there is no pair."""
     if isinstance(trigger, At):
         return None
-    schedule = quartz.parse(trigger.expression)
+    schedule = expression.parse(trigger.expression)
     if trigger.local is None:
         return quartz.minimum_gap(schedule, after=after)
     gap = quartz.closest_on(clock_of(trigger.local), schedule, after=after)
@@ -58,7 +59,7 @@ def never_fires(trigger: NativeTrigger) -> InvalidMember:
 
 def too_frequent(trigger: Cron, now: datetime) -> InvalidMember | None:
     """Return the error for an expression that fires twice within MINIMUM_GAP; None if none does."""
-    schedule, local = quartz.parse(trigger.expression), trigger.local
+    schedule, local = expression.parse(trigger.expression), trigger.local
     where = ""
     if local is None:
         gap = quartz.gap_below(schedule, MINIMUM_GAP, after=now)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 
-from app.domain import quartz
+from app.domain.native import expression
 from app.domain.native import trigger as native_trigger
 from app.domain.native.limits import minimum_gap, next_after, objection
 from app.domain.native.trigger import NativeTrigger, clock_of
@@ -35,9 +35,9 @@ def _warnings(
 ) -> Iterator[str]:
     if isinstance(trigger, At):
         return
-    days = quartz.describe_days(trigger.expression)
+    days = expression.describe_days(trigger.expression)
     if days is not None:
         yield days
     if trigger.local is not None:
-        clock, schedule = clock_of(trigger.local), quartz.parse(trigger.expression)
+        clock, schedule = clock_of(trigger.local), expression.parse(trigger.expression)
         yield from describe_clock_changes(clock, schedule, after=after, listed=listed)

@@ -1,4 +1,4 @@
-"""Native triggers: once at an instant, or by a Quartz cron expression in UTC or in a time zone."""
+"""Native triggers: once at an instant, or by a cron expression in UTC or in a time zone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from app.domain import quartz
 from app.domain.clocks import Clock, OnGap, OnOverlap, clock
+from app.domain.native import expression
 from app.domain.one_time import At
 
 KIND: Final = "cron"
@@ -29,7 +30,7 @@ class Local:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cron:
-    """Due whenever `expression` (Quartz dialect) matches on the clock of `local`, or in UTC."""
+    """Due whenever `expression` (crontab or Quartz) matches on the clock of `local`, or in UTC."""
 
     expression: str
     local: Local | None = None
@@ -43,7 +44,7 @@ def next_after(trigger: Cron, after: datetime) -> datetime | None:
 
     Raises InvalidMember for a `cron` or a `timezone` that cannot be read.
     """
-    schedule = quartz.parse(trigger.expression)
+    schedule = expression.parse(trigger.expression)
     if trigger.local is None:
         return quartz.next_after(schedule, after)
     return quartz.next_after_on(clock_of(trigger.local), schedule, after)
@@ -56,7 +57,7 @@ def clock_of(local: Local) -> Clock:
 
 def summarize(trigger: Cron) -> str:
     """Return in English when the trigger is due; raises InvalidMember."""
-    return quartz.summarize(
+    return expression.summarize(
         trigger.expression, "UTC" if trigger.local is None else trigger.local.timezone
     )
 
@@ -86,9 +87,9 @@ def from_document(document: Mapping[str, Any]) -> Cron:
 
 
 @lru_cache(maxsize=16384)
-def _in_utc(expression: str) -> Cron:
+def _in_utc(written: str) -> Cron:
     # A scheduler reads the same few expressions thousands of times a second.
-    return Cron(expression=expression)
+    return Cron(expression=written)
 
 
 def _local_from(document: Mapping[str, str]) -> Local:

@@ -36,7 +36,7 @@ def expand_item(field: Field, text: str, item: str) -> list[int]:
     if match is None:
         raise refused(field, text, _misread(item))
     every, start, stop, step_text = match.group("every", "start", "stop", "step")
-    step = _step(field, text, step_text) if step_text else 1
+    step = step_of(field, text, step_text) if step_text else 1
     if every or start is None:
         return list(range(field.low, field.high + 1, step))
     first = value_of(field, text, start)
@@ -62,7 +62,8 @@ def _misread(item: str) -> str:
     return f"cannot be read at {quoted(item)}"
 
 
-def _step(field: Field, text: str, digits: str) -> int:
+def step_of(field: Field, text: str, digits: str) -> int:
+    """The step that `digits`, a part of `text`, stand for; raises InvalidMember for `cron`."""
     step = int(digits)
     if not 1 <= step <= field.longest_step:
         raise refused(

@@ -52,13 +52,18 @@ def _read(expression: str) -> Schedule:
     )
 
 
-def _split(expression: str) -> list[str]:
+def check_length(expression: str) -> None:
+    """Check the length of an expression; raises InvalidMember for `cron`."""
     if len(expression) > MAX_EXPRESSION:
         raise InvalidMember(
             "cron",
             f"The expression is {len(expression)} characters long.",
             remedy=f"Use at most {MAX_EXPRESSION} characters.",
         )
+
+
+def _split(expression: str) -> list[str]:
+    check_length(expression)
     if foreign := _FOREIGN.search(expression):
         raise InvalidMember(
             "cron",

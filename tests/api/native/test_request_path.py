@@ -47,6 +47,10 @@ def read_both_ways(path: str) -> Iterator[request_path.PathBooking]:
         ("0+0%2F15+0%2F6+1%2F2+*+%3F+2099%2F1", Cron(expression="0 0/15 0/6 1/2 * ? 2099/1")),
         ("0+0+12+%3F+*+MON%235", Cron(expression="0 0 12 ? * MON#5")),
         ("0+0+12+L-3W+*+%3F", Cron(expression="0 0 12 L-3W * ?")),
+        ("*/15+9-17+*+*+mon-fri", Cron(expression="*/15 9-17 * * mon-fri")),
+        ("*%2F15%209-17%20*%20*%201", Cron(expression="*/15 9-17 * * 1")),
+        ("@daily", Cron(expression="@daily")),
+        ("%40daily", Cron(expression="@daily")),
     ],
 )
 @pytest.mark.parametrize("callback", [TWICE, TWICE.replace("%2F", "%2f").replace("%3A", "%3a")])

@@ -99,7 +99,9 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _trigger(text: str) -> Trigger:
-    """The trigger of a path: a cron expression has several fields, an instant begins with a year.
+    """The trigger of a path: an instant begins with a year, a cron expression has several fields.
+
+    An expression such as `@daily` has one.
 
     A cron expression has no plus sign, so each is read as a space. An instant may have one before
     its offset, which a proxy may have replaced by a space; any other space is refused, as in a
@@ -110,11 +112,11 @@ def _trigger(text: str) -> Trigger:
         return At(instant=instants.parse(_SPACE_FOR_PLUS.sub("+", text), member="when"))
     if not spaced.strip():
         raise InvalidMember("when", "The path contains no time.", remedy=f"Use {_USAGE}.")
-    if len(spaced.split()) == 1:
+    if len(spaced.split()) == 1 and not spaced.lstrip().startswith("@"):
         raise InvalidMember(
             "when",
             f"{quoted(text)} is neither an instant nor a cron expression.",
             remedy='Use an instant such as "2011-05-11T15%3A30%3A00Z" or a cron expression such as '
-            '"0+15+10+%3F+*+*".',
+            '"15+10+*+*+*".',
         )
     return Cron(expression=spaced)

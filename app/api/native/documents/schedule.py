@@ -28,7 +28,7 @@ class ScheduleMembers(Protocol):
 
     @property
     def cron(self) -> str | None:
-        """A Quartz expression."""
+        """An expression of crontab or Quartz."""
 
     @property
     def timezone(self) -> str | None:
@@ -56,7 +56,7 @@ def to_trigger(written: ScheduleMembers) -> NativeTrigger:
     raise InvalidMember(
         "when",
         "Neither when nor cron is given.",
-        remedy='Give when, as in "2011-05-11T15:30:00Z", or cron, as in "0 15 10 ? * *".',
+        remedy='Give when, as in "2011-05-11T15:30:00Z", or cron, as in "15 10 * * *".',
     )
 
 
