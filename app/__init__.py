@@ -33,6 +33,7 @@ from app.api.fusion import routes as fusion
 from app.api.idempotency import Application
 from app.api.native import dialect as native_dialect
 from app.api.native import routes as native
+from app.api.openapi import routes as openapi
 from app.api.references import references
 from app.config import Settings, load
 from app.service import context as use_cases
@@ -68,6 +69,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     fusion.install(app)
     health.install(app, settings)
     app.register_blueprint(references)
+    openapi.install(app)
     console.install(app)
     commands.install(app)
     account_commands.install()

@@ -27,7 +27,7 @@ def mark(response: Response) -> None:
     other clients.
     """
     if response.cache_control.public:
-        response.headers["Vary"] = "Accept"
+        response.vary.add("Accept")
         return
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = ", ".join(_vary())

@@ -35,6 +35,11 @@ def naturally_idempotent(route: _Route) -> _Route:
     return route
 
 
+def is_naturally_idempotent(route: object) -> bool:
+    """Whether the route is marked as one that ignores the key."""
+    return _NATURALLY_IDEMPOTENT in vars(route)
+
+
 class Application(Flask):
     """Flask, which answers a repeated POST that has a key with the response to the first one."""
 
@@ -47,7 +52,7 @@ class Application(Flask):
 
     def _is_naturally_idempotent(self) -> bool:
         endpoint = request.endpoint or ""
-        if _NATURALLY_IDEMPOTENT in vars(self.view_functions[endpoint]):
+        if is_naturally_idempotent(self.view_functions[endpoint]):
             return True
         need = scopes.declared_need(endpoint)
         return need is not None and need.dry_run is scopes.is_dry_run and scopes.is_dry_run()

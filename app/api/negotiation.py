@@ -74,6 +74,11 @@ def _choose(accept: str, offers: tuple[str, ...]) -> str:
     return best
 
 
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether an Accept-Encoding names gzip without a weight, as all browsers send it."""
+    return any(each.strip(" \t").lower() == "gzip" for each in accept_encoding.split(","))
+
+
 def parse(accept: str) -> tuple[MediaRange, ...] | None:
     """Return the ranges of an Accept field; None if no element has the form of a media range.
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from flask import Flask, Response
 
-from app.api import path_prefix, serving
+from app.api import negotiation, path_prefix, serving
 from app.api.parameters import takes
 from app.api.scopes import needs_no_key
 from app.api.wsgi_bridge import WsgiResponse
@@ -89,7 +89,7 @@ def answer(environ: Mapping[str, Any]) -> WsgiResponse | None:
     found = _SERVED.get(path.removeprefix(_PATH)) if path.startswith(_PATH) else None
     if found is None or environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
         return None
-    compressed = _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
+    compressed = negotiation.accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
     body = found.compressed if compressed else found.content
     fields = [*found.headers(compressed=compressed), ("Content-Length", str(len(body)))]
     return WsgiResponse(
@@ -112,8 +112,3 @@ def static(name: str) -> Response:
     for field, value in found.headers(compressed=False):
         response.headers[field] = value
     return response
-
-
-def _takes_gzip(accepted: str) -> bool:
-    """Whether an Accept-Encoding names gzip without a weight, as all browsers send it."""
-    return any(each.strip(" \t").lower() == "gzip" for each in accepted.split(","))

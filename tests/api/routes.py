@@ -26,7 +26,7 @@ VALUES = {
     "runner_type": "spark",
     "code": "not-found",
 }
-_PUBLIC = re.compile(r"/healthz|/readyz|/metrics|/problems/|/schemas/|/v1\.0/healthz")
+_PUBLIC = re.compile(r"/healthz|/readyz|/metrics|/problems/|/schemas/|/openapi|/v1\.0/healthz")
 
 
 class Route(NamedTuple):

@@ -29,6 +29,7 @@ SMALL: Final = 64 * KIB
 JOB: Final = 256 * KIB
 DOCUMENT: Final = 512 * KIB
 RUN: Final = 2 * KIB * KIB
+DESCRIPTION: Final = KIB * KIB
 STREAMED: Final = -1
 """Set down in a file where it is long, and sent in pieces."""
 
@@ -96,6 +97,8 @@ BOUNDS: Final = {
     "GET /metrics": SMALL,
     "GET /problems/<code>": SMALL,
     "GET /schemas/job.xsd": SMALL,
+    "GET /openapi.json": DESCRIPTION,
+    "GET /openapi.yaml": DESCRIPTION,
 }
 """The most bytes that the answer of each route may have."""
 
@@ -162,6 +165,11 @@ def keeps(route: str, answer: TestResponse, status: int = 200) -> TestResponse:
     assert answer.status_code == status, answer.text[:1000]
     assert len(answer.data) <= BOUNDS[route], route
     return answer
+
+
+def test_descriptions_keep_the_bounds(client: FlaskClient) -> None:
+    for route in (each for each, bound in BOUNDS.items() if bound == DESCRIPTION):
+        keeps(route, client.get(route.removeprefix("GET ")))
 
 
 def test_the_largest_jobs_keep_the_bounds(client: FlaskClient) -> None:

@@ -82,11 +82,11 @@ def _shapes() -> dict[str, Shape]:
 
 
 _ATTRIBUTES: Final = {_on_the_wire(each.name): each.name for each in fields(JobDocument)}
-_SHOWN: Final = Object(root="job", members=_shapes())
+SHOWN: Final = Object(root="job", members=_shapes())
 JOB: Final = Object(
     root="job",
     example='{"url": "https://…", "when": "…"}',
-    members={name: shape for name, shape in _SHOWN.members.items() if name not in _SHOWN_ONLY},
+    members={name: shape for name, shape in SHOWN.members.items() if name not in _SHOWN_ONLY},
 )
 """What is accepted; `to_booking` judges which members must be there."""
 
@@ -121,7 +121,7 @@ def to_element(document: JobDocument) -> etree._Element:
     if document.data is not None and not xml_text.fits(document.data):
         encoded = payload.to_base64(document.data.encode())
         document = replace(document, data=encoded, data_encoding=payload.BASE64)
-    return xml_codec.element_of(members(document), _SHOWN)
+    return xml_codec.element_of(members(document), SHOWN)
 
 
 def from_job(job: Job, *, data_omitted: int | None = None) -> JobDocument:

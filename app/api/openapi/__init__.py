@@ -1,0 +1,1 @@
+"""OpenAPI: the descriptions of the native API and of each dialect, made of what enforces them."""
