@@ -22,7 +22,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 
 .PHONY: help
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name does; do printf '%-11s %s\n' "$$name" "$$does"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name does; do printf '%-13s %s\n' "$$name" "$$does"; done
 
 .PHONY: run
 run: ## Set up and run the whole service on this machine; Ctrl-C stops it
@@ -70,6 +70,11 @@ format: ## Format the code and mend what the linter can
 	@$(DEVELOP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+.PHONY: cli-reference
+cli-reference: ## Write the help of every command of the command line into docs/cli.md
+	@$(DEVELOP)
+	PYTHONPATH=clients/python/src $(BIN)/python -m tests.clients.cli.reference
 
 .PHONY: protos
 protos: ## Generate the modules of the .proto files

@@ -1,0 +1,127 @@
+"""Failures: what ends a command early, the exit code of each, and how it is printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Any, Final
+
+import click
+
+from wakecall import errors
+
+
+class Exit(IntEnum):
+    """The exit codes of every command."""
+
+    DONE = 0
+    REFUSED = 1
+    """The service refused the request, some of it failed, or the run waited for failed."""
+    USAGE = 2
+    CHANGES = 3
+    """`plan --detect` found changes, or `validate` found the file wrong."""
+    UNAUTHENTICATED = 4
+    NOT_FOUND = 5
+    CONFLICT = 6
+    UNREACHED = 7
+    """There was no answer: the request may have been executed."""
+    UNAVAILABLE = 8
+    """Rate-limited or unavailable, also after retries."""
+    INTERRUPTED = 130
+
+
+class Failure(click.ClickException):
+    """Ends a command with a problem that this program found itself."""
+
+    def __init__(self, code: Exit, title: str, detail: str, remedy: str = "") -> None:
+        super().__init__(detail)
+        self.code = code
+        self.title = title
+        self.remedy = remedy
+
+    def document(self) -> dict[str, Any]:
+        """The failure in the form of a problem document (RFC 9457)."""
+        return _document(self.title, self.message, self.remedy)
+
+
+_CODES: Final[tuple[tuple[type[Exception], Exit], ...]] = (
+    (errors.NotConfigured, Exit.UNAUTHENTICATED),
+    (errors.Unauthenticated, Exit.UNAUTHENTICATED),
+    (errors.NotFound, Exit.NOT_FOUND),
+    (errors.Conflict, Exit.CONFLICT),
+    (errors.RateLimited, Exit.UNAVAILABLE),
+    (errors.Unavailable, Exit.UNAVAILABLE),
+    (errors.Unreachable, Exit.UNREACHED),
+    (errors.NoAnswer, Exit.UNREACHED),
+)
+
+
+def defect(error: Exception) -> Failure:
+    """Return the failure that stands for an error which this program did not expect."""
+    return Failure(
+        Exit.REFUSED,
+        "Defect",
+        f"This is a defect of the command: {type(error).__name__}: {error}",
+        "Run it again with --debug, and report the traceback.",
+    )
+
+
+def exit_code(error: Exception) -> int:
+    """Return the exit code for an error."""
+    if isinstance(error, Failure):
+        return error.code
+    if isinstance(error, click.ClickException):
+        return error.exit_code
+    return next((code for kind, code in _CODES if isinstance(error, kind)), Exit.REFUSED)
+
+
+def document_of(error: Exception) -> dict[str, Any]:
+    """Return the problem document of an error: that of the service, if it sent one."""
+    match error:
+        case Failure():
+            return error.document()
+        case click.UsageError():
+            command = error.ctx.command_path if error.ctx else "wakecall"
+            return _document("Wrong usage", error.format_message(), f"See `{command} --help`.")
+        case click.ClickException():
+            return _document("Failed", error.format_message(), "")
+        case errors.ProblemError(problem=problem) if problem.document:
+            return dict(problem.document)
+        case errors.WakecallError():
+            return _document("Not answered", f"{error}", repeat_hint(error))
+        case _:
+            return _document("Failed", f"{error}", "")
+
+
+def show(error: Exception, *, as_json: bool) -> None:
+    """Print an error on standard error: as a problem document, or in a line or two."""
+    if as_json:
+        click.echo(json.dumps(document_of(error), indent=2, ensure_ascii=False), err=True)
+    elif isinstance(error, click.UsageError):
+        error.show()
+    else:
+        click.echo("\n".join(_lines(error)), err=True)
+
+
+def repeat_hint(error: errors.WakecallError) -> str:
+    """Return how to repeat a request that may have been executed; empty for any other."""
+    if not error.may_be_done or not error.idempotency_key:
+        return ""
+    return f"To repeat it without doing it twice, add --idempotency-key {error.idempotency_key}"
+
+
+def _lines(error: Exception) -> Iterator[str]:
+    text = error.format_message() if isinstance(error, click.ClickException) else f"{error}"
+    yield f"wakecall: {text}"
+    if isinstance(error, Failure) and error.remedy:
+        yield error.remedy
+    if isinstance(error, errors.ProblemError) and error.request_id:
+        yield f"The id of the request is {error.request_id}."
+    if isinstance(error, errors.WakecallError) and (hint := repeat_hint(error)):
+        yield hint
+
+
+def _document(title: str, detail: str, remedy: str) -> dict[str, Any]:
+    found = {"type": "about:blank", "title": title, "detail": detail, "remedy": remedy}
+    return {name: value for name, value in found.items() if value}

@@ -1,0 +1,157 @@
+"""Listen: the command that brings the calls of an inbox to a URL of this machine."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+import click
+
+from wakecall.cli import inbox_feed, replay
+from wakecall.cli.failures import Exit
+from wakecall.cli.inbox_feed import LATER, Feed
+from wakecall.cli.options import Command
+from wakecall.cli.output import Row
+from wakecall.cli.replay import Replayed, Target
+from wakecall.cli.session import Session, pass_session
+
+_HTTP: Final = ("http://", "https://")
+_MAX_LABEL: Final = 100
+
+
+@click.command(cls=Command)
+@click.argument("target", metavar="URL")
+@click.option("--inbox", "wanted", metavar="ID", help="This inbox, instead of one of its own.")
+@click.option("--path", "prefix", default="", help="Only calls whose path begins with this.")
+@click.option("--fail", is_flag=True, help="Report a failure here as the end of the run.")
+@click.option("--unsigned", is_flag=True, help="Also calls that the service did not sign.")
+@click.option("--print-body", is_flag=True, help="Print the bodies of calls and answers.")
+@click.option("--once", is_flag=True, help="End after one call; fail if the call fails.")
+@click.option(
+    "--local-timeout", type=click.FloatRange(0.1, 3000), default=30, help="Seconds per call; 30."
+)
+@pass_session
+def listen(  # noqa: PLR0913 - one for each option
+    session: Session,
+    *,
+    target: str,
+    wanted: str | None,
+    prefix: str,
+    fail: bool,
+    unsigned: bool,
+    print_body: bool,
+    once: bool,
+    local_timeout: float,
+) -> int:
+    """Bring calls to URL on this machine, as `3000` or http://localhost:3000/hooks.
+
+    The calls arrive at an inbox of the account, whose URL is printed: book calls of it. Each is
+    sent to URL with its path, query, headers and body, one after the other. If it is answered with
+    2xx, the run is completed as succeeded. If not, nothing is reported, and the run waits until it
+    is called again; --fail completes it as failed instead.
+
+    Ends on Ctrl-C and SIGTERM only. A connection that is lost is made again.
+    """
+    local = Target(base=_local_url(target), timeout=local_timeout)
+    inbox = _inbox(session, wanted)
+    completes = inbox["answer"] == LATER
+    _introduce(session, inbox, local, completes=completes)
+    feed = Feed(session, inbox)
+    try:
+        with _stops_on_sigterm(), replay.sender(local) as send:
+            for call in feed:
+                if not _is_wanted(session, call, prefix=prefix, unsigned=unsigned):
+                    continue
+                replayed = send(call)
+                if completes:
+                    replayed = replay.report(session, call, replayed, fails=fail)
+                _show(session, call, replayed, bodies=print_body)
+                if once:
+                    return Exit.DONE if replayed.is_success else Exit.REFUSED
+    except KeyboardInterrupt:
+        session.out.hint(f"Ended after {feed.count} call{'' if feed.count == 1 else 's'}.")
+        return Exit.INTERRUPTED if once else Exit.DONE
+    return Exit.DONE
+
+
+def _local_url(text: str) -> str:
+    """Return the URL that a port, an address or a URL stands for. Raises click's errors."""
+    url = f"http://localhost:{text}" if text.isdecimal() else text
+    url = url if url.startswith(_HTTP) else f"http://{url}"
+    try:
+        parts = urlsplit(url)
+        is_usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or parts.query or parts.fragment:
+        raise click.BadParameter(
+            f"{text!r} is not a URL such as http://localhost:3000/hooks.", param_hint="URL"
+        )
+    return url.rstrip("/")
+
+
+def _inbox(session: Session, wanted: str | None) -> Row:
+    """Return the inbox that is named, or that of this machine, which is made if there is none."""
+    if wanted is not None:
+        return inbox_feed.find(session, wanted)
+    label = f"listen on {socket.gethostname()}"[:_MAX_LABEL]
+    found = next((each for each in inbox_feed.inboxes(session) if each["label"] == label), None)
+    document = {"label": label, "answer": LATER}
+    if found is None:
+        made: Row = session.ask("POST", "/1/inboxes", document=document)
+        return made
+    if found["answer"] != LATER:
+        found = session.ask("PUT", f"/1/inboxes/{found['id']}", document=document)
+    return found
+
+
+def _introduce(session: Session, inbox: Row, local: Target, *, completes: bool) -> None:
+    session.out.hint(f"{inbox['url']} -> {local.base}")
+    if not completes:
+        session.out.hint(
+            f"The inbox answers {inbox['answer']} by itself: what {local.base} answers is shown, "
+            "and not reported."
+        )
+    session.out.hint("Waiting for calls. Ctrl-C ends.")
+
+
+def _is_wanted(session: Session, call: Row, *, prefix: str, unsigned: bool) -> bool:
+    """Return whether a call is brought here; tells of one that is not, because of its signature."""
+    if not f"{call['path']}".startswith(prefix):
+        return False
+    if call["signature"] == "verified" or unsigned:
+        return True
+    session.out.hint(
+        f"Call {call['number']} was left out: its signature is {call['signature']}. "
+        "--unsigned brings such calls."
+    )
+    return False
+
+
+def _show(session: Session, call: Row, replayed: Replayed, *, bodies: bool) -> None:
+    if session.options.is_json:
+        click.echo(session.out.compact({"call": call, **replayed.document()}))
+        return
+    session.out.line(replay.sentence(session.out, call, replayed))
+    if bodies:
+        for mark, body in ((">", replay.body_of(call)), ("<", replayed.body)):
+            for line in body.decode("utf-8", "replace").splitlines():
+                session.out.line(f"  {mark} {line}")
+
+
+@contextmanager
+def _stops_on_sigterm() -> Iterator[None]:
+    """End on SIGTERM as on Ctrl-C."""
+
+    def stop(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
