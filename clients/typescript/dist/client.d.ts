@@ -7,6 +7,7 @@ import type * as models from "./models.ts";
 import { Pages } from "./pages.ts";
 import type { CallOptions, RequestOptions } from "./requests.ts";
 import { Runs } from "./runs.ts";
+import { type WaitOptions } from "./waiting.ts";
 export interface ClientOptions {
     /** The API key; that of the environment variable `WAKECALL_KEY` if absent. */
     readonly key?: string | undefined;
@@ -55,13 +56,10 @@ export declare class Client {
     /** The next firing of each job, the earliest first. */
     upcoming(filter?: UpcomingFilter, options?: CallOptions): Pages<models.Firing>;
     /**
-     * The run, or the newest run of the job, once it has ended. Throws NotOver, after a minute
-     * unless `timeoutMs` tells otherwise.
+     * The run, or the job's next run, once it is over. Throws NotOver, after a minute unless
+     * `timeoutMs` tells otherwise, and TypeError for a job that does not fire by itself.
      */
-    waitFor(what: models.Job | models.Run, { timeoutMs, signal }?: {
-        readonly timeoutMs?: number;
-        readonly signal?: AbortSignal;
-    }): Promise<models.Run>;
+    waitFor(what: models.Job | models.Run, options?: WaitOptions): Promise<models.Run>;
     /** Send any request to the API; the path may have a query. Repeats it as all others. */
     request(method: string, path: string, options?: RequestOptions): Promise<Answer>;
 }

@@ -2,15 +2,16 @@
 import { Apps, Inboxes, Keys, Runners, Secrets } from "./account.js";
 import { DEFAULT_RETRIES } from "./attempts.js";
 import { readAccount, readAccuracy, readFiring, readPreview } from "./documents.js";
-import { NotConfigured, NotOver } from "./errors.js";
+import { NotConfigured } from "./errors.js";
 import { Jobs, scheduleDocument } from "./jobs.js";
 import { Pages } from "./pages.js";
 import { Runs } from "./runs.js";
-import { pause, Transport } from "./transport.js";
+import { Transport } from "./transport.js";
+import { dueOf, firingOf, isRun, waitFor } from "./waiting.js";
 const DEFAULT_TIMEOUT_MS = 10_000;
-const FIRST_POLL_MS = 200;
-const MAX_POLL_MS = 2000;
-const ENDED = new Set(["succeeded", "failed", "cancelled", "dead"]);
+const DEFAULT_PATIENCE_MS = 60_000;
+// Runs of a job among which the one that is waited for is looked for.
+const LOOKED_AT = 20;
 export class Client {
     jobs;
     runs;
@@ -60,22 +61,13 @@ export class Client {
         return new Pages(this.#transport, "/1/upcoming", request, readFiring);
     }
     /**
-     * The run, or the newest run of the job, once it has ended. Throws NotOver, after a minute
-     * unless `timeoutMs` tells otherwise.
+     * The run, or the job's next run, once it is over. Throws NotOver, after a minute unless
+     * `timeoutMs` tells otherwise, and TypeError for a job that does not fire by itself.
      */
-    async waitFor(what, { timeoutMs = 60_000, signal } = {}) {
-        const until = Date.now() + timeoutMs;
-        for (let wait = FIRST_POLL_MS;; wait = Math.min(wait * 2, MAX_POLL_MS)) {
-            const run = "state" in what ? await this.runs.get(what.id, { signal }) : await this.#newest(what, signal);
-            if (run !== undefined && ENDED.has(run.state)) {
-                return run;
-            }
-            if (Date.now() + wait > until) {
-                const state = run === undefined ? "has not begun" : `is ${run.state}`;
-                throw new NotOver(`The run ${state} after ${timeoutMs / 1000} s.`);
-            }
-            await pause(wait, signal);
-        }
+    async waitFor(what, options = {}) {
+        const { timeoutMs = DEFAULT_PATIENCE_MS, signal } = options;
+        const look = this.#looker(what, signal);
+        return waitFor(look, dueOf(what), Date.now() + timeoutMs, signal);
     }
     /** Send any request to the API; the path may have a query. Repeats it as all others. */
     async request(method, path, options = {}) {
@@ -84,8 +76,13 @@ export class Client {
         }
         return this.#transport.send(method.toUpperCase(), path, options, (answer) => answer);
     }
-    async #newest(job, signal) {
-        return (await this.jobs.runs(job.id, { limit: 1 }, { signal }).take(1))[0];
+    #looker(what, signal) {
+        if (isRun(what)) {
+            return () => this.runs.get(what.id, { signal });
+        }
+        const due = dueOf(what);
+        const newest = this.jobs.runs(what.id, { limit: LOOKED_AT }, { signal });
+        return async () => firingOf(await newest.take(LOOKED_AT), due);
     }
 }
 function baseUrl(given) {

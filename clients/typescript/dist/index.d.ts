@@ -12,4 +12,5 @@ export type { CallOptions, Query, RequestOptions } from "./requests.ts";
 export type { Completion, RedeliverySelection, RunFilter, RunSelection } from "./runs.ts";
 export type { Span } from "./spans.ts";
 export { VERSION } from "./version.ts";
+export type { WaitOptions } from "./waiting.ts";
 export * from "./webhook.ts";

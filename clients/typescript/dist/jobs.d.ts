@@ -64,8 +64,13 @@ export declare class Jobs {
     check(url: string, job: JobOptions, options?: CallOptions): Promise<models.Job>;
     /** Book up to 1,000 jobs, all or none. */
     bookMany(jobs: Iterable<NewJob>, options?: CallOptions): Promise<readonly models.Job[]>;
-    /** Create or replace the job of that name; one that is as described already is left alone. */
-    put(name: string, job: NewJob, options?: CallOptions): Promise<models.Put>;
+    /**
+     * Create the job of that name, replace it, or leave it alone if it is like this already. With
+     * `dryRun`, only tell which of these would be done.
+     */
+    put(name: string, job: NewJob, options?: CallOptions & {
+        readonly dryRun?: boolean;
+    }): Promise<models.Put>;
     /** Replace a job by this document. */
     replace(id: string, job: NewJob, options?: CallOptions): Promise<models.Job>;
     get(id: string, options?: CallOptions): Promise<models.Job>;

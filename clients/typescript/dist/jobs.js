@@ -5,6 +5,7 @@ import { Pages } from "./pages.js";
 import { toMembers } from "./payload.js";
 import { milliseconds } from "./spans.js";
 import { path } from "./requests.js";
+const OUTCOMES = new Set(["created", "replaced", "unchanged"]);
 export class Jobs {
     #transport;
     constructor(transport) {
@@ -24,9 +25,13 @@ export class Jobs {
         const request = { ...options, document: documents };
         return this.#transport.call("POST", "/1/jobs/bulk", request, list(readJob));
     }
-    /** Create or replace the job of that name; one that is as described already is left alone. */
+    /**
+     * Create the job of that name, replace it, or leave it alone if it is like this already. With
+     * `dryRun`, only tell which of these would be done.
+     */
     async put(name, job, options) {
-        const request = { ...options, document: jobDocument(job) };
+        const query = { dryRun: options?.dryRun || undefined };
+        const request = { ...options, query, document: jobDocument(job) };
         return this.#transport.send("PUT", path("jobs", "by-name", name), request, readPut);
     }
     /** Replace a job by this document. */
@@ -70,8 +75,9 @@ export class Jobs {
     }
 }
 function readPut(answer) {
-    const outcome = answer.status === 201 ? "created" : "replaced";
-    return { job: readJob(documentOf(answer)), outcome };
+    const job = readJob(documentOf(answer));
+    const outcome = answer.headers.get("wakecall-outcome") ?? (answer.status === 201 ? "created" : "");
+    return OUTCOMES.has(outcome) ? { job, outcome: outcome } : { job };
 }
 /** The document of a job. `after` is turned into an instant here, once for all attempts. */
 export function jobDocument(job) {

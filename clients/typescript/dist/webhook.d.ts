@@ -2,7 +2,10 @@
 import { Payload } from "./payload.ts";
 /** Headers as a runtime or framework gives them; the case of names does not matter. */
 export type HeadersInput = Headers | Iterable<readonly [string, string]> | Readonly<Record<string, string | readonly string[] | undefined>>;
-/** A genuine call. */
+/**
+ * A genuine call. The signature covers `id`, `sent` and `body`. The other members come from headers
+ * beside it, which are as safe as the connection; one that cannot be read is absent.
+ */
 export interface Call {
     /** The id of the run: the same for all attempts, by which a repeat is recognised. */
     readonly id: string;
@@ -12,15 +15,18 @@ export interface Call {
     readonly job?: string;
     /** The run that an event reports. */
     readonly run?: string;
+    /** The instant for which the call was booked. */
     readonly due?: Date;
-    readonly attempt: number;
+    /** The number of the attempt, from 1. */
+    readonly attempt?: number;
     readonly latenessMs?: number;
     /** How many missed firings this call stands for. */
     readonly missed: number;
     /** With which the result may be reported later. */
     readonly token?: string;
-    /** How many calls led to this one, itself included. */
-    readonly depth: number;
+    /** How many calls led to this one, one to the next. */
+    readonly depth?: number;
+    readonly contentType?: string;
     readonly body: Payload;
 }
 export interface WebhookOptions {

@@ -142,17 +142,18 @@ function toCall(id, timestamp, read, body) {
         job: read("wakecall-job"),
         run: read("wakecall-run"),
         due: Number.isNaN(due) ? undefined : new Date(due),
+        attempt: number("wakecall-attempt"),
         latenessMs: number("wakecall-lateness-ms"),
+        depth: number("wakecall-depth"),
+        contentType: read("content-type"),
         token: read("wakecall-completion-token"),
     };
     const present = Object.entries(optional).filter(([, value]) => value !== undefined);
     return {
         id,
         sent: new Date(timestamp * 1000),
-        attempt: number("wakecall-attempt") ?? 1,
-        missed: number("wakecall-missed") ?? 0,
-        depth: number("wakecall-depth") ?? 1,
         body,
+        missed: number("wakecall-missed") ?? 0,
         ...Object.fromEntries(present),
     };
 }

@@ -4,13 +4,14 @@ import { Apps, Inboxes, Keys, Runners, Secrets } from "./account.ts";
 import type { Answer } from "./answers.ts";
 import { DEFAULT_RETRIES, type Retries } from "./attempts.ts";
 import { readAccount, readAccuracy, readFiring, readPreview } from "./documents.ts";
-import { NotConfigured, NotOver } from "./errors.ts";
+import { NotConfigured } from "./errors.ts";
 import { Jobs, type Schedule, scheduleDocument } from "./jobs.ts";
 import type * as models from "./models.ts";
 import { Pages } from "./pages.ts";
 import type { CallOptions, RequestOptions } from "./requests.ts";
 import { Runs } from "./runs.ts";
-import { pause, Transport } from "./transport.ts";
+import { Transport } from "./transport.ts";
+import { dueOf, firingOf, isRun, type Look, waitFor, type WaitOptions } from "./waiting.ts";
 
 export interface ClientOptions {
   /** The API key; that of the environment variable `WAKECALL_KEY` if absent. */
@@ -44,9 +45,9 @@ export interface UpcomingFilter {
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
-const FIRST_POLL_MS = 200;
-const MAX_POLL_MS = 2000;
-const ENDED: ReadonlySet<models.RunState> = new Set(["succeeded", "failed", "cancelled", "dead"]);
+const DEFAULT_PATIENCE_MS = 60_000;
+// Runs of a job among which the one that is waited for is looked for.
+const LOOKED_AT = 20;
 
 export class Client {
   readonly jobs: Jobs;
@@ -103,25 +104,13 @@ export class Client {
   }
 
   /**
-   * The run, or the newest run of the job, once it has ended. Throws NotOver, after a minute
-   * unless `timeoutMs` tells otherwise.
+   * The run, or the job's next run, once it is over. Throws NotOver, after a minute unless
+   * `timeoutMs` tells otherwise, and TypeError for a job that does not fire by itself.
    */
-  async waitFor(
-    what: models.Job | models.Run,
-    { timeoutMs = 60_000, signal }: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
-  ): Promise<models.Run> {
-    const until = Date.now() + timeoutMs;
-    for (let wait = FIRST_POLL_MS; ; wait = Math.min(wait * 2, MAX_POLL_MS)) {
-      const run = "state" in what ? await this.runs.get(what.id, { signal }) : await this.#newest(what, signal);
-      if (run !== undefined && ENDED.has(run.state)) {
-        return run;
-      }
-      if (Date.now() + wait > until) {
-        const state = run === undefined ? "has not begun" : `is ${run.state}`;
-        throw new NotOver(`The run ${state} after ${timeoutMs / 1000} s.`);
-      }
-      await pause(wait, signal);
-    }
+  async waitFor(what: models.Job | models.Run, options: WaitOptions = {}): Promise<models.Run> {
+    const { timeoutMs = DEFAULT_PATIENCE_MS, signal } = options;
+    const look = this.#looker(what, signal);
+    return waitFor(look, dueOf(what), Date.now() + timeoutMs, signal);
   }
 
   /** Send any request to the API; the path may have a query. Repeats it as all others. */
@@ -132,8 +121,13 @@ export class Client {
     return this.#transport.send(method.toUpperCase(), path, options, (answer) => answer);
   }
 
-  async #newest(job: models.Job, signal?: AbortSignal): Promise<models.Run | undefined> {
-    return (await this.jobs.runs(job.id, { limit: 1 }, { signal }).take(1))[0];
+  #looker(what: models.Job | models.Run, signal?: AbortSignal): Look {
+    if (isRun(what)) {
+      return () => this.runs.get(what.id, { signal });
+    }
+    const due = dueOf(what);
+    const newest = this.jobs.runs(what.id, { limit: LOOKED_AT }, { signal });
+    return async () => firingOf(await newest.take(LOOKED_AT), due);
   }
 }
 

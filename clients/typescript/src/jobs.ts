@@ -63,6 +63,10 @@ export interface JobFilter {
   readonly limit?: number | undefined;
 }
 
+type Outcome = NonNullable<models.Put["outcome"]>;
+
+const OUTCOMES: ReadonlySet<string> = new Set<Outcome>(["created", "replaced", "unchanged"]);
+
 export class Jobs {
   readonly #transport: Transport;
 
@@ -87,9 +91,17 @@ export class Jobs {
     return this.#transport.call("POST", "/1/jobs/bulk", request, list(readJob));
   }
 
-  /** Create or replace the job of that name; one that is as described already is left alone. */
-  async put(name: string, job: NewJob, options?: CallOptions): Promise<models.Put> {
-    const request = { ...options, document: jobDocument(job) };
+  /**
+   * Create the job of that name, replace it, or leave it alone if it is like this already. With
+   * `dryRun`, only tell which of these would be done.
+   */
+  async put(
+    name: string,
+    job: NewJob,
+    options?: CallOptions & { readonly dryRun?: boolean },
+  ): Promise<models.Put> {
+    const query = { dryRun: options?.dryRun || undefined };
+    const request = { ...options, query, document: jobDocument(job) };
     return this.#transport.send("PUT", path("jobs", "by-name", name), request, readPut);
   }
 
@@ -144,8 +156,9 @@ export class Jobs {
 }
 
 function readPut(answer: Answer): models.Put {
-  const outcome = answer.status === 201 ? "created" : "replaced";
-  return { job: readJob(documentOf(answer)), outcome };
+  const job = readJob(documentOf(answer));
+  const outcome = answer.headers.get("wakecall-outcome") ?? (answer.status === 201 ? "created" : "");
+  return OUTCOMES.has(outcome) ? { job, outcome: outcome as Outcome } : { job };
 }
 
 /** The document of a job. `after` is turned into an instant here, once for all attempts. */

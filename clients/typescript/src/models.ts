@@ -71,7 +71,8 @@ export interface Job {
 /** A job that was put by its name, and what became of it. */
 export interface Put {
   readonly job: Job;
-  readonly outcome: "created" | "replaced" | "unchanged";
+  /** Absent from the answer of a service that does not tell `replaced` from `unchanged`. */
+  readonly outcome?: "created" | "replaced" | "unchanged";
 }
 
 export interface Header {

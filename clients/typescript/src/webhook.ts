@@ -9,7 +9,10 @@ export type HeadersInput =
   | Iterable<readonly [string, string]>
   | Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** A genuine call. */
+/**
+ * A genuine call. The signature covers `id`, `sent` and `body`. The other members come from headers
+ * beside it, which are as safe as the connection; one that cannot be read is absent.
+ */
 export interface Call {
   /** The id of the run: the same for all attempts, by which a repeat is recognised. */
   readonly id: string;
@@ -19,15 +22,18 @@ export interface Call {
   readonly job?: string;
   /** The run that an event reports. */
   readonly run?: string;
+  /** The instant for which the call was booked. */
   readonly due?: Date;
-  readonly attempt: number;
+  /** The number of the attempt, from 1. */
+  readonly attempt?: number;
   readonly latenessMs?: number;
   /** How many missed firings this call stands for. */
   readonly missed: number;
   /** With which the result may be reported later. */
   readonly token?: string;
-  /** How many calls led to this one, itself included. */
-  readonly depth: number;
+  /** How many calls led to this one, one to the next. */
+  readonly depth?: number;
+  readonly contentType?: string;
   readonly body: Payload;
 }
 
@@ -200,17 +206,18 @@ function toCall(
     job: read("wakecall-job"),
     run: read("wakecall-run"),
     due: Number.isNaN(due) ? undefined : new Date(due),
+    attempt: number("wakecall-attempt"),
     latenessMs: number("wakecall-lateness-ms"),
+    depth: number("wakecall-depth"),
+    contentType: read("content-type"),
     token: read("wakecall-completion-token"),
   };
   const present = Object.entries(optional).filter(([, value]) => value !== undefined);
   return {
     id,
     sent: new Date(timestamp * 1000),
-    attempt: number("wakecall-attempt") ?? 1,
-    missed: number("wakecall-missed") ?? 0,
-    depth: number("wakecall-depth") ?? 1,
     body,
+    missed: number("wakecall-missed") ?? 0,
     ...Object.fromEntries(present),
   };
 }

@@ -219,15 +219,36 @@ test("a call that is aborted throws the reason of its signal, at once", async ()
 test("a run is waited for until it has ended", async () => {
   const run = (/** @type {string} */ state) => ({ body: { id: "r", state, attempts: [] } });
   const { client, received } = await scripted(run("waiting"), run("succeeded"));
-  const ended = await client.waitFor(/** @type {any} */ ({ id: "r", state: "claimed" }));
+  const claimed = { id: "r", state: "claimed", due: new Date(0) };
+  const ended = await client.waitFor(/** @type {any} */ (claimed));
   assert.equal(ended.state, "succeeded");
   assert.deepEqual(received.map(({ url }) => url), ["/1/runs/r", "/1/runs/r"]);
 });
 
+test("of a job, the run of its next firing is waited for, not an earlier or a manual one", async () => {
+  const run = (/** @type {string} */ id, /** @type {string} */ kind, /** @type {number} */ minute) => ({
+    id,
+    kind,
+    state: "succeeded",
+    due: `2026-11-22T09:${minute}:00Z`,
+    attempts: [],
+  });
+  const earlier = run("earlier", "scheduled", 10);
+  const { client, received } = await scripted(
+    { body: [run("manual", "manual", 31), earlier] },
+    { body: [run("next", "scheduled", 30), run("this", "scheduled", 20), earlier] },
+  );
+  const job = { id: "j", account: "a", next: new Date("2026-11-22T09:20:00Z") };
+  assert.equal((await client.waitFor(job)).id, "this");
+  assert.equal(received[0]?.url, "/1/jobs/j/runs?limit=20");
+});
+
 test("waiting ends when its time is up", async () => {
   const { client } = await scripted({ body: [] });
-  await assert.rejects(client.waitFor(/** @type {any} */ (JOB), { timeoutMs: 10 }), {
+  const job = { ...JOB, when: new Date(0) };
+  await assert.rejects(client.waitFor(job, { timeoutMs: 10 }), {
     name: "NotOver",
     message: /has not begun/,
   });
+  await assert.rejects(client.waitFor({ ...job, enabled: false }), TypeError);
 });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.skipif(node.find() is None, reason=node.LEFT_OUT)
 
 
 def test_the_tests_of_the_package_pass() -> None:
-    done = node.run("--test", *node.tests())
+    done = node.run("--test", *node.tests(), settings={"PYTHON": sys.executable})
     failed = [line for line in done.stdout.splitlines() if "not ok" in line or "error:" in line]
     assert done.returncode == 0, "\n".join([*failed, done.stderr[-2000:]])
     assert "\n# skipped 0\n" in done.stdout
