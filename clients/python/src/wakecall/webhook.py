@@ -6,19 +6,26 @@ Nothing here parses the body: the signature is over the bytes as they came.
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from wakecall.errors import NoSignature, Stale, WrongSignature
 
-Headers = Mapping[str, Any] | Mapping[bytes, Any] | Iterable[tuple[str | bytes, str | bytes]]
-"""Headers as any framework has them: a mapping or pairs, text or bytes, in any case, or WSGI's."""
+
+class HasItems(Protocol):
+    """Headers as frameworks have them: a mapping, or what gives its names and values like one."""
+
+    def items(self) -> Iterable[tuple[Any, Any]]:
+        """The names and values."""
+
+
+Headers = HasItems | Iterable[tuple[str | bytes, str | bytes]]
+"""A mapping or pairs, of text or bytes, with names in any case, or a WSGI environment."""
 
 _ID: Final = "webhook-id"
 _TIMESTAMP: Final = "webhook-timestamp"
@@ -164,7 +171,7 @@ def _key(secret: str | bytes) -> bytes:
         text = key.strip().removeprefix(_PREFIX)
         try:
             key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-        except binascii.Error:
+        except ValueError:
             raise ValueError(f"A signing secret is base64 after {_PREFIX}.") from None
     if not key:
         raise ValueError("A signing secret is empty.")
@@ -182,9 +189,7 @@ def _raw(body: bytes | bytearray | memoryview) -> bytes:
 
 def _fields(headers: Headers) -> dict[str, list[str]]:
     """The values of each header by its name in lower case; WSGI's names are understood."""
-    items = (
-        headers.items() if isinstance(headers, Mapping) or hasattr(headers, "items") else headers
-    )
+    items = headers.items() if hasattr(headers, "items") else headers
     fields: dict[str, list[str]] = {}
     for raw_name, raw_value in items:
         name, value = _decoded(raw_name), _decoded(raw_value)
