@@ -17,6 +17,7 @@ from app.api import (
     callback_depth,
     context,
     dialects,
+    direct_bookings,
     health,
     path_prefix,
     problems,
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(bodies.check_target)
     app.before_request(browsers.refuse_other_sites)
     refusals.install(app)
+    direct_bookings.install(app)
     callback_depth.install(app)
     app.after_request(_mark)
     path_prefix.install(app, settings)
@@ -88,8 +90,7 @@ def _name() -> None:
 def _mark(response: Response) -> Response:
     """Set the headers of every response. The id is one, so that equal errors have equal bodies."""
     caching.mark(response)
-    # Browsers must not guess another type from the bytes of a body.
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.update(caching.SAFE)
     response.headers["X-Request-Id"] = g.request_id
     if response.status_code == HTTPStatus.NO_CONTENT:
         response.headers.pop("Content-Type", None)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from app.api import dialects, forwarded, refusals, wsgi_bridge
+from app.api.direct_bookings import DirectBookings
 from app.api.downloads import SEND_S, Downloads
 from app.api.fair_gate import FairGate, GateRefused
 from app.api.forwarded import Network
@@ -21,7 +22,7 @@ from app.api.long_polls import AWAITED, Awaited, LongPolls
 from app.api.request_threads import RequestThreads
 from app.api.senders import SENDER, Sender, Senders
 from app.api.uploads import BODY_S, Uploads
-from app.api.wsgi_bridge import Message, Receive, Send, WsgiResponse
+from app.api.wsgi_bridge import ONWARD, Message, Receive, Send, WsgiResponse
 from app.domain.inbox_address import PATH
 from app.errors import RateLimited
 
@@ -36,9 +37,6 @@ LONG_AT_ONCE: Final = 2
 # Of the lists that an account asks for, how many are made at once. Making a long one keeps the
 # interpreter busy for a tenth of a second, during which the requests of others share it.
 LISTS_AT_ONCE: Final = 1
-ONWARD: Final = "wakecall.onward"
-"""The name in the WSGI environment of the list for a request that another server answers; absent
-where none is passed on."""
 
 _INBOXES: Final = PATH.encode()
 _WAIT: Final = "wait="
@@ -56,7 +54,8 @@ class AsgiApp:
     account uses at most `share` of the `threads`, and so do all senders without a valid key
     together. A route may put a request that another server is to answer into the list ONWARD of
     its environment; `onward` then fetches that answer, for which no thread waits. Calls to inboxes
-    are passed to `inbox_calls`. `proxies` tell the addresses of their clients, and are believed.
+    are passed to `inbox_calls`, and plain bookings are made by `direct`. `proxies` tell the
+    addresses of their clients, and are believed.
     """
 
     def __init__(  # noqa: PLR0913 - a bound or a callback each
@@ -72,6 +71,7 @@ class AsgiApp:
         send_s: float = SEND_S,
         onward: Onward | None = None,
         inbox_calls: InboxCalls | None = None,
+        direct: DirectBookings | None = None,
         proxies: Sequence[Network] = (),
     ) -> None:
         self._proxies = proxies
@@ -79,6 +79,7 @@ class AsgiApp:
         self._inbox_calls = inbox_calls
         self._long_polls = None if inbox_calls is None else inbox_calls.long_polls
         self._onward = onward
+        self._direct = direct
         self._begin = begin
         self._end = end
         self._quick = quick
@@ -141,6 +142,8 @@ class AsgiApp:
         if self._end is not None:
             await self._end()
         self._threads.shutdown()
+        if self._direct is not None:
+            self._direct.shutdown()
         if self._inbox_calls is not None:
             self._inbox_calls.shutdown()
         self._downloads.shutdown()
@@ -153,6 +156,10 @@ class AsgiApp:
             environ, receive, sender.account, partial(self._judge, environ, sender)
         )
         try:
+            if self._direct is not None and not self._downloads.unread.exhausted(sender.lane):
+                booked = await self._direct.answer(environ)
+                if booked is not None:
+                    return booked
             return await self._answer(environ, sender, long=upload.acquired)
         finally:
             self._uploads.release(upload)

@@ -9,6 +9,9 @@ from flask import Response
 from app.api import dialects
 
 PUBLIC: Final = "public, max-age=3600"
+SAFE: Final = {"X-Content-Type-Options": "nosniff"}
+"""Fields of every response. Browsers must not guess another type from the bytes of a body."""
+
 _WHO: Final = ("Accept", "Authorization", "X-API-Key")
 _FROM: Final = ("Origin", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Upgrade-Insecure-Requests")
 
@@ -29,8 +32,17 @@ def mark(response: Response) -> None:
     if response.cache_control.public:
         response.vary.add("Accept")
         return
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Vary"] = ", ".join(_vary())
+    for name, value in _private().items():
+        response.headers[name] = value
+
+
+def private_fields() -> dict[str, str]:
+    """Return the header fields of a response that is not `public`."""
+    return {**_private(), **SAFE}
+
+
+def _private() -> dict[str, str]:
+    return {"Cache-Control": "no-store", "Vary": ", ".join(_vary())}
 
 
 def _vary() -> tuple[str, ...]:

@@ -13,9 +13,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
-from flask import Flask, Response, current_app, g
+from flask import Flask, Response, current_app, g, request
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -29,6 +29,10 @@ ITEMS_PER_REQUEST: Final = 10
 MAX_ADDED_S: Final = 10
 """The items of one request count as at most so many seconds' worth of requests. A client that has
 to wait longer for its next request could take the service to be down."""
+
+COUNTED: Final = "wakecall.rate_state"
+"""The name in the WSGI environment of the RateState of a request that was counted before Flask
+handles it; False if no limit applied then."""
 
 SYNC_S: Final = 0.1
 MAX_ACCOUNTS: Final = 8192
@@ -97,6 +101,20 @@ class Rates:
     def count(self, account_id: int, limit: int) -> RateState:
         """Count one request of the account, unless its limit is used up; return the state."""
         self._sync()
+        return self._count(account_id, limit)
+
+    def count_in_memory(self, account_id: int, limit: int) -> RateState | None:
+        """As `count`, without waiting for Redis, for an event loop.
+
+        Return None, without effect, if counts are to be exchanged now or the limit is used up: then
+        the request is to be counted in a thread.
+        """
+        if self._clock() >= self._sync_at:
+            return None
+        state = self._count(account_id, limit)
+        return state if state.granted else None
+
+    def _count(self, account_id: int, limit: int) -> RateState:
         with self._lock:
             now = self._clock()
             bucket = self._bucket(account_id)
@@ -185,11 +203,17 @@ def install(app: Flask, settings: Settings) -> None:
     app.after_request(_report)
 
 
+def rates_of(app: Flask) -> Rates:
+    """Return the Rates of this application."""
+    found: Rates = app.extensions[_EXTENSION]
+    return found
+
+
 def count(account_id: int, limit: int | None) -> None:
     """Count one request of the account, unless it has no limit; raises RateLimited above it."""
     if limit is not None:
-        rates: Rates = current_app.extensions[_EXTENSION]
-        state = g.rate_state = rates.count(account_id, limit)
+        counted: RateState | Literal[False] = request.environ.get(COUNTED, False)
+        state = g.rate_state = counted or rates_of(current_app).count(account_id, limit)
         if not state.granted:
             raise _refusal(state)
 
@@ -200,8 +224,7 @@ def count_items(account_id: int, items: int) -> None:
     The request itself is already counted. Later requests wait until the items are paid for.
     """
     if "rate_state" in g:
-        rates: Rates = current_app.extensions[_EXTENSION]
-        state = rates.add(account_id, items // ITEMS_PER_REQUEST)
+        state = rates_of(current_app).add(account_id, items // ITEMS_PER_REQUEST)
         g.rate_state = state or g.rate_state
 
 
@@ -223,9 +246,16 @@ def _report(response: Response) -> Response:
     """Add the fields of draft-ietf-httpapi-ratelimit-headers if a limit is in force."""
     state: RateState | None = g.get("rate_state")
     if state is not None:
-        response.headers["RateLimit-Policy"] = f'"requests";q={state.limit};w=1'
-        response.headers["RateLimit"] = f'"requests";r={state.left};t={state.reset}'
+        response.headers.update(fields(state))
     return response
+
+
+def fields(state: RateState) -> dict[str, str]:
+    """Return the header fields that show the state of a rate limit."""
+    return {
+        "RateLimit-Policy": f'"requests";q={state.limit};w=1',
+        "RateLimit": f'"requests";r={state.left};t={state.reset}',
+    }
 
 
 def _state(limit: int, owed: float) -> RateState:

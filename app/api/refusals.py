@@ -60,8 +60,11 @@ def unread(held: int) -> RateLimited:
     )
 
 
-def _check_host(environ: dict[str, Any]) -> None:
-    """Refuse a request without exactly one valid Host (RFC 9112, 3.2); HTTP/1.0 needs none."""
+def check_host(environ: dict[str, Any]) -> None:
+    """Refuse a request without exactly one valid Host (RFC 9112, 3.2); HTTP/1.0 needs none.
+
+    Raises InvalidMember.
+    """
     # The server gives an empty one where there is none.
     host: str = environ.get("HTTP_HOST", "")
     if not host and environ["SERVER_PROTOCOL"] != "HTTP/1.1":
@@ -76,7 +79,7 @@ def _check_host(environ: dict[str, Any]) -> None:
 
 
 def _before_routes() -> Response | None:
-    _check_host(request.environ)
+    check_host(request.environ)
     refusal: RateLimited | None = request.environ.get(_REFUSAL)
     if refusal is not None:
         raise refusal

@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 
 Result = TypeVar("Result")
 
-_NAME: Final = "request_{}"
+_NAME: Final = "request"
 
 
 class RequestThreads(Generic[Result]):
@@ -25,8 +25,9 @@ class RequestThreads(Generic[Result]):
     the heap keeps, so that each thread costs tens of megabytes after a long list.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, name: str = _NAME) -> None:
         self._number = number
+        self._name = name
         self._calls: SimpleQueue[_Call[Result] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._busy = 0
@@ -48,7 +49,7 @@ class RequestThreads(Generic[Result]):
             each.join()
 
     def _start_thread(self) -> None:
-        name = _NAME.format(len(self._threads))
+        name = f"{self._name}_{len(self._threads)}"
         thread = threading.Thread(target=self._run_calls, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()

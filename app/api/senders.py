@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
@@ -19,6 +19,7 @@ from typing import Any, Final
 from app.api import auth, dialects
 from app.domain import key as keys
 from app.domain import token as tokens
+from app.domain.key import KeyText
 
 SENDER: Final = "wakecall.sender"
 """The name of a request's Sender in the WSGI environment."""
@@ -44,6 +45,8 @@ class Sender:
     """The digests of the well-formed keys in the request, or of its session's token."""
     network: str
     """The network that the request comes from."""
+    key: KeyText | None = None
+    """The key of a request that has exactly one well-formed key, sent without a user name."""
     account: int | None = None
     """The id of the account, which the application sets after it has checked the key."""
     max_concurrent: int | None = None
@@ -105,11 +108,13 @@ class Senders:
 
     def identify(self, environ: Mapping[str, Any]) -> Sender:
         """Return the sender of this request, with its account if a key is remembered."""
-        sent = _keys_in(environ)
+        bare, others = _keys_in(environ)
+        sent = (*(each.digest for each in bare), *others)
         found = next((self._known[each] for each in sent if each in self._known), (None, None))
         return Sender(
             keys=sent,
             network=network_of(environ["REMOTE_ADDR"]),
+            key=bare[0] if len(sent) == 1 and bare else None,
             account=found[0],
             max_concurrent=found[1],
         )
@@ -131,29 +136,35 @@ class Senders:
                 self._known.popitem(last=False)
 
 
-def _keys_in(environ: Mapping[str, Any]) -> tuple[bytes, ...]:
-    """Return the digests of the well-formed keys in all headers in which keys may be sent.
+def _keys_in(environ: Mapping[str, Any]) -> tuple[list[KeyText], list[bytes]]:
+    """Return the well-formed keys in all headers in which keys may be sent.
 
-    For a page of the console, return those of the tokens of sessions instead.
+    Those that were sent by HTTP Basic are returned as digests, after the others. For a page of the
+    console, return the digests of the tokens of sessions instead.
     """
     path = environ.get("PATH_INFO", "")
     if path == CONSOLE or path.startswith(f"{CONSOLE}/"):
-        return _sessions_in(environ)
+        return [], _sessions_in(environ)
     texts = _bare_keys(environ)
     scheme, _, credentials = environ.get(_AUTHORIZATION, "").strip(" \t").partition(" ")
     credentials = credentials.strip(" ")
+    pair: tuple[str, ...] = ()
     if scheme.lower() == "bearer":
         texts.append(credentials)
     elif scheme.lower() == "basic" and len(credentials) <= auth.MAX_CREDENTIALS:
-        texts += auth.basic_pair(credentials) or ()
+        pair = auth.basic_pair(credentials) or ()
+    return _read(texts), [each.digest for each in _read(pair)]
+
+
+def _read(texts: Iterable[str]) -> list[KeyText]:
     read = (keys.read(text.strip(" \t")) for text in texts)
-    return tuple(each.digest for each in read if each is not None)
+    return [each for each in read if each is not None]
 
 
-def _sessions_in(environ: Mapping[str, Any]) -> tuple[bytes, ...]:
+def _sessions_in(environ: Mapping[str, Any]) -> list[bytes]:
     pairs = (each.strip(" \t").partition("=") for each in environ.get("HTTP_COOKIE", "").split(";"))
     read = (tokens.read(value) for name, _, value in pairs if name in _SESSION_COOKIES)
-    return tuple({each for each in read if each is not None})
+    return list({each for each in read if each is not None})
 
 
 def _bare_keys(environ: Mapping[str, Any]) -> list[str]:

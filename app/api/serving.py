@@ -13,6 +13,7 @@ from app.api import priority, refused_keys, web_process
 from app.api.admin import AdminPort
 from app.api.asgi import AsgiApp
 from app.api.context import context_of
+from app.api.direct_bookings import DirectBookings
 from app.api.downloads import SEND_S
 from app.api.health import QuickAnswers
 from app.api.inbox_calls import InboxCalls
@@ -70,5 +71,6 @@ def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> A
         body_s=body_s,
         send_s=send_s,
         proxies=settings.proxies,
+        direct=DirectBookings(app),
         inbox_calls=InboxCalls(Reception(context), path_prefix=settings.path_prefix),
     )

@@ -20,6 +20,10 @@ Send = Callable[[Message], Awaitable[None]]
 _AT_ONCE: Final = 1024 * 1024
 MAX_TARGET: Final = 16 * 1024
 """Of a request's target, the most characters; the application refuses more (`check_target`)."""
+ONWARD: Final = "wakecall.onward"
+"""The name in the WSGI environment of the list for a request that another server answers; absent
+where none is passed on."""
+
 BASE: Final[Message] = {
     "SCRIPT_NAME": "",
     "SERVER_SOFTWARE": "wakecall",

@@ -28,6 +28,7 @@ from app.service.limits import limits_of
 from app.service.usage import within_limits
 from app.store import inflight, superseded
 from app.store import jobs as store
+from app.store.booking_batches import WantedJob
 from app.store.clock import read_clock
 from app.store.database import driver_of
 from app.store.inflight import Overdue
@@ -93,6 +94,25 @@ def _create_if_valid(context: Context, caller: CachedCaller, booking: Booking) -
         if not store.insert_if_valid(connection, job_id, caller, booking, first):
             return None
     return new_job(job_id, caller.account, booking, first)
+
+
+def want(context: Context, caller: CachedCaller, booking: Booking) -> WantedJob:
+    """Return the job that is to be stored if the caller is valid by then, and its time is to come.
+
+    Raises InvalidMember and TooLarge; also if only the caller's reading of the clock, which may be
+    too old, shows a reason.
+    """
+    check_booking(context, booking)
+    permissions.require_booking(caller)
+    first = first_firing(booking.trigger, caller.since)
+    return WantedJob(
+        id=UUID(int=uuid7().int),
+        caller=caller,
+        booking=booking,
+        first=first,
+        earliest=caller.since,
+        latest=first,
+    )
 
 
 @within_limits

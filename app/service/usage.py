@@ -62,6 +62,12 @@ def check(context: Context, account: Account, needed: Use) -> None:
         _refuse(found, used, needed)
 
 
+def is_reported(context: Context, account: Account) -> bool:
+    """Whether this process knows the account's limits, and has seen the same in the database."""
+    known = context.limit_cache.get(account.id)
+    return known is not None and context.limit_cache.in_database.get(account.id) == _allowed(known)
+
+
 def _report_limits(context: Context, account: Account) -> None:
     """Store the limits of the account in the database, from the settings and its own limits."""
     with context.database.separate_transaction() as connection:

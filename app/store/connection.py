@@ -29,7 +29,6 @@ _PLANS: Final[Mapping[str, str]] = {
 _SETTINGS: Final[Mapping[str, str | int]] = {
     **_PLANS,
     "timezone": "UTC",
-    "statement_timeout": 15_000,
     "idle_in_transaction_session_timeout": 10_000,
 }
 
@@ -37,14 +36,21 @@ _SETTINGS: Final[Mapping[str, str | int]] = {
 class ReconnectingConnection:
     """A connection that is opened when it is needed and dropped when it fails; used by one thread.
 
-    `lock_timeout` is the number of seconds that a statement waits for a lock.
+    `lock_timeout` is the number of seconds that a statement waits for a lock, and
+    `statement_timeout` that it may take.
     """
 
-    def __init__(self, url: str, name: str, *, lock_timeout: float = 3.0) -> None:
+    def __init__(
+        self, url: str, name: str, *, lock_timeout: float = 3.0, statement_timeout: float = 15.0
+    ) -> None:
         self._url = url
         self._name = name
         self._options = SessionOptions(
-            settings={**_SETTINGS, "lock_timeout": round(lock_timeout * 1000)}
+            settings={
+                **_SETTINGS,
+                "lock_timeout": round(lock_timeout * 1000),
+                "statement_timeout": round(statement_timeout * 1000),
+            }
         )
         self._session: Session | None = None
         self._is_logged = False

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Pool, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import Unavailable
-from app.store.database_errors import is_away, room_lacking, unavailable
+from app.store.database_errors import AWAY, is_away, room_lacking, unavailable
 
 _LONGER: Final = text("SET LOCAL idle_in_transaction_session_timeout = '60s'")
 
@@ -27,6 +27,14 @@ _unit_of_work: Final[ContextVar[Connection | None]] = ContextVar("unit_of_work",
 _after_commit: Final[ContextVar[list[AfterCommit] | None]] = ContextVar(
     "after_commit", default=None
 )
+
+
+_declared_away: Final[ContextVar[bool]] = ContextVar("declared_away", default=False)
+
+
+def declare_away(*, is_away: bool) -> None:
+    """Let all use of the database in this thread raise Unavailable, as if it had just been lost."""
+    _declared_away.set(is_away)
 
 
 class Database:
@@ -204,6 +212,8 @@ def _dispose_once(engine: Engine, pool: Pool) -> None:
 @contextmanager
 def _translated_errors() -> Iterator[None]:
     """Raise errors of the database as errors of the tree in app/errors.py."""
+    if _declared_away.get():
+        raise Unavailable(AWAY)
     try:
         yield
     except (SQLAlchemyError, psycopg.Error) as error:

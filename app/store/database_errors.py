@@ -18,6 +18,8 @@ QUERY_CANCELED: Final = "57014"
 ROOM_LACKING: Final = "53W01"
 """Wakecall's own SQLSTATE: the statement would make an account exceed its quota."""
 
+AWAY: Final = "The database cannot be reached. Try again shortly."
+
 _AWAY_CLASSES: Final = ("08", "28", "57P")
 """Connection exceptions, failed log-ins, and a server that shuts down or starts up."""
 
@@ -103,7 +105,7 @@ def unavailable(error: BaseException) -> Unavailable | None:
         )
     kind = kind_of(error)
     if kind is Kind.AWAY:
-        return Unavailable("The database cannot be reached. Try again shortly.")
+        return Unavailable(AWAY)
     return Unavailable(_busy(sqlstate(error))) if kind is Kind.BUSY else None
 
 

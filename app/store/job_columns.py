@@ -27,7 +27,8 @@ def _value(column: Column[Any]) -> str:
     return f"%({column.name}){'b' if column.name == 'data' else 's'}::{_type(column)}"
 
 
-def _element_type(column: Column[Any]) -> str:
+def element_type(column: Column[Any]) -> str:
+    """Return the type of the elements in which statements of many jobs get the column's values."""
     # An array of arrays has to be rectangular, so arrays and documents are sent as JSON text.
     return "TEXT" if isinstance(column.type, ARRAY | JSONB) else _type(column)
 
@@ -48,7 +49,7 @@ FRAGMENTS: Final = {
     "job_columns": ", ".join(each.name for each in COLUMNS),
     "job_values": ", ".join(map(_value, COLUMNS)),
     "job_assignments": ", ".join(f"{each.name} = {_value(each)}" for each in COLUMNS),
-    "job_arrays": ", ".join(f"%({each.name})b::{_element_type(each)}[]" for each in COLUMNS),
+    "job_arrays": ", ".join(f"%({each.name})b::{element_type(each)}[]" for each in COLUMNS),
     "job_elements": ", ".join(map(_element, COLUMNS)),
 }
 """Fragments by name: the columns, the values of one job, their assignments, and for many jobs the

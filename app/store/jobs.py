@@ -62,11 +62,10 @@ def insert_unfollowing(
     next_at: datetime | None,
 ) -> None:
     """Like `insert_job`, for a job that does not follow another one: in one round trip."""
-    content = _columns(booking)
     params = {
         "id": job_id,
         "account_id": account_id,
-        **_as_text(content),
+        **columns_as_text(booking),
         **_schedule(booking),
         "next_at": next_at if booking.enabled else None,
     }
@@ -92,7 +91,7 @@ def insert_if_valid(
         "since": caller.since,
         "first": first,
         "id": job_id,
-        **_as_text(_columns(booking)),
+        **columns_as_text(booking),
         "recurring": is_recurring(booking.trigger),
     }
     with minding_names():
@@ -118,7 +117,7 @@ def insert_of_app(
         "caller_id": caller.account.id,
         "now": now,
         "id": job_id,
-        **_as_text(_columns(booking)),
+        **columns_as_text(booking),
         **_schedule(booking),
         "next_at": first,
     }
@@ -129,7 +128,7 @@ def insert_of_app(
 
 def insert_jobs(connection: psycopg.Connection, account_id: int, jobs: Sequence[Job]) -> None:
     """Store new jobs and their due rows, all of them or none; raises NameTaken."""
-    rows = [_as_text(_columns(each.booking)) for each in jobs]
+    rows = [columns_as_text(each.booking) for each in jobs]
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     # PostgreSQL requires an array of arrays to be rectangular, so each list of tags is JSON text.
     columns["tags"] = [tags and orjson.dumps(tags).decode() for tags in columns["tags"]]
@@ -177,7 +176,7 @@ def update_job(
     """
     version = {"job_id": current.id, "version": current.version + 1}
     with minding_names():
-        run(connection, "replace_job", {**version, **_as_text(_columns(booking))})
+        run(connection, "replace_job", {**version, **columns_as_text(booking)})
     run(connection, "replace_due", {**version, "next_at": next_at, **_schedule(booking)})
     block_next(connection, current.id)
     if current.booking.follows != booking.follows:
@@ -215,8 +214,12 @@ def _found(connection: Connection, query: Select[Any]) -> Job | None:
     return to_job(row, follows.of_job(connection, row.id) if row.dialect == Dialect.FUSION else ())
 
 
-def _as_text(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the same columns with JSON documents as text, as the driver requires."""
+def columns_as_text(booking: Booking) -> dict[str, Any]:
+    """Return the columns of `job` that store a booking, its JSON documents as text for the driver.
+
+    `_booking` reads them back.
+    """
+    content = _columns(booking)
     manner, written = content["manner"], content["written"]
     return {
         **content,
@@ -227,7 +230,7 @@ def _as_text(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _columns(booking: Booking) -> dict[str, Any]:
-    """Return the columns of `job` that store a booking; `_booking` reads them back."""
+    """Return the columns of `job` that store a booking, with JSON documents as values."""
     return {
         **{name: getattr(booking, name) for name in _PLAIN},
         "trigger": to_document(booking.trigger),

@@ -10,13 +10,12 @@ from typing import Final
 from flask import Blueprint, Response, request
 
 from app.api import admission, bodies
-from app.api.asgi import ONWARD
 from app.api.context import current_context
 from app.api.dapr import addresses, failures
 from app.api.idempotency import naturally_idempotent
 from app.api.parameters import takes
 from app.api.scopes import needs
-from app.api.wsgi_bridge import WsgiResponse
+from app.api.wsgi_bridge import ONWARD, WsgiResponse
 from app.domain.account import Caller
 from app.domain.dapr.invocation import METHODS, Callee, Invocation, passed_on
 from app.domain.run import Reply

@@ -72,3 +72,52 @@ WITH v AS MATERIALIZED (
 )
 INSERT INTO due (job_id, account_id, version, recurring, next_at)
 SELECT id, %(account_id)s, 1, recurring, next_at FROM v;
+
+-- name: book_batch
+-- As book and book_of_app, of many callers at once: each job by itself is stored, with its due row
+-- as version 1, or left out. It is left out if its caller is not valid when this statement begins,
+-- if the clock is not from `earliest` to `latest`, or if its name is taken. An app is what the jobs
+-- of a caller call; a caller without a key is a listener of an account. Jobs are inserted in the
+-- order in which they are given, which is the same in all batches, so that two batches with the
+-- same names do not wait for each other in a circle.
+WITH caller AS MATERIALIZED (
+  SELECT ARRAY(
+    SELECT (
+      SELECT account_id FROM (
+        SELECT account_id FROM api_key
+        WHERE id = c.key_id AND digest = c.digest AND account_id = c.account_id
+          AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())
+          AND scope IN ('admin', 'book')
+          AND (app IS NULL OR app = c.app OR c.app IS NULL AND scope = 'admin')
+        UNION ALL
+        SELECT id FROM account WHERE id = c.account_id AND c.key_id = ''
+      ) AS known
+      WHERE account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
+        AND (c.app IS NULL OR EXISTS (
+          SELECT FROM endpoint
+          WHERE account_id = c.account_id AND dialect = 'dapr' AND name = c.app)))
+    FROM unnest(%(key_ids)b::text[], %(digests)b::bytea[], %(account_ids)b::bigint[],
+                %(apps)b::text[])
+      WITH ORDINALITY AS c (key_id, digest, account_id, app, number)
+    ORDER BY number) AS account_ids
+), v AS MATERIALIZED (
+  SELECT v.*, (SELECT account_ids FROM caller)[v.caller] AS account_id
+  FROM unnest(%(ids)b::uuid[], %(callers)b::integer[], %(earliest)b::timestamptz[],
+              %(latest)b::timestamptz[], %(recurring)b::boolean[], %(serial)b::boolean[],
+              %(remaining)b::integer[], %(nexts)b::timestamptz[], {{job_arrays}})
+    WITH ORDINALITY AS v (id, caller, earliest, latest, recurring, serial, remaining, next_at,
+                          {{job_columns}}, place)
+  WHERE (SELECT account_ids FROM caller)[v.caller] IS NOT NULL
+    AND clock_timestamp() >= v.earliest AND clock_timestamp() < v.latest
+  ORDER BY v.place
+), booked AS (
+  INSERT INTO job (id, account_id, version, {{job_columns}})
+  SELECT id, account_id, 1, {{job_elements}} FROM v
+  ON CONFLICT (account_id, dialect, endpoint, name) WHERE name IS NOT NULL DO NOTHING
+  RETURNING id
+)
+-- With IS TRUE, the ids are looked up in a hash table, and not by comparing each with each.
+INSERT INTO due (job_id, account_id, version, recurring, serial, remaining, next_at)
+SELECT id, account_id, 1, recurring, serial, remaining, next_at FROM v
+WHERE (id IN (SELECT id FROM booked)) IS TRUE
+RETURNING job_id, clock_timestamp();

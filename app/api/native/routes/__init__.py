@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Flask
 
-from app.api import previews
+from app.api import direct_bookings, previews
 from app.api.native.documents import preview as preview_document
 from app.api.native.routes import (
     account,
@@ -14,6 +14,7 @@ from app.api.native.routes import (
     audit,
     completion,
     dapr_apps,
+    direct,
     fusion_runners,
     inboxes,
     job_list,
@@ -56,3 +57,4 @@ def install(app: Flask) -> None:
     app.register_blueprint(native)
     app.register_blueprint(schemas.schemas)
     previews.offer(app, preview_document.PREVIEWER)
+    direct_bookings.offer(app, direct.covers, direct.read)

@@ -18,6 +18,7 @@ from app.domain.job import Job
 from app.domain.job_filter import ListedJob
 from app.domain.native.trigger import Cron
 
+CREATED: Final = 201
 TZDATA: Final = "Wakecall-Tzdata"
 
 _Item = TypeVar("_Item")
@@ -37,18 +38,22 @@ def negotiate(offers: tuple[str, ...]) -> str:
 
 def render_job(job: Job, media_type: str, status: int = 200) -> Response:
     """A whole job, or its bare id where text was chosen."""
-    if media_type == negotiation.TEXT:
-        body = text_codec.write(job.id)
-    else:
-        body = job_document.write(job_document.from_job(job), media_type)
+    body = write_job(job, media_type)
     return _name_tzdata(Response(body, status, content_type=CONTENT_TYPES[media_type]), job)
 
 
 def render_created_job(job: Job, media_type: str) -> Response:
     """A new job, with its Location."""
-    response = render_job(job, media_type, 201)
+    response = render_job(job, media_type, CREATED)
     response.headers["Location"] = job_location(job.id)
     return response
+
+
+def write_job(job: Job, media_type: str) -> bytes:
+    """A whole job, or its bare id where text was chosen."""
+    if media_type == negotiation.TEXT:
+        return text_codec.write(job.id)
+    return job_document.write(job_document.from_job(job), media_type)
 
 
 def render_unstored_job(job: Job, media_type: str) -> Response:

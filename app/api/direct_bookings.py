@@ -1,0 +1,186 @@
+"""Direct bookings: books a plain job on the event loop, without a thread and Flask's request.
+
+The readers of documents, the use cases and the renderers are those of the routes. A request that is
+in any way unusual, or that is to be refused, goes to its route as if nothing had been tried: only a
+success is answered here. docs/decisions/0059-bookings-are-written-together.md gives the reasons.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from flask import Flask, request
+
+from app.api import caching, rate, refusals
+from app.api.auth import Bound
+from app.api.booking_batches import BookingBatches
+from app.api.context import context_of
+from app.api.rate import RateState
+from app.api.senders import SENDER, Sender
+from app.api.wsgi_bridge import BASE, ONWARD, Message, WsgiResponse
+from app.domain.account import CachedCaller
+from app.service import usage
+from app.service.booking_batches import BatchWriter, Outcome
+from app.service.context import Context
+from app.store import database
+from app.store.booking_batches import WantedJob
+
+MAX_BODY: Final = 8 * 1024
+"""A longer document would keep the event loop too long."""
+
+_AWAY: Final = "wakecall.database_away"
+_READERS: Final = "wakecall.direct_readers"
+_CREDENTIALS: Final = ("HTTP_AUTHORIZATION", "HTTP_X_API_KEY", "HTTP_DAPR_API_TOKEN")
+_FURTHER: Final = frozenset(
+    f"HTTP_{name}"
+    for name in (
+        *("HOST", "ACCEPT", "ACCEPT_ENCODING", "ACCEPT_LANGUAGE", "USER_AGENT", "CONNECTION"),
+        *("CACHE_CONTROL", "PRAGMA", "SEC_FETCH_MODE", "DAPR_APP_ID"),
+        *("TRACEPARENT", "TRACESTATE", "BAGGAGE", "X_REQUEST_ID", "VIA", "FORWARDED"),
+        *("X_FORWARDED_FOR", "X_FORWARDED_PROTO", "X_FORWARDED_HOST", "X_FORWARDED_PORT"),
+        *("X_REAL_IP", "GRPC_ACCEPT_ENCODING"),
+    )
+)
+_KNOWN: Final = frozenset(
+    {
+        *BASE,
+        *("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "REQUEST_URI", "REMOTE_ADDR"),
+        *("SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "wsgi.url_scheme", "wsgi.input"),
+        *("CONTENT_TYPE", "CONTENT_LENGTH", SENDER, ONWARD),
+        *_CREDENTIALS,
+        *_FURTHER,
+    }
+)
+"""What may be in the environment of a plain request. Other fields may change what is to be done."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DirectRequest:
+    """A request that may be a plain booking, and its caller, whose key is to be verified."""
+
+    environ: Message
+    body: bytes
+    caller: CachedCaller
+    context: Context
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DirectBooking:
+    """A job to be booked, and the response once it is stored, without the fields of every one."""
+
+    wanted: WantedJob
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Reader = Callable[[DirectRequest], DirectBooking | None]
+"""Reads a request of its dialect; None, or any exception, for one that its route is to answer."""
+
+
+def offer(app: Flask, covers: Callable[[Message], bool], reader: Reader) -> None:
+    """Let `reader` read the POST requests that it `covers`."""
+    app.extensions.setdefault(_READERS, []).append((covers, reader))
+
+
+def install(app: Flask) -> None:
+    """Let the routes of this application answer what could not be booked directly."""
+    app.before_request(_resume)
+    app.teardown_request(lambda _error: database.declare_away(is_away=False))
+
+
+def _resume() -> None:
+    """Continue with what became of a booking whose database was lost while it was stored."""
+    if _AWAY in request.environ:
+        database.declare_away(is_away=True)
+
+
+class DirectBookings:
+    """Books plain jobs; only one event loop may use it.
+
+    `bound` is the caller of all requests, for a listener whose clients send no key.
+    """
+
+    def __init__(self, app: Flask, *, bound: Bound | None = None) -> None:
+        self._context = context_of(app)
+        self._rates = rate.rates_of(app)
+        self._readers: list[tuple[Callable[[Message], bool], Reader]] = app.extensions.get(
+            _READERS, []
+        )
+        self._bound = bound
+        self._writer = BatchWriter(self._context)
+        self._batches = BookingBatches(self._writer.write)
+        self._fields = [
+            (name.encode(), value.encode()) for name, value in caching.private_fields().items()
+        ]
+
+    async def answer(self, environ: Message) -> WsgiResponse | None:
+        """Return the response to a booking that was stored, None if the route is to answer."""
+        booking = self._read(environ)
+        state = None if booking is None else self._count(booking.wanted.caller)
+        if booking is None or state is None:
+            return None
+        outcome = await self._batches.book(booking.wanted, int(environ["CONTENT_LENGTH"]))
+        if outcome is Outcome.STORED:
+            return self._response(booking, state)
+        environ[rate.COUNTED] = state
+        if outcome is Outcome.UNKNOWN:
+            environ[_AWAY] = True
+        return None
+
+    def shutdown(self) -> None:
+        """End the thread, when it has stored its batch."""
+        self._batches.shutdown()
+        self._writer.close()
+
+    def _read(self, environ: Message) -> DirectBooking | None:
+        if environ["REQUEST_METHOD"] != "POST" or not environ.keys() <= _KNOWN:
+            return None
+        reader = next((reader for covers, reader in self._readers if covers(environ)), None)
+        try:
+            return None if reader is None else self._read_by(reader, environ)
+        except Exception:  # noqa: BLE001 - the route meets the same, and reports it
+            return None
+
+    def _read_by(self, reader: Reader, environ: Message) -> DirectBooking | None:
+        body: bytes = environ["wsgi.input"].getvalue()
+        if len(body) > MAX_BODY or environ.get("CONTENT_LENGTH") != str(len(body)):
+            return None
+        refusals.check_host(environ)
+        caller = self._caller(environ)
+        if caller is None or not usage.is_reported(self._context, caller.account):
+            return None
+        return reader(
+            DirectRequest(environ=environ, body=body, caller=caller, context=self._context)
+        )
+
+    def _caller(self, environ: Message) -> CachedCaller | None:
+        if self._bound is not None:
+            return self._context.key_cache.get_listener(self._bound.account, self._bound.app)
+        sender: Sender = environ[SENDER]
+        if sender.key is None or sum(name in environ for name in _CREDENTIALS) != 1:
+            return None
+        self._context.key_use.note(sender.key.id)
+        return self._context.key_cache.get(sender.key)
+
+    def _count(self, caller: CachedCaller) -> RateState | Literal[False] | None:
+        """Count the request; False without a limit, None if the route is to count it."""
+        limits = self._context.limit_cache.get(caller.account.id)
+        if limits is None:
+            return None
+        if limits.requests_per_second is None:
+            return False
+        return self._rates.count_in_memory(caller.account.id, limits.requests_per_second)
+
+    def _response(self, booking: DirectBooking, state: RateState | Literal[False]) -> WsgiResponse:
+        headers = [
+            *((name.encode(), value.encode("latin-1")) for name, value in booking.headers.items()),
+            *self._fields,
+            (b"X-Request-Id", secrets.token_hex(8).encode()),
+        ]
+        if state:
+            headers += ((name.encode(), each.encode()) for name, each in rate.fields(state).items())
+        return WsgiResponse(status=booking.status, headers=headers, start=booking.body, rest=None)

@@ -1,0 +1,202 @@
+"""Booking batches: what arrives while one batch is written is the next one, in turns by account."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from app.api import booking_batches
+from app.api.booking_batches import MAX_BATCH, MAX_BATCH_BYTES, MAX_WAITING, BookingBatches
+from app.domain.account import Account, CachedCaller
+from app.domain.job import Booking
+from app.domain.one_time import At
+from app.service.booking_batches import Outcome
+from app.store.booking_batches import WantedJob
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+Judge = Callable[[Sequence[WantedJob]], list[Outcome]]
+
+
+def wanted(account: int = 1) -> WantedJob:
+    caller = CachedCaller(
+        account=Account(id=account, name="demo"), key_id="k", digest=b"", since=NOW
+    )
+    booking = Booking(url="https://example.com/", trigger=At(instant=NOW))
+    return WantedJob(
+        id=uuid4(), caller=caller, booking=booking, first=NOW, earliest=NOW, latest=NOW
+    )
+
+
+def all_stored(batch: Sequence[WantedJob]) -> list[Outcome]:
+    return [Outcome.STORED for _ in batch]
+
+
+class Writer:
+    """Writes a batch when the test lets it; keeps the accounts of each."""
+
+    def __init__(self, judge: Judge = all_stored) -> None:
+        self.judge = judge
+        self.batches: list[list[int]] = []
+        self.begun = threading.Semaphore(0)
+        self.go = threading.Semaphore(0)
+
+    def write(self, batch: Sequence[WantedJob]) -> list[Outcome]:
+        self.batches.append([each.caller.account.id for each in batch])
+        self.begun.release()
+        assert self.go.acquire(timeout=30)
+        return self.judge(batch)
+
+    async def until_begun(self) -> None:
+        assert await asyncio.to_thread(self.begun.acquire, timeout=30)
+
+
+def run(
+    play: Callable[[BookingBatches, Writer], object], judge: Judge = all_stored
+) -> list[list[int]]:
+    writer = Writer(judge)
+
+    async def running() -> None:
+        batches = BookingBatches(writer.write)
+        try:
+            await play(batches, writer)  # type: ignore[misc] # each is a coroutine function
+        finally:
+            writer.go.release(1000)
+            batches.shutdown()
+
+    asyncio.run(running())
+    return writer.batches
+
+
+def asking(batches: BookingBatches, *accounts: int, size: int = 1) -> list[asyncio.Task[Outcome]]:
+    return [asyncio.create_task(batches.book(wanted(each), size)) for each in accounts]
+
+
+def test_what_arrives_while_a_batch_is_written_is_the_next_batch() -> None:
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        first = asking(batches, 1, 1)
+        await writer.until_begun()
+        second = asking(batches, 1, 1, 1)
+        await asyncio.sleep(0)
+        writer.go.release(2)
+        assert set(await asyncio.gather(*first, *second)) == {Outcome.STORED}
+        writer.go.release()
+        assert await batches.book(wanted(), 1) is Outcome.STORED
+
+    assert run(play) == [[1, 1], [1, 1, 1], [1]]
+
+
+def test_accounts_take_turns_and_wait_for_one_batch_of_another() -> None:
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        first = asking(batches, 1)
+        await writer.until_begun()
+        many = asking(batches, *[1] * (2 * MAX_BATCH))
+        few = asking(batches, 2, 2, 3)
+        await asyncio.sleep(0)
+        writer.go.release(2)
+        await asyncio.gather(*first, *few)
+        assert not any(each.done() for each in many[MAX_BATCH:])
+        writer.go.release(10)
+        await asyncio.gather(*many)
+
+    batches = run(play)
+    assert batches[1][:5] == [1, 2, 3, 1, 2]
+    assert [len(each) for each in batches] == [1, MAX_BATCH, MAX_BATCH, 3]
+
+
+def test_a_batch_is_bounded_in_bytes() -> None:
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        writer.go.release(10)
+        await asyncio.gather(*asking(batches, 1, 1, 1, size=MAX_BATCH_BYTES // 2))
+
+    assert run(play) == [[1, 1], [1]]
+
+
+def test_an_account_has_so_many_waiting_and_no_more() -> None:
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        first = asking(batches, 1)
+        await writer.until_begun()
+        waiting = asking(batches, *[1] * MAX_WAITING)
+        await asyncio.sleep(0)
+        assert await batches.book(wanted(1), 1) is Outcome.LEFT_OUT
+        other = asking(batches, 2)
+        writer.go.release(10)
+        assert set(await asyncio.gather(*first, *waiting, *other)) == {Outcome.STORED}
+
+    run(play)
+
+
+def test_each_booking_has_its_own_outcome() -> None:
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        writer.go.release(10)
+        found = await asyncio.gather(*asking(batches, 1, 2, 3))
+        assert found == [Outcome.STORED, Outcome.LEFT_OUT, Outcome.UNKNOWN]
+
+    run(play, lambda _batch: [Outcome.STORED, Outcome.LEFT_OUT, Outcome.UNKNOWN])
+
+
+def test_the_account_whose_bookings_fail_is_set_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(booking_batches, "APART_S", 3600.0)
+
+    def judge(batch: Sequence[WantedJob]) -> list[Outcome]:
+        fails = any(each.caller.account.id == 2 for each in batch)
+        return [Outcome.LEFT_OUT if fails else Outcome.STORED for _ in batch]
+
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        writer.go.release(100)
+        left_out, stored = [Outcome.LEFT_OUT], [Outcome.STORED]
+        assert await asyncio.gather(*asking(batches, 1, 2, 1)) == left_out * 3
+        mixed = await asyncio.gather(*asking(batches, 1, 2, 1, 2, 3))
+        assert mixed == [*stored, *left_out, *stored, *left_out, *stored]
+        assert await batches.book(wanted(2), 1) is Outcome.LEFT_OUT
+        assert await asyncio.gather(*asking(batches, 3, 1, 3)) == stored * 3
+
+    # Nothing more of account 2 is written.
+    assert run(play, judge) == [[1, 2, 1], [1, 1], [2, 2], [3], [3, 3], [1]]
+
+
+def test_accounts_that_are_written_alone_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(booking_batches, "APART_S", 3600.0)
+    outcomes = iter([Outcome.LEFT_OUT])
+
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        writer.go.release(100)
+        await asyncio.gather(*asking(batches, 1, 2))
+        await asyncio.gather(*asking(batches, *[1] * (MAX_BATCH + 1), 2))
+
+    def judge(batch: Sequence[WantedJob]) -> list[Outcome]:
+        return [next(outcomes, Outcome.STORED)] * len(batch)
+
+    assert run(play, judge)[1:] == [[1] * MAX_BATCH, [2], [1]]
+
+
+def test_a_request_that_is_given_up_before_its_turn_is_not_booked() -> None:
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        first = asking(batches, 1)
+        await writer.until_begun()
+        given_up, kept = asking(batches, 2), asking(batches, 3)
+        await asyncio.sleep(0)
+        given_up[0].cancel()
+        await asyncio.wait(given_up)
+        first[0].cancel()
+        writer.go.release(2)
+        assert await kept[0] is Outcome.STORED
+
+    assert run(play) == [[1], [3]]
+
+
+def test_a_defect_in_the_writer_leaves_nobody_waiting() -> None:
+    def judge(_batch: Sequence[WantedJob]) -> list[Outcome]:
+        raise ZeroDivisionError
+
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        writer.go.release(2)
+        assert await asyncio.gather(*asking(batches, 1, 1)) == [Outcome.UNKNOWN] * 2
+        writer.judge = all_stored
+        assert await batches.book(wanted(2), 1) is Outcome.STORED
+
+    run(play, judge)
