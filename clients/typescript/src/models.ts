@@ -180,6 +180,8 @@ export interface Account {
   readonly account: string;
   readonly created: Date;
   readonly suspended?: Date;
+  /** The key of the request; absent from the answer of an older service. */
+  readonly key?: { readonly id: string; readonly scope: Scope };
   readonly limits: Readonly<Record<string, { readonly limit: number | null; readonly used?: number }>>;
 }
 

@@ -11,9 +11,10 @@ from lxml import etree
 from app.api.context import current_context
 from app.api.native.codecs import generic_codec
 from app.api.native.documents import account as account_document
-from app.domain.account import AccountDates
+from app.domain.account import Account, AccountDates, Caller
 from app.domain.limits import BY_NAME, TABLE
-from app.service import accounts
+from app.domain.scope import Scope
+from app.service import accounts, keys
 from app.service.limits import State
 from tests.api.golden import golden
 from tests.factories import connect
@@ -21,6 +22,12 @@ from tests.factories import connect
 DATES = AccountDates(
     created_at=datetime(2026, 11, 15, 9, 30, tzinfo=UTC),
     suspended_at=datetime(2026, 11, 22, 9, 30, tzinfo=UTC),
+)
+CALLER = Caller(
+    account=Account(id=1, name="demo"),
+    key_id="4Ck0bGZy7T",
+    now=datetime(2026, 11, 22, 9, 30, tzinfo=UTC),
+    scope=Scope.READ,
 )
 STATES = (
     State(limit=BY_NAME["jobs"], allowed=1_000_000, used=12, own=False),
@@ -30,7 +37,7 @@ STATES = (
 
 
 def test_an_account_is_written_as_in_the_golden_files() -> None:
-    shown = account_document.render("demo", DATES, STATES)
+    shown = account_document.render(CALLER, DATES, STATES)
     assert generic_codec.to_json("account", shown) == golden("account.response.json")
     assert generic_codec.to_xml("account", shown) == golden("account.response.xml")
 
@@ -60,7 +67,16 @@ def test_an_account_sees_since_when_it_exists_and_is_suspended(
     shown = client.get("/1/account").get_json()
     assert (shown["suspended"], shown["created"]) == ("2026-01-02T03:04:05Z", begun["created"])
     root = etree.fromstring(client.get("/1/account", headers={"Accept": "text/xml"}).data)
-    assert [each.tag for each in root] == ["account", "created", "suspended", "limits"]
+    assert [each.tag for each in root] == ["account", "created", "suspended", "key", "limits"]
+
+
+def test_an_account_sees_what_its_key_may_do(app: Flask, client: FlaskClient) -> None:
+    assert client.get("/1/account").get_json()["key"]["scope"] == "admin"
+    with app.app_context():
+        text = keys.create(current_context(), "account-1", "", app=None, scope=Scope.READ)
+    bare = app.test_client()
+    shown = bare.get("/1/account", headers={"Authorization": f"Bearer {text}"}).get_json()
+    assert shown["key"] == {"id": text.removeprefix("wk_")[:10], "scope": "read"}
 
 
 def test_a_key_is_needed_and_text_is_not_offered(client: FlaskClient) -> None:

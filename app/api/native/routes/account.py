@@ -23,12 +23,14 @@ from app.service import accuracy as accuracy_service
 @needs(Scope.READ)
 @takes()
 def show_account() -> Response:
-    """Show the account's name and dates, its limits and how much of each is used."""
-    account = admission.admit().account
+    """Show the account's name and dates, the key, the limits and how much of each is used."""
+    caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
     context = current_context()
     members = account_document.render(
-        account.name, accounts.get_dates(context, account), limits.states(context, account)
+        caller,
+        accounts.get_dates(context, caller.account),
+        limits.states(context, caller.account),
     )
     return responses.render("account", members, media_type)
 

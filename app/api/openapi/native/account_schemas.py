@@ -80,12 +80,23 @@ def _limits() -> Schema:
     )
 
 
+_KEY_ID: Final = {"type": "string", "pattern": f"^[0-9A-Za-z]{{{ID_LENGTH}}}$"}
 _ACCOUNT: Final = answered(
     "The account of the key.",
     {
         "account": always(TEXT, "Its name."),
         "created": always(INSTANT, "Since when it exists."),
         "suspended": maybe(INSTANT, "Since when it is suspended."),
+        "key": always(
+            answered(
+                "The key of the request.",
+                {
+                    "id": always(_KEY_ID, "Its id."),
+                    "scope": always(one_of(Scope), "What it may do."),
+                },
+            ),
+            "The key with which the request was sent.",
+        ),
         "limits": always(_limits(), "Its limits."),
     },
     element="account",
@@ -102,7 +113,7 @@ _SECRET: Final = answered(
 _KEY: Final = answered(
     "An API key.",
     {
-        "id": always({"type": "string", "pattern": f"^[0-9A-Za-z]{{{ID_LENGTH}}}$"}, "Its id."),
+        "id": always(_KEY_ID, "Its id."),
         "value": maybe(TEXT, "The key itself, only in the response that creates it."),
         "label": always(TEXT, "What it is for."),
         "scope": always(one_of(Scope), "What it may do."),

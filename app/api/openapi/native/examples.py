@@ -172,6 +172,7 @@ REDELIVERED: Final = {"count": 1204, "lost": 3, "more": False}
 ACCOUNT: Final[dict[str, Any]] = {
     "account": "example",
     "created": "2026-11-15T09:30:00Z",
+    "key": {"id": KEY_ID, "scope": "read"},
     "limits": {
         each.name: {
             "limit": amount(DEFAULTS, each),

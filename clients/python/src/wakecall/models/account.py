@@ -24,12 +24,23 @@ class Limit(Model):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OwnKey(Model):
+    """The key of a request."""
+
+    id: str
+    scope: Scope
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Account(Model):
     """The account of the key."""
 
     name: Annotated[str, on_the_wire("account")]
     created: datetime
     suspended: datetime | None = None
+    key: OwnKey | None = None
+    """The key of the request; None from an older service."""
+
     limits: Mapping[str, Limit] = field(default_factory=dict, hash=False)
 
 
