@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx2
 import psycopg
@@ -47,7 +46,12 @@ def wakecall(home: Path, canned: Canned) -> Commands:
     return Commands(
         transport=httpx2.MockTransport(canned),
         home=home,
-        environ={"WAKECALL_URL": URL, "WAKECALL_KEY": KEY, "WAKECALL_TZ": "Europe/Berlin"},
+        environ={
+            "WAKECALL_URL": URL,
+            "WAKECALL_KEY": KEY,
+            "WAKECALL_TZ": "Europe/Berlin",
+            "NO_COLOR": "1",
+        },
     )
 
 
@@ -86,11 +90,13 @@ class Account:
     key: str
     service: Service
 
-    def add_run(self, job: UUID, state: str = "failed", **columns: Any) -> str:
+    def add_run(
+        self, state: str = "failed", *, job: str | None = None, due_at: str = "2026-11-22T09:30:00Z"
+    ) -> str:
         """Store a run that is over, attempted once, whose content is kept."""
         run_id = UUID(int=uuid7().int)
         with connect(self.service.database) as connection:
-            _add_run(connection, self.name, run_id, job, state, columns.get("due_at"))
+            _add_run(connection, self.name, run_id, job or uuid4(), state, due_at)
         return str(run_id)
 
 
@@ -108,7 +114,12 @@ def real(home: Path, account: Account) -> Commands:
     return Commands(
         transport=httpx2.WSGITransport(app=account.service.app),
         home=home,
-        environ={"WAKECALL_URL": URL, "WAKECALL_KEY": account.key, "WAKECALL_TZ": "UTC"},
+        environ={
+            "WAKECALL_URL": URL,
+            "WAKECALL_KEY": account.key,
+            "WAKECALL_TZ": "UTC",
+            "NO_COLOR": "1",
+        },
         clock=lambda: datetime.now(UTC),
     )
 
@@ -117,11 +128,10 @@ def _add_run(
     connection: psycopg.Connection,
     account: str,
     run_id: UUID,
-    job: UUID,
+    job: UUID | str,
     state: str,
-    due_at: str | None,
+    due: str,
 ) -> None:
-    due = due_at or "2026-11-22T09:30:00Z"
     connection.execute(
         "INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state,"
         " attempts, reason, settled_at) SELECT %s, %s, id, 1, 'scheduled', %s, 0, %s, 1,"

@@ -64,7 +64,7 @@ def book(
 
 def sentence(out: Output, job: Row, *, is_check: bool) -> str:
     """Return what was booked, or what would be."""
-    at = views.instant(job.get("next"))
+    at = views.next_of(job)
     what = "It would be booked" if is_check else f"Booked {job.get('id')}"
     if job.get("enabled") is False:
         return f"{what}, paused."

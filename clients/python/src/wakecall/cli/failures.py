@@ -45,6 +45,8 @@ class Failure(click.ClickException):
         return _document(self.title, self.message, self.remedy)
 
 
+_ABOUT_KEYS: Final = " Send the corrected request with a new Idempotency-Key"
+
 _CODES: Final[tuple[tuple[type[Exception], Exit], ...]] = (
     (errors.NotConfigured, Exit.UNAUTHENTICATED),
     (errors.Unauthenticated, Exit.UNAUTHENTICATED),
@@ -113,7 +115,8 @@ def repeat_hint(error: errors.WakecallError) -> str:
 
 def _lines(error: Exception) -> Iterator[str]:
     text = error.format_message() if isinstance(error, click.ClickException) else f"{error}"
-    yield f"wakecall: {text}"
+    # Each invocation has a key of its own, so that this advice has no meaning here.
+    yield f"wakecall: {text.partition(_ABOUT_KEYS)[0]}"
     if isinstance(error, Failure) and error.remedy:
         yield error.remedy
     if isinstance(error, errors.ProblemError) and error.request_id:

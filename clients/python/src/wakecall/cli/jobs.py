@@ -123,7 +123,7 @@ def set_job(
     answer = session.send("PUT", job_path(reference), document={**kept, **changes})
     changed = answer.json()
     word = "Booked" if answer.status == _CREATED else "Changed"
-    at = views.instant(changed.get("next"))
+    at = views.next_of(changed)
     due = f"; next {views.when_of(session.out, at)}" if at else ""
     session.out.one(changed, f"{word} {views.name_of(changed)}{due}.")
 
@@ -183,7 +183,7 @@ def resume(session: Session, references: tuple[str, ...]) -> int:
     """Resume jobs that are paused."""
 
     def sentence(reference: str, resumed: Row) -> str:
-        at = views.instant(resumed.get("next"))
+        at = views.next_of(resumed)
         return f"Resumed {reference}{f'; next {views.when_of(session.out, at)}' if at else ''}."
 
     return bulk.each(
@@ -263,7 +263,7 @@ def _due_before(found: Iterable[Row], until: str) -> Iterator[Row]:
     """Yield jobs, soonest first, until one is due later."""
     limit = views.instant(until)
     for each in found:
-        at = views.instant(each.get("next"))
+        at = views.next_of(each)
         if at is not None and limit is not None and at >= limit:
             return
         yield each

@@ -25,7 +25,7 @@ Row = Mapping[str, Json]
 _WIDE_AT_ONCE: Final = 1000
 """Rows whose widths are measured together; a longer list is laid out in parts."""
 
-_COLORS: Final = {"✓": "green", "✕": "red", "…": "yellow"}
+_COLORS: Final = {"✓": "green", "✕": "red", "○": "yellow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Output:
 
     def line(self, text: str) -> None:
         """Print a line of data."""
-        click.echo(table.printable(text))
+        self._print(table.printable(text))
 
     def document(self, document: Json) -> None:
         """Print a document of the API as JSON, in one line for jsonl."""
@@ -187,7 +187,7 @@ class Output:
             )
             skipped = 1 if self.options.no_header or count else 0
             for line in laid_out.lines[skipped:]:
-                click.echo(self.colored(line))
+                self._print(line)
             count += len(part)
             left_out = laid_out.left_out or left_out
         if left_out:
@@ -199,19 +199,15 @@ class Output:
             return column.shown(row)
         return self.text(column.value(row))
 
-    @property
-    def has_colors(self) -> bool:
-        """Whether colours are shown."""
+    def _print(self, line: str) -> None:
+        """Print a line, on a terminal with the marks of success and failure in colour."""
         plain = self.options.no_color or self.world.around.environ.get("NO_COLOR")
-        return self.is_terminal and not plain
-
-    def colored(self, line: str) -> str:
-        """Return a line with the marks of success and failure in colour."""
-        if not self.has_colors:
-            return line
+        if plain or not self.is_terminal:
+            click.echo(line)
+            return
         for mark, color in _COLORS.items():
-            line = line.replace(f"{mark} ", click.style(mark, fg=color) + " ")
-        return line
+            line = line.replace(f"{mark} ", f"{click.style(mark, fg=color)} ")
+        click.echo(line, color=True)
 
 
 def _plain(value: object) -> str:

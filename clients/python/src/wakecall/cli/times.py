@@ -115,11 +115,11 @@ def _offset(local: datetime) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return the length of a span in its largest unit: `10 s`, `5 min`, `23 h`, `4 days`."""
+    """Return the length of a span in a unit that it has twice: `10 s`, `90 min`, `4 days`."""
     seconds = abs(seconds)
-    if seconds < _MINUTE_S:
+    if seconds < 2 * _MINUTE_S:
         return f"{seconds:.0f} s"
-    if seconds < _HOUR_S:
+    if seconds < 2 * _HOUR_S:
         return f"{seconds / _MINUTE_S:.0f} min"
     if seconds < 2 * _DAY_S:
         return f"{seconds / _HOUR_S:.0f} h"

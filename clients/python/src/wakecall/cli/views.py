@@ -13,7 +13,7 @@ from wakecall.cli.output import Column, Json, Output, Row
 
 DONE: Final = "✓"
 FAILED: Final = "✕"
-UNDER_WAY: Final = "…"
+UNDER_WAY: Final = "○"
 _MARKS: Final = {"succeeded": DONE, "failed": FAILED, "dead": FAILED, "cancelled": "-"}
 OVER: Final = frozenset(_MARKS)
 """The states of runs that are over."""
@@ -27,6 +27,11 @@ def instant(text: Json) -> datetime | None:
 def member(name: str) -> Column:
     """Return a column that shows a member as it is, only if it is named."""
     return Column(name, lambda each: each.get(name), is_extra=True)
+
+
+def next_of(job: Row) -> datetime | None:
+    """Return when a job is called next; the only time of a job that is called once."""
+    return instant(job.get("next")) or instant(job.get("when"))
 
 
 def name_of(job: Row) -> str:
@@ -61,16 +66,16 @@ def job_columns(out: Output, failing: Mapping[str, str] | None = None) -> list[C
     def next_shown(job: Row) -> str:
         if job.get("enabled") is False:
             return "paused"
-        at = instant(job.get("next"))
+        at = next_of(job)
         return times.day_and_time(at, out.zone, out.now) if at else ""
 
     def distance(job: Row) -> str:
-        at = instant(job.get("next"))
+        at = next_of(job)
         return times.span((at - out.now).total_seconds()) if at and at > out.now else "-"
 
     columns = [
         Column("job", name_of),
-        Column("next", lambda job: instant(job.get("next")), next_shown),
+        Column("next", next_of, next_shown),
         Column("schedule", schedule_of),
         Column("calls", target_of, is_free=True),
         *(member(each) for each in ("id", "name", "when", "cron", "timezone", "url", "tags")),
