@@ -18,6 +18,10 @@ PEERS ?=
 ATTACKS ?=
 SITUATIONS ?=
 UPGRADE ?=
+SEED ?= 1
+SEEDS ?= 10
+CRASHES ?=
+BREAKAGES ?=
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-header --quiet
 
 .PHONY: help
@@ -53,6 +57,11 @@ bench-hostile: ## Measure what hostile clients do to others; ATTACKS="abort acce
 .PHONY: soak
 soak: ## Play what operators live through, under load, in 30 minutes (SOAK_MINUTES); SITUATIONS="kills hang" plays some
 	@$(DEVELOP) && exec $(BIN)/python -m tests.soak $(SITUATIONS)
+
+.PHONY: simulate
+simulate: ## Play seeds of a year with faults and check all promises; SEED=17 SEEDS=100, CRASHES=1, BREAKAGES=10
+	@$(DEVELOP) && exec $(BIN)/python -m tests.simulation --seed $(SEED) --seeds $(or $(BREAKAGES),$(SEEDS)) \
+	  $(if $(CRASHES),--crashes $(CRASHES)) $(if $(BREAKAGES),--breakages)
 
 .PHONY: lint
 lint: ## Check format, lint, types and import rules

@@ -1,0 +1,234 @@
+"""Breakages: faults that are planted in the service, each of which the simulation must find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from unittest.mock import patch
+
+from app.domain import rearm, rescue
+from app.store.queries import SQL
+from workers import scheduler
+from workers.dispatch import lease_watch, leased_run, settler
+
+
+@dataclass(frozen=True, slots=True)
+class Breakage:
+    """One fault: a statement that is written otherwise, or a function that does otherwise."""
+
+    name: str
+    statement: str = ""
+    old: str = ""
+    new: str = ""
+    patch: Callable[[], Any] | None = None
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        """The service with this fault in it. Raises ValueError where there is no such text."""
+        if self.patch is not None:
+            with self.patch():
+                yield
+            return
+        text = SQL[self.statement]
+        if self.old not in text:
+            raise ValueError(f"{self.name}: {self.statement} has no {self.old!r}")
+        with patch.dict(SQL, {self.statement: text.replace(self.old, self.new)}):
+            yield
+
+
+def _nothing(*_args: Any, **_options: Any) -> None:
+    """Do nothing."""
+
+
+def _leave(*_args: Any, **_options: Any) -> rescue.Action:
+    return rescue.Action.LEAVE
+
+
+def _reclaim_without_lease(state: Any, **options: Any) -> rescue.Action:
+    """Take each run away from its worker, whether or not its lease still runs."""
+    return rescue.judge(state, **{**options, "lease_left": -1.0, "leases_count": True})
+
+
+def _rearm_from_due(trigger: Any, **options: Any) -> rearm.Rearmed:
+    """Count nothing as missed: the next firing follows the one that is due."""
+    made = rearm.rearm(trigger, **options)
+    return rearm.Rearmed(fire_at=made.fire_at, next_at=made.next_at, missed=0)
+
+
+BREAKAGES: Final = (
+    Breakage(
+        "take: what another worker holds is taken",
+        "take",
+        "i.token = v.token AND i.state = 'claimed' AND ",
+        "",
+    ),
+    Breakage("take: a cancelled run is taken", "take", " AND i.cancelled_at IS NULL", ""),
+    Breakage(
+        "take: half a second early",
+        "take",
+        "date_part('epoch', t.send_at - clock_timestamp())",
+        "date_part('epoch', t.send_at - clock_timestamp()) - 0.5",
+    ),
+    Breakage(
+        "take: a lease of ten days",
+        "take",
+        "clock_timestamp() + %(lease)s",
+        "clock_timestamp() + %(lease)s + interval '10 days'",
+    ),
+    Breakage("settle_final: any token settles", "settle_final", " AND i.token = v.token", ""),
+    Breakage("settle_retry: any token settles", "settle_retry", " AND i.token = v.token", ""),
+    Breakage(
+        "settle_retry: a retry comes at once",
+        "settle_retry",
+        "send_at = greatest(v.retry_at, i.due_at)",
+        "send_at = i.due_at",
+    ),
+    Breakage(
+        "settle_retry: a retry is never checked",
+        "settle_retry",
+        "THEN greatest(v.retry_at - %(ahead)s::interval, clock_timestamp())",
+        "THEN 'infinity'",
+    ),
+    Breakage(
+        "settle_later: a result that came during the call is left",
+        "settle_later",
+        "i.cancelled_at IS NULL AND i.completion IS NULL",
+        "i.cancelled_at IS NULL",
+    ),
+    Breakage(
+        "claim: a one-time job moves on, and no run begins",
+        "claim_due",
+        "FROM picked WHERE NOT recurring AND NOT crowded AND owed_at IS NULL\n  ON",
+        "FROM picked WHERE false AND NOT crowded AND owed_at IS NULL\n  ON",
+    ),
+    Breakage(
+        "claim: a one-time job stays due",
+        "claim_due",
+        "UPDATE due SET next_at = NULL, enqueued_at = NULL",
+        "UPDATE due SET enqueued_at = NULL",
+    ),
+    Breakage(
+        "claim: the rows of others are not seen",
+        "claim_due",
+        "WHERE slot BETWEEN (SELECT lo FROM bounds) AND (SELECT hi FROM bounds)\n  ORDER",
+        "WHERE slot BETWEEN (SELECT lo FROM bounds) + 155 AND (SELECT hi FROM bounds)\n  ORDER",
+    ),
+    Breakage(
+        "rearm: the next firing is left out",
+        "rearm",
+        "THEN v.next_at END,\n    held_at",
+        "THEN v.next_at + interval '1 day' END,\n    held_at",
+    ),
+    Breakage(
+        "rearm: a recurring job stops",
+        "rearm",
+        "next_at = CASE WHEN NOT v.held THEN v.next_at END",
+        "next_at = NULL",
+    ),
+    Breakage(
+        "notify_again: the token of a reclaimed run stays",
+        "notify_again",
+        "token = i.token + v.reclaimed",
+        "token = i.token",
+    ),
+    Breakage(
+        "fetch_checkable: a lost lease is never found",
+        "fetch_checkable",
+        "WHERE look_at",
+        "WHERE state <> 'taken' AND look_at",
+    ),
+    Breakage(
+        "fetch_checkable: what nobody took is not notified again",
+        "fetch_checkable",
+        "WHERE look_at",
+        "WHERE state <> 'claimed' AND look_at",
+    ),
+    Breakage(
+        "renew_leases: renews nothing",
+        "renew_leases",
+        "i.token = v.token AND",
+        "false AND",
+    ),
+    Breakage(
+        "renew_leases: renews what another holds",
+        "renew_leases",
+        "i.token = v.token AND ",
+        "",
+    ),
+    Breakage(
+        "poll_cancellations: finds none",
+        "poll_cancellations",
+        "WHERE cancelled_at > now()",
+        "WHERE false AND cancelled_at > now()",
+    ),
+    Breakage(
+        "withdraw: a deleted job's run is not cancelled",
+        "cancel_runs",
+        "cancelled_at = clock_timestamp(),",
+        "cancelled_at = NULL::timestamptz,",
+    ),
+    Breakage(
+        "replace: the firings of the version before stay",
+        "cancel_replaced_runs",
+        "kind = 'scheduled' AND",
+        "false AND",
+    ),
+    Breakage(
+        "replace: the due row keeps its time",
+        "replace_due",
+        "next_at = %(next_at)s,",
+        "next_at = coalesce(next_at, %(next_at)s),",
+    ),
+    Breakage(
+        "claim_overdue: what was due before an update is lost",
+        "claim_overdue",
+        "WHERE due.job_id = %(job_id)s",
+        "WHERE false AND due.job_id = %(job_id)s",
+    ),
+    Breakage(
+        "complete: the result is not kept",
+        "keep_completion",
+        "completion = %(result)s",
+        "completion = NULL",
+    ),
+    Breakage(
+        "purge: a job ends with a run under way",
+        "purge_jobs",
+        "AND (SELECT NOT EXISTS",
+        "OR (SELECT NOT EXISTS",
+    ),
+    Breakage(
+        "rearm: missed firings are not counted",
+        patch=lambda: patch("app.store.claims.rearm", _rearm_from_due),
+    ),
+    Breakage(
+        "worker: a lost lease does not stop a call",
+        patch=lambda: patch.object(
+            leased_run.LeasedRun, "lease_ends_at", property(lambda _: 1e12, _nothing)
+        ),
+    ),
+    Breakage(
+        "worker: what was answered is not settled",
+        patch=lambda: patch.object(settler.Settler, "_write", _nothing),
+    ),
+    Breakage(
+        "worker: a poll tells of no cancellation",
+        patch=lambda: patch.object(lease_watch.LeaseWatch, "_poll_cancellations", _nothing),
+    ),
+    Breakage(
+        "scheduler: a lease never runs out",
+        patch=lambda: patch("app.store.rescue.judge", _leave),
+    ),
+    Breakage(
+        "scheduler: a lease runs out at once",
+        patch=lambda: patch("app.store.rescue.judge", _reclaim_without_lease),
+    ),
+    Breakage(
+        "scheduler: it claims two seconds late",
+        patch=lambda: patch.object(scheduler, "LOOK_AHEAD", timedelta(seconds=-2)),
+    ),
+)
+"""Each is a promise of docs/guarantees.md, broken in one place."""

@@ -1,0 +1,218 @@
+"""Clients: what they ask of the web, and what they know of their jobs by its answers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from app import config, create_app
+from app.api.context import context_of
+from app.service import accounts
+from app.store.engine import db
+from tests.simulation.clock import SimulatedClock
+from tests.simulation.effects import Effects, Killed, Process
+from tests.simulation.schedules import AnySchedule, Once
+
+HOST: Final = "http://127.0.0.1:8080"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """What a client has done to a job, and when it was answered."""
+
+    at: datetime
+    what: str
+    """`book`, `replace`, `pause`, `resume` or `delete`."""
+    schedule: AnySchedule | None = None
+
+
+@dataclass(slots=True)
+class Life:
+    """What the client of a job knows about it."""
+
+    path: str
+    """The path of its receiver."""
+    body: bytes
+    misfire: str
+    changes: list[Change] = field(default_factory=list)
+    id: str | None = None
+    max_attempts: int = 0
+    by_hand: int = 0
+    """How often it was fired by hand."""
+
+    def is_gone(self) -> bool:
+        """Whether it was deleted, or never made."""
+        return not self.changes or self.changes[-1].what == "delete"
+
+    def is_paused(self) -> bool:
+        """Whether no firing is due."""
+        changes = [each.what for each in self.changes if each.what in {"pause", "resume"}]
+        return bool(changes) and changes[-1] == "pause"
+
+    @property
+    def schedule(self) -> AnySchedule:
+        """The one that counts now."""
+        return next(each.schedule for each in reversed(self.changes) if each.schedule)
+
+
+class Web:
+    """A web process, which is started again where it was killed."""
+
+    def __init__(self, clock: SimulatedClock, effects: Effects, settings: dict[str, str]) -> None:
+        self.process = Process("web")
+        self.killed = 0
+        self._clock = clock
+        self._effects = effects
+        self._settings = config.load(settings)
+        self._app = self._start()
+        self._key = accounts.create(context_of(self._app), "simulated")
+
+    def ask(self, method: str, path: str, document: object = None, key: str = "") -> TestResponse:
+        """The answer to a request; Killed if the process ended before it was there."""
+        headers = {"Authorization": f"Bearer {key or self._key}", "Accept": "application/json"}
+        try:
+            with self._effects.of(self.process):
+                return self._app.test_client().open(
+                    path, method=method, json=document, headers=headers
+                )
+        except Killed:
+            self._restart()
+            raise
+
+    def ask_until_answered(
+        self, method: str, path: str, document: object = None, key: str = ""
+    ) -> TestResponse:
+        """The answer to a request that may be repeated."""
+        while True:
+            try:
+                return self.ask(method, path, document, key)
+            except Killed:
+                continue
+
+    def secrets(self) -> list[str]:
+        """The account's signing secrets."""
+        found = json.loads(self.ask("GET", "/1/secrets").text)
+        return [each["value"] for each in found]
+
+    def close(self) -> None:
+        """End it."""
+        with self._app.app_context():
+            db.engine.dispose()
+
+    def _start(self) -> Flask:
+        self.process = Process("web")
+        return create_app(self._settings)
+
+    def _restart(self) -> None:
+        self.killed += 1
+        self.process.close_sessions()
+        self._app = self._start()
+
+
+class Clients:
+    """Books and changes jobs; a request that was not answered is looked up or repeated."""
+
+    def __init__(self, web: Web, clock: SimulatedClock) -> None:
+        self.web = web
+        self.lives: list[Life] = []
+        self.refused: list[str] = []
+        self._clock = clock
+
+    def book(self, life: Life, schedule: AnySchedule, **members: Any) -> None:
+        """Book a job with that schedule. If the web was killed, the job is there or is not."""
+        name = life.path.strip("/")
+        document = {
+            "name": name,
+            "url": HOST + life.path,
+            "data": life.body.decode(),
+            "misfire": life.misfire,
+            **_timing(schedule),
+            **members,
+        }
+        try:
+            answer = self.web.ask("POST", "/1/jobs", document)
+        except Killed:
+            answer = self.web.ask_until_answered("GET", f"/1/jobs/by-name/{name}")
+            if answer.status_code == 404:
+                return
+        if answer.status_code not in {200, 201}:
+            self.refused.append(f"book {name}: {answer.status_code} {answer.text}")
+            return
+        life.id = json.loads(answer.text)["id"]
+        life.changes.append(Change(at=self._clock.now, what="book", schedule=schedule))
+        self.lives.append(life)
+
+    def replace(self, life: Life, schedule: AnySchedule) -> None:
+        """Give it another schedule, and keep the rest."""
+        document = {
+            "name": life.path.strip("/"),
+            "url": HOST + life.path,
+            "data": life.body.decode(),
+            "misfire": life.misfire,
+            **_timing(schedule),
+        }
+        self._change(life, "PUT", "", "replace", schedule, document)
+
+    def pause(self, life: Life) -> None:
+        """Pause it."""
+        self._change(life, "POST", "/pause", "pause")
+
+    def resume(self, life: Life) -> None:
+        """Resume it."""
+        self._change(life, "POST", "/resume", "resume")
+
+    def delete(self, life: Life) -> None:
+        """Delete it; one that has ended meanwhile is gone as well."""
+        self._change(life, "DELETE", "", "delete", expected={204, 404})
+
+    def fire(self, life: Life) -> None:
+        """Let it be called now, besides its schedule."""
+        try:
+            answer = self.web.ask("POST", f"/1/jobs/{life.id}/fire")
+        except Killed:
+            life.by_hand += 1  # perhaps
+            return
+        if answer.status_code == 202:
+            life.by_hand += 1
+
+    def complete(self, run_id: str, token: str) -> None:
+        """Report that what a run began has succeeded."""
+        document = {"status": "succeeded"}
+        path = f"/1/runs/{run_id}/complete"
+        answer = self.web.ask_until_answered("POST", path, document, key=token)
+        if answer.status_code not in {200, 202, 409}:
+            self.refused.append(f"complete {run_id}: {answer.status_code} {answer.text}")
+
+    def _change(
+        self,
+        life: Life,
+        method: str,
+        action: str,
+        what: str,
+        schedule: AnySchedule | None = None,
+        document: object = None,
+        *,
+        expected: frozenset[int] | set[int] = frozenset({200, 404}),
+    ) -> None:
+        answer = self.web.ask_until_answered(method, f"/1/jobs/{life.id}{action}", document)
+        if answer.status_code not in expected:
+            self.refused.append(f"{what} {life.path}: {answer.status_code} {answer.text}")
+            return
+        gone = answer.status_code == 404
+        life.changes.append(
+            Change(at=self._clock.now, what="delete" if gone else what, schedule=schedule)
+        )
+
+
+def _timing(schedule: AnySchedule) -> dict[str, Any]:
+    if isinstance(schedule, Once):
+        return {"when": schedule.at.isoformat()}
+    members: dict[str, Any] = {"cron": schedule.cron}
+    if schedule.zone != "UTC":
+        members["timezone"] = schedule.zone
+    return members

@@ -1,0 +1,231 @@
+"""World: all processes of a simulation, and the order in which things happen."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
+
+import psycopg
+
+from app.domain.timings.claiming import LOOK_AHEAD
+from tests.simulation.clients import Clients
+from tests.simulation.clock import BEGIN, SimulatedClock
+from tests.simulation.effects import Effects
+from tests.simulation.notifications import Notifications
+from tests.simulation.processes import (
+    NEVER,
+    AnyProcess,
+    SimulatedQuarantine,
+    SimulatedScheduler,
+    SimulatedWorker,
+    Surroundings,
+    any_suspects,
+    goes_to_quarantine,
+    killed,
+)
+from tests.simulation.receivers import Arrival, Receivers
+
+_NEXT: Final = """
+SELECT extract(epoch FROM least(
+  (SELECT min(next_at) - %(ahead)s::interval FROM due), (SELECT min(look_at) FROM inflight)))
+"""
+_SOON_S: Final = 0.5
+
+
+class Endless(Exception):
+    """More was done than could be needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A time in which something was wrong, and for which promises are weaker."""
+
+    begins: float
+    ends: float
+    what: str
+    process: str = ""
+    """Which process died, stood still or had no database; empty if none did."""
+
+
+@dataclass(slots=True)
+class World:
+    """The processes, the script of what befalls them, and the time."""
+
+    around: Surroundings
+    clients: Clients
+    connection: psycopg.Connection
+    schedulers: int = 2
+    workers: int = 2
+    most_moments: int = 1_000_000
+    running: dict[str, AnyProcess] = field(default_factory=dict)
+    incidents: list[Incident] = field(default_factory=list)
+    quarantine: SimulatedQuarantine | None = None
+    down_until: float = 0.0
+    """Until when no process is started."""
+    restart_after: Callable[[], float] = lambda: 1.0
+    _script: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
+    _order: count[int] = field(default_factory=count)
+    _names: count[int] = field(default_factory=count)
+
+    def __post_init__(self) -> None:
+        self.around.receivers.on_later = self._complete_later
+
+    @property
+    def clock(self) -> SimulatedClock:
+        """The time of all."""
+        return self.around.clock
+
+    def start(self) -> None:
+        """Start the schedulers and workers that are missing."""
+        for number in range(self.schedulers):
+            self._start_one(f"scheduler-{number}")
+        for number in range(self.workers):
+            self._start_one(f"worker-{number}")
+
+    def at(self, when: float, do: Callable[[], None]) -> None:
+        """Let something happen at that time."""
+        heapq.heappush(self._script, (when, next(self._order), do))
+
+    def run(self, until: float) -> None:
+        """Let time pass until then."""
+        while (now := self._next()) <= until:
+            if self.around.effects.moments > self.most_moments:
+                raise Endless(f"after {self.clock.now - BEGIN} nothing comes to its end")
+            self.clock.advance(now)
+            self._happen()
+        self.clock.advance(until)
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is under way."""
+        row = self.connection.execute("SELECT 1 FROM inflight LIMIT 1").fetchone()
+        return row is None and not self._busy() and not self._script
+
+    def kill(self, name: str) -> None:
+        """End a process as SIGKILL does; another takes its place after a while."""
+        process = self.running.pop(name, None)
+        if process is None:
+            return
+        process.process.close_sessions()
+        if isinstance(process, SimulatedWorker):
+            process.close()
+        self._replace(name, process)
+
+    def note_incident(self, seconds: float, what: str, process: str = "") -> None:
+        """Note that from now on, for so long, something is wrong."""
+        now = self.clock.passed
+        self.incidents.append(Incident(now, now + seconds, what, process))
+
+    def _start_one(self, name: str) -> None:
+        if name in self.running:
+            return
+        if self.clock.passed < self.down_until:
+            self.at(self.down_until, lambda: self._start_one(name))
+            return
+        title = f"{name}.{next(self._names)}"
+        if name.startswith("scheduler"):
+            self.running[name] = SimulatedScheduler(self.around, title, self._ahead)
+        else:
+            self.running[name] = SimulatedWorker(self.around, title)
+
+    def _ahead(self) -> float:
+        """In how many seconds a row is due."""
+        return self._next_row() - self.clock.passed - 0.1
+
+    def _replace(self, name: str, process: AnyProcess) -> None:
+        pause = self.restart_after()
+        self.note_incident(pause + 10.0, "was killed", process.process.name)
+        self.at(self.clock.passed + pause, lambda: self._start_one(name))
+
+    def _next(self) -> float:
+        """When the next thing happens."""
+        script = self._script[0][0] if self._script else NEVER
+        at = min(script, self.around.notifications.next_at())
+        if self._busy():
+            return min(at, min((each.next_at() for each in self._processes()), default=NEVER))
+        due = self._next_row()
+        if due > self.clock.passed + _SOON_S:
+            return min(at, due)
+        return min(at, min((each.next_at() for each in self._processes()), default=NEVER))
+
+    def _next_row(self) -> float:
+        """When the next row of the database is due; infinity if there is none."""
+        row = self.connection.execute(_NEXT, {"ahead": LOOK_AHEAD}).fetchone()
+        if row is None or row[0] is None:
+            return NEVER
+        return float(row[0]) - BEGIN.timestamp() - self.clock.database_ahead
+
+    def _busy(self) -> bool:
+        workers = [each for each in self._processes() if isinstance(each, SimulatedWorker)]
+        return any(each.busy for each in workers) or self.quarantine is not None
+
+    def _processes(self) -> list[AnyProcess]:
+        running = list(self.running.values())
+        return [*running, self.quarantine] if self.quarantine else running
+
+    def _happen(self) -> None:
+        """Do all that is to be done now."""
+        while self._script and self._script[0][0] <= self.clock.passed:
+            heapq.heappop(self._script)[2]()
+        while (batch := self.around.notifications.arrived()) is not None:
+            self._deliver(*batch)
+        for name, process in list(self.running.items()):
+            if process.next_at() <= self.clock.passed and killed(process, process.run):
+                self.running.pop(name, None)
+                self._replace(name, process)
+        self._quarantine()
+
+    def _deliver(self, name: str, tickets: tuple[tuple[object, int], ...]) -> None:
+        workers = [
+            (key, each)
+            for key, each in self.running.items()
+            if isinstance(each, SimulatedWorker) and each.paused_until <= self.clock.passed
+        ]
+        if not workers or goes_to_quarantine(name):
+            return
+        key, worker = self.around.random.choice(workers)
+        if killed(worker, lambda: worker.take(tickets)):  # type: ignore[arg-type] # as notified
+            self.running.pop(key, None)
+            self._replace(key, worker)
+
+    def _quarantine(self) -> None:
+        """Run the process that tries suspects while there are any."""
+        if self.quarantine is None:
+            if self._has_workers() and any_suspects(self.connection):
+                title = f"quarantine.{next(self._names)}"
+                self.quarantine = SimulatedQuarantine(self.around, title)
+            return
+        process = self.quarantine
+        if process.next_at() <= self.clock.passed and killed(process, process.run):
+            self.quarantine = None
+            self.note_incident(15.0, "was killed", process.process.name)
+        elif process.ended and not process.busy:
+            process.process.close_sessions()
+            process.close()
+            self.quarantine = None
+
+    def _has_workers(self) -> bool:
+        return any(isinstance(each, SimulatedWorker) for each in self.running.values())
+
+    def _complete_later(self, arrival: Arrival, when: float) -> None:
+        token = arrival.headers["wakecall-completion-token"]
+        self.at(when, lambda: self.clients.complete(arrival.run_id, token))
+
+
+def make_surroundings(
+    clock: SimulatedClock, effects: Effects, database: str, key: str, seed: int
+) -> Surroundings:
+    """What all processes share, drawn from one seed."""
+    chance = random.Random(seed)
+    return Surroundings(
+        clock=clock,
+        effects=effects,
+        receivers=Receivers(clock=clock, random=random.Random(chance.random())),
+        notifications=Notifications(clock, random.Random(chance.random())),
+        database=database,
+        key=key,
+        random=random.Random(chance.random()),
+    )
