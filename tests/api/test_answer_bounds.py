@@ -97,8 +97,11 @@ BOUNDS: Final = {
     "GET /metrics": SMALL,
     "GET /problems/<code>": SMALL,
     "GET /schemas/job.xsd": SMALL,
-    "GET /openapi.json": DESCRIPTION,
-    "GET /openapi.yaml": DESCRIPTION,
+    **{
+        f"GET {path}.{extension}": DESCRIPTION
+        for path in ("/openapi", "/openapi/dapr", "/openapi/fusion")
+        for extension in ("json", "yaml")
+    },
 }
 """The most bytes that the answer of each route may have."""
 

@@ -17,7 +17,7 @@ from app.domain.dapr.refusal import Refusal
 from app.errors import InvalidMember, MalformedDocument
 from app.protos import json_values
 
-_FIELDS: Final = {
+FIELDS: Final = {
     "name": "name",
     "schedule": "schedule",
     "dueTime": "due_time",
@@ -29,6 +29,8 @@ _FIELDS: Final = {
     "failurePolicy": "policy",
     "failure_policy": "policy",
 }
+"""The members of a job by each of their names."""
+
 _WRAPPER: Final = {"job": "job"}
 _POLICIES: Final = {"drop": "drop", "constant": "constant"}
 _CONSTANT: Final = {
@@ -78,10 +80,10 @@ def read(body: bytes) -> JobDocument:
     that. Raises MalformedDocument.
     """
     text = protojson.decode(body) if body else "{}"
-    given = protojson.members(text, {**_FIELDS, **_WRAPPER})
+    given = protojson.members(text, {**FIELDS, **_WRAPPER})
     wrapped = given.pop("job", None)
     if not given and wrapped is not None and wrapped.is_object:
-        given = protojson.members(wrapped.text, _FIELDS, "job.")
+        given = protojson.members(wrapped.text, FIELDS, "job.")
     data = given.pop("data", None)
     given = {field: value for field, value in given.items() if not value.is_null}
     return JobDocument(

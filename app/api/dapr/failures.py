@@ -53,7 +53,7 @@ class DaprError(errors.Refused):
 _APP_AND_NAMESPACE: Final = ("appID", "namespace")
 _BODY_READ: Final = Failure(status=400, code="ERR_BODY_READ")
 _MALFORMED: Final = Failure(status=400, code="ERR_MALFORMED_REQUEST")
-_DIRECT_INVOKE: Final = Failure(status=404, code="ERR_DIRECT_INVOKE")
+NO_ROUTE: Final = Failure(status=404, code="ERR_DIRECT_INVOKE")
 _NOT_INVOKED: Final = Failure(status=500, code="ERR_DIRECT_INVOKE")
 _APP_ID: Final = Failure(status=400, code="ERR_APP_ID")
 _NAME_IN_BODY: Final = Failure(status=400, code="DAPR_SCHEDULER_JOB_NAME", details=("appID",))
@@ -63,12 +63,27 @@ _NAME_EMPTY: Final = Failure(
 _SCHEDULE_EMPTY: Final = Failure(
     status=400, code="DAPR_SCHEDULER_SCHEDULE_EMPTY", details=_APP_AND_NAMESPACE
 )
+OF_SENDERS: Final = (_APP_ID, _MALFORMED)
+"""Dapr's own errors of every request that acts for an app."""
+
+OF_BODIES: Final = (_BODY_READ, _MALFORMED, _NAME_IN_BODY, _NAME_EMPTY, _SCHEDULE_EMPTY)
+"""Dapr's own errors of a request that books a job, besides those of its scheduler."""
+
+
+def code_of(error: type[errors.WakecallError]) -> str:
+    """The code of an error that Dapr does not have."""
+    return f"ERR_{error.code.upper().replace('-', '_')}"
+
+
+def code_of_method(method: str) -> str:
+    """The code of all errors of Dapr's scheduler for requests with this method."""
+    return _VERBS[method][1]
 
 
 def no_route() -> DaprError:
     """Nothing is at the path, or not with this method; Dapr then looks for the app to invoke."""
     return DaprError(
-        _DIRECT_INVOKE,
+        NO_ROUTE,
         "failed getting app id either from the URL path or the header dapr-app-id",
     )
 
@@ -146,7 +161,7 @@ def render(error: errors.WakecallError) -> Response:
         return _answer(error.failure, error.message, {})
     failure = Failure(
         status=problems.kind_of(error).status,
-        code=f"ERR_{error.code.upper().replace('-', '_')}",
+        code=code_of(type(error)),
     )
     return _answer(failure, describe(error), problems.headers_of(error))
 

@@ -26,7 +26,7 @@ from app.errors import InvalidMember
 MAX_TRIGGERS: Final = 100
 MAX_UNKNOWN: Final = 4096
 
-_MEMBERS: Final = ("resource", "enabled", "triggers", "default")
+MEMBERS: Final = ("resource", "enabled", "triggers", "default")
 _NEAR: Final = 0.75
 _NONE: Final = 'Give the complete list of triggers, or "triggers": [] for none.'
 # The names of a member, either of which a trigger may have.
@@ -130,24 +130,24 @@ def _triggers(value: object, now: datetime) -> tuple[tuple[Trigger, ...], list[d
 
 def _refuse_misspelt(name: str) -> None:
     # Kept as an unknown member, it would be answered as if it had an effect.
-    near = get_close_matches(name.lower(), _MEMBERS, n=1, cutoff=_NEAR)
+    near = get_close_matches(name.lower(), MEMBERS, n=1, cutoff=_NEAR)
     if near:
         raise InvalidMember(
             json_reader.join_path("", name),
             f"There is no member {quoted(name)}.",
-            remedy=f"Did you mean {near[0]}? The members are {', '.join(_MEMBERS)}; "
+            remedy=f"Did you mean {near[0]}? The members are {', '.join(MEMBERS)}; "
             "other members are kept, unless their names resemble one of these.",
         )
 
 
 def _check_unknown(written: Mapping[str, Any]) -> None:
-    unknown = {name: value for name, value in written.items() if name not in _MEMBERS}
+    unknown = {name: value for name, value in written.items() if name not in MEMBERS}
     length = len(json.dumps(unknown, ensure_ascii=False)) if unknown else 0
     if length > MAX_UNKNOWN:
         raise InvalidMember(
             json_reader.join_path("", next(iter(unknown))),
             f"The unknown members have {length} characters.",
-            remedy=f"Send at most {MAX_UNKNOWN} characters besides {', '.join(_MEMBERS)}.",
+            remedy=f"Send at most {MAX_UNKNOWN} characters besides {', '.join(MEMBERS)}.",
         )
 
 

@@ -22,8 +22,8 @@ MAX_ID: Final = 128
 MAX_ENTITY: Final = 65_536
 METHODS: Final = ("GET", "PUT", "POST", "DELETE")
 
-_MEMBERS: Final = ("id", "type", "callParams", "hidden")
-_PARAMS: Final = ("uri", "method", "queryParams", "headers", "entity")
+MEMBERS: Final = ("id", "type", "callParams", "hidden")
+PARAMS: Final = ("uri", "method", "queryParams", "headers", "entity")
 _ID: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _CONTENT_TYPE: Final = "content-type"
@@ -47,7 +47,7 @@ def parse(
     if members.get("type") is not None:
         # The type is checked first: which members are known depends on it.
         _check_type(json_reader.read_text("type", members["type"]))
-    _refuse_unknown("", members, _MEMBERS)
+    _refuse_unknown("", members, MEMBERS)
     found = _id(members, task_id)
     _needed(members, "type")
     written: dict[str, Any] = {"id": found, "type": TYPE}
@@ -101,7 +101,7 @@ def _id(members: Mapping[str, Any], task_id: str | None) -> str:
 
 def _call(params: Mapping[str, Any], allow: tuple[Network, ...], deny: tuple[Network, ...]) -> Call:
     path = "callParams"
-    _refuse_unknown(path, params, _PARAMS)
+    _refuse_unknown(path, params, PARAMS)
     method = _method(params)
     headers, content_type = _headers(params)
     entity = json_reader.read_text(f"{path}.entity", params.get("entity", ""))
@@ -187,7 +187,7 @@ def _needed(members: Mapping[str, Any], name: str, path: str = "") -> Any:  # no
     remedies = {
         "id": "Give the task an id.",
         "type": f'Give "{TYPE}".',
-        "callParams": f"Give an object with {', '.join(_PARAMS)}; uri and method must be there.",
+        "callParams": f"Give an object with {', '.join(PARAMS)}; uri and method must be there.",
         "uri": _URI,
         "method": f"Use {', '.join(METHODS).lower()}.",
     }

@@ -17,7 +17,7 @@ from app.domain.fusion.time_triggers import ByCron
 from app.domain.fusion.triggers import AfterJob, Trigger
 from app.errors import InvalidMember
 
-_ENDS: Final = {
+ENDS: Final = {
     "on_success": SUCCESS,
     "on_failure": FAILURE,
     "on_abort": ABORT,
@@ -59,7 +59,7 @@ def parse(path: str, value: object, now: datetime) -> tuple[Trigger, dict[str, A
     }
     called = json_reader.read_text(f"{path}.type", _needed(members, path, "type", _TYPES))
     sort = called.lower()
-    if sort not in _PARTS:
+    if sort not in PARTS:
         raise InvalidMember(
             f"{path}.type", f"{quoted(called)} is not a trigger type.", remedy=_TYPES
         )
@@ -69,7 +69,7 @@ def parse(path: str, value: object, now: datetime) -> tuple[Trigger, dict[str, A
         if name == "type":
             shown[name] = called
             continue
-        part = _PARTS[sort].get(name)
+        part = PARTS[sort].get(name)
         if part is None and name in _MEMBERS and _is_zero(each):
             continue
         if part is None:
@@ -195,12 +195,12 @@ def _upstream(path: str, value: object) -> _Value:
 
 def _ends(path: str, value: object) -> _Value:
     text = json_reader.read_text(path, value)
-    states = _ENDS.get(text.lower())
+    states = ENDS.get(text.lower())
     if states is None:
         raise InvalidMember(
             path,
             f"{quoted(text)} is not a triggerType.",
-            remedy=f"Use {', '.join(_ENDS)}; for other combinations use several triggers.",
+            remedy=f"Use {', '.join(ENDS)}; for other combinations use several triggers.",
         )
     return _Value(states, text)
 
@@ -231,16 +231,18 @@ _JOB: Final = {
     "triggerType": _Part("triggerType", _ends),
     **{name: _Part(name, _flag) for name in _FLAGS},
 }
-_PARTS: Final = {"cron": _CRON, "interval": _INTERVAL, "job": _JOB, "job_completion": _JOB}
+PARTS: Final = {"cron": _CRON, "interval": _INTERVAL, "job": _JOB, "job_completion": _JOB}
+"""The members of each type of trigger besides `type`."""
+
 _ZEROS: Final = {"0", "0.0", "false", ""}
-_MEMBERS: Final = {name for parts in _PARTS.values() for name in parts}
+_MEMBERS: Final = {name for parts in PARTS.values() for name in parts}
 _BUILDERS: Final = {
     "cron": _by_cron,
     "interval": _by_interval,
     "job": _after_job,
     "job_completion": _after_job,
 }
-_TYPES: Final = f"The types are {', '.join(_PARTS)}."
+_TYPES: Final = f"The types are {', '.join(PARTS)}."
 
 
 def _is_zero(value: object) -> bool:
@@ -253,7 +255,7 @@ def _needed(members: Mapping[str, Any], path: str, name: str, remedy: str) -> An
 
 
 def _unknown(path: str, sort: str, name: str) -> InvalidMember:
-    known = [each for each in _PARTS[sort] if each != "enabled"]
+    known = [each for each in PARTS[sort] if each != "enabled"]
     near = get_close_matches(name, [*known, "enabled"], n=1)
     hint = f"Did you mean {near[0]}? " if near else ""
     return InvalidMember(
@@ -264,7 +266,7 @@ def _unknown(path: str, sort: str, name: str) -> InvalidMember:
 
 
 def _twice(path: str, sort: str, part: str, members: Mapping[str, Any]) -> InvalidMember:
-    known = _PARTS[sort]
+    known = PARTS[sort]
     names = [name for name in members if name in known and known[name].name == part]
     return InvalidMember(
         f"{path}.{names[-1]}",

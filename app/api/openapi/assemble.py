@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from flask import current_app
 
@@ -18,8 +18,16 @@ from app.api.scopes import Need
 
 OPENAPI: Final = "3.1.1"
 
-_SCHEMES: Final = ("bearer", "basic", "apiKey")
 _UNSAFE: Final = ("POST", "PUT", "DELETE")
+
+
+class Refusals(Protocol):
+    """Makes the responses of an operation to errors, in the form of one API."""
+
+    def __call__(
+        self, operation: Operation, need: Need | None, *, repeatable: bool, prefix: str
+    ) -> dict[int, tuple[str, dict[str, Any]]]:
+        """Return the responses by status: the name of each, and what it holds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,13 +45,22 @@ class Description:
     prefix: str
     """What a proxy puts before all paths."""
 
+    refusals: Refusals = problem_answers.responses_of
+    """Makes the responses to errors."""
+
+    keys: Sequence[str] = ("bearer", "basic", "apiKey")
+    """The security schemes by which an API key is sent."""
+
+    servers: Sequence[str] = ("",)
+    """What stands before the paths of `operations`."""
+
 
 def document(described: Description) -> dict[str, Any]:
     """The OpenAPI document. Needs an application context, whose routes are those described."""
     responses: dict[str, Any] = {}
     paths: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for each in described.operations:
-        paths[each.path][each.method.lower()] = _operation(each, described.prefix, responses)
+        paths[each.path][each.method.lower()] = _operation(each, described, responses)
     found = {
         "openapi": OPENAPI,
         "info": {
@@ -52,7 +69,7 @@ def document(described: Description) -> dict[str, Any]:
             "description": described.about,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": described.prefix or "/"}],
+        "servers": [{"url": f"{described.prefix}{each}" or "/"} for each in described.servers],
         "tags": [{"name": each.name, "description": each.about} for each in described.tags],
         "paths": dict(paths),
         "webhooks": dict(described.webhooks),
@@ -73,16 +90,17 @@ def is_repeatable(operation: Operation) -> bool:
     return operation.method == "POST" and not is_natural
 
 
-def _operation(operation: Operation, prefix: str, responses: dict[str, Any]) -> dict[str, Any]:
+def _operation(
+    operation: Operation, described: Description, responses: dict[str, Any]
+) -> dict[str, Any]:
     need = scopes.declared_need(operation.endpoint)
     repeatable = is_repeatable(operation)
-    errors = problem_answers.errors_of(operation, need, repeatable=repeatable)
     answers = {
         str(each.status): _answer(each, need, repeatable=repeatable) for each in operation.answers
     }
-    for status, codes in problem_answers.by_status(errors).items():
-        name = problem_answers.name_of(status, codes)
-        responses.setdefault(name, _problem(status, codes, prefix))
+    refused = described.refusals(operation, need, repeatable=repeatable, prefix=described.prefix)
+    for status, (name, response) in refused.items():
+        responses.setdefault(name, response)
         if str(status) in answers:
             answers[str(status)]["content"] |= responses[name]["content"]
         else:
@@ -96,18 +114,21 @@ def _operation(operation: Operation, prefix: str, responses: dict[str, Any]) -> 
         "requestBody": _body(operation.body),
         "responses": dict(sorted(answers.items())),
     }
-    return {**{name: value for name, value in found.items() if value}, **_security(operation, need)}
+    return {
+        **{name: value for name, value in found.items() if value},
+        **_security(operation, need, described.keys),
+    }
 
 
 def _scope(need: Need | None) -> str:
     return "No key is needed." if need is None else f"Needs a key with the scope `{need.scope}`."
 
 
-def _security(operation: Operation, need: Need | None) -> dict[str, Any]:
+def _security(operation: Operation, need: Need | None, keys: Sequence[str]) -> dict[str, Any]:
     if need is None:
         return {"security": []}
-    schemes = (*_SCHEMES, *operation.security)
-    return {"security": [{name: [str(need.scope)] if name in _SCHEMES else []} for name in schemes]}
+    of_keys = [{name: [str(need.scope)]} for name in keys]
+    return {"security": [*of_keys, *({name: []} for name in operation.security)]}
 
 
 def _parameters(operation: Operation, *, repeatable: bool) -> list[dict[str, Any]]:
@@ -158,14 +179,6 @@ def _answer(answer: Answer, need: Need | None, *, repeatable: bool) -> dict[str,
         "links": dict(answer.links),
     }
     return {name: value for name, value in found.items() if value}
-
-
-def _problem(status: int, codes: Sequence[str], prefix: str) -> dict[str, Any]:
-    return {
-        "description": problem_answers.about_of(codes),
-        "headers": headers.of((*headers.OF_ALL, *problem_answers.headers_of(codes))),
-        "content": problem_answers.content_of(status, codes, prefix),
-    }
 
 
 def _contents(contents: Mapping[str, Content]) -> dict[str, Any]:

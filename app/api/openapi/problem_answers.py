@@ -9,6 +9,7 @@ from typing import Any, Final
 from app import errors
 from app.api import negotiation, problems
 from app.api.browsers import SAFE_METHODS
+from app.api.openapi import headers
 from app.api.openapi.operations import Operation
 from app.api.openapi.schemas import COUNT, TEXT, Schema, always, answered, maybe, ref
 from app.api.scopes import Need
@@ -104,6 +105,26 @@ def by_status(found: Iterable[type[errors.WakecallError]]) -> dict[int, list[str
         if error in found:
             codes[kind.status].append(code)
     return dict(sorted(codes.items()))
+
+
+def responses_of(
+    operation: Operation, need: Need | None, *, repeatable: bool, prefix: str
+) -> dict[int, tuple[str, dict[str, Any]]]:
+    """The responses to errors by status: the name of each, and what it holds.
+
+    `prefix` is that of all paths.
+    """
+    return {
+        status: (
+            name_of(status, codes),
+            {
+                "description": about_of(codes),
+                "headers": headers.of((*headers.OF_ALL, *headers_of(codes))),
+                "content": content_of(status, codes, prefix),
+            },
+        )
+        for status, codes in by_status(errors_of(operation, need, repeatable=repeatable)).items()
+    }
 
 
 def name_of(status: int, codes: Sequence[str]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -15,9 +16,21 @@ from flask import Blueprint, Flask, Response, current_app, request
 
 from app.api import caching, negotiation, path_prefix
 from app.api.openapi.assemble import Description, document
+from app.api.openapi.dapr import description as dapr
+from app.api.openapi.fusion import description as fusion
 from app.api.openapi.native import description as native
 from app.api.parameters import takes
 from app.api.scopes import needs_no_key
+
+Describe = Callable[[str], Description]
+"""Describes an API below a prefix."""
+
+DESCRIPTIONS: Final[Mapping[str, Describe]] = {
+    "/openapi": native.describe,
+    "/openapi/dapr": dapr.describe,
+    "/openapi/fusion": fusion.describe,
+}
+"""What is offered, by the path without its extension."""
 
 openapi: Final = Blueprint("openapi", __name__)
 
@@ -46,7 +59,7 @@ class _Descriptions:
         self._lock = threading.Lock()
         self._written: dict[tuple[str, str], _Written] = {}
 
-    def get(self, name: str, media_type: str, describe: Callable[[str], Description]) -> _Written:
+    def get(self, name: str, media_type: str, describe: Describe) -> _Written:
         """Return the description in this format. One thread makes it, for all that wait."""
         with self._lock:
             found = self._written.get((name, media_type))
@@ -70,23 +83,19 @@ def install(app: Flask) -> None:
     app.register_blueprint(openapi)
 
 
-@openapi.get("/openapi.json")
-@needs_no_key
-@takes(ignoring=True)
-def native_json() -> Response:
-    """Describe the native API in JSON."""
-    return _respond("native", negotiation.JSON, native.describe)
+def _offer(path: str, describe: Describe) -> None:
+    """Offer a description in both formats."""
+    for extension, media_type in ((".json", negotiation.JSON), (".yaml", YAML)):
+        view = partial(_respond, path, media_type, describe)
+        openapi.add_url_rule(
+            f"{path}{extension}",
+            endpoint=f"{path.strip('/').replace('/', '_')}_{extension[1:]}",
+            view_func=needs_no_key(takes(ignoring=True)(view)),
+            methods=["GET"],
+        )
 
 
-@openapi.get("/openapi.yaml")
-@needs_no_key
-@takes(ignoring=True)
-def native_yaml() -> Response:
-    """Describe the native API in YAML."""
-    return _respond("native", YAML, native.describe)
-
-
-def _respond(name: str, media_type: str, describe: Callable[[str], Description]) -> Response:
+def _respond(name: str, media_type: str, describe: Describe) -> Response:
     descriptions: _Descriptions = current_app.extensions[_EXTENSION]
     found = descriptions.get(name, media_type, describe)
     compressed = negotiation.accepts_gzip(request.headers.get("Accept-Encoding", ""))
@@ -116,3 +125,7 @@ def _write(described: dict[str, Any], media_type: str) -> _Written:
         etag=hashlib.sha256(content).hexdigest()[:32],
         media_type=media_type,
     )
+
+
+for _path, _describe in DESCRIPTIONS.items():
+    _offer(_path, _describe)

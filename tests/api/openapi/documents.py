@@ -64,13 +64,21 @@ class Document:
         return {"schemas": {name: _strict(each) for name, each in schemas.items()}}
 
 
+def described_at(app: Flask, path: str) -> Document:
+    """The description at this path, without its extension."""
+    return Document(app.test_client().get(f"{path}.json").get_json())
+
+
 def native(app: Flask) -> Document:
-    return Document(app.test_client().get("/openapi.json").get_json())
+    return described_at(app, "/openapi")
 
 
 def examples(document: Document) -> Iterator[tuple[str, str, Schema, Any]]:
     """Where each example is, its media type, its schema, and the example."""
-    for path, methods in {**document.members["paths"], **document.members["webhooks"]}.items():
+    for path, methods in {
+        **document.members["paths"],
+        **document.members.get("webhooks", {}),
+    }.items():
         for method, members in methods.items():
             where = f"{method} {path}"
             yield from _of_contents(f"{where} body", members.get("requestBody", {}))

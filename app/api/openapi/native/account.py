@@ -155,7 +155,7 @@ _CREATE_KEY: Final = Operation(
             headers=("Location",),
         ),
     ),
-    problems=(InsufficientScope, LimitReached),
+    problems=(InsufficientScope, LimitReached, NotFound),
 )
 _GET_KEY: Final = Operation(
     endpoint="native.get_key",

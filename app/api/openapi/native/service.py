@@ -42,12 +42,20 @@ _READY: Final = {
 }
 
 
-def _description(of: str, endpoint: str, path: str, media_type: str, identifier: str) -> Operation:
+_DESCRIBED: Final = {
+    "/openapi": "the native API",
+    "/openapi/dapr": "the Dapr Jobs API",
+    "/openapi/fusion": "the Fusion Jobs API",
+}
+
+
+def _description(of: str, path: str, extension: str, media_type: str) -> Operation:
+    name = path.strip("/").replace("/", "_")
     return Operation(
-        endpoint=endpoint,
+        endpoint=f"openapi.{name}_{extension}",
         method="GET",
-        path=path,
-        id=identifier,
+        path=f"{path}.{extension}",
+        id=f"service.{name}_{extension}",
         tag=TAG.name,
         summary=f"Describe {of} in OpenAPI 3.1",
         answers=(
@@ -156,10 +164,9 @@ OPERATIONS: Final = (
         ),
         problems=(NotFound,),
     ),
-    _description(
-        "the native API", "openapi.native_json", "/openapi.json", "application/json", "openapi.json"
-    ),
-    _description(
-        "the native API", "openapi.native_yaml", "/openapi.yaml", "application/yaml", "openapi.yaml"
+    *(
+        _description(of, path, extension, media_type)
+        for path, of in _DESCRIBED.items()
+        for extension, media_type in (("json", negotiation.JSON), ("yaml", "application/yaml"))
     ),
 )

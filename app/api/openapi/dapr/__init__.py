@@ -1,0 +1,1 @@
+"""The description of the Dapr Jobs API: its operations, its errors and what it calls."""

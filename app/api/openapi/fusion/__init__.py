@@ -1,0 +1,1 @@
+"""The description of the Fusion Jobs API: its schemas and its operations."""
