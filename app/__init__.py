@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, g
 
-from app import account_commands, commands, console, people_commands, secret_commands
+from app import account_commands, commands, console, docs_site, people_commands, secret_commands
 from app.api import (
     acting,
     bodies,
@@ -73,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(references)
     openapi.install(app)
     console.install(app)
+    docs_site.install(app, settings)
     commands.install(app)
     account_commands.install()
     secret_commands.install()

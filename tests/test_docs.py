@@ -79,7 +79,7 @@ def variables_read() -> set[str]:
     found = set()
     for source in [*SOURCES, ROOT / "wsgi.py", ROOT / "tests" / "soak" / "__main__.py"]:
         # What HTTP code calls `environ` is a request.
-        is_web = not {"api", "console"}.isdisjoint(source.parts)
+        is_web = not {"api", "console", "docs_site"}.isdisjoint(source.parts)
         mappings = {"os.environ"} if is_web else {"environ", "environment"}
         for node in ast.walk(ast.parse(source.read_text())):
             found |= set(_names(node, mappings))

@@ -69,7 +69,15 @@ def _load(folder: Path) -> dict[str, Asset]:
 
 
 BY_FILE: Final = _load(FOLDER)
+_FURTHER: Final[dict[str, Asset]] = {}
 _SERVED: Final = {each.name: each for each in BY_FILE.values()}
+
+
+def add(folder: Path) -> None:
+    """Serve the files of another folder too, whose names the console does not use."""
+    added = _load(folder)
+    _FURTHER.update(added)
+    _SERVED.update({each.name: each for each in added.values()})
 
 
 def install(app: Flask) -> None:
@@ -79,8 +87,9 @@ def install(app: Flask) -> None:
 
 
 def url_of(file: str) -> str:
-    """Return the path at which a file of the folder is served. Raises KeyError."""
-    return path_prefix.add(_PATH + BY_FILE[file].name)
+    """Return the path at which a file is served. Raises KeyError."""
+    asset = BY_FILE.get(file) or _FURTHER[file]
+    return path_prefix.add(_PATH + asset.name)
 
 
 def answer(environ: Mapping[str, Any]) -> WsgiResponse | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from flask import Flask, current_app, g, get_flashed_messages, request, url_for
@@ -17,6 +17,9 @@ from app.console import curl, shown, times
 from app.console.blueprint import PREFIX
 from app.console.forms import Form
 
+DOCS: Final = "/docs"
+"""The path of the documentation."""
+
 
 def install(app: Flask) -> None:
     """Give these functions to the templates of this application."""
@@ -27,6 +30,7 @@ def install(app: Flask) -> None:
         "accounts": lambda: g.get("viewer_accounts", ()),
         "ago": ago,
         "csrf": csrf,
+        "docs": lambda: path_prefix.add(DOCS),
         "csrf_value": _csrf_value,
         "curl": _curl,
         "duration_ms": times.milliseconds,

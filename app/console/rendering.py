@@ -30,7 +30,7 @@ SCRIPTS: Final = (
 )
 """Our scripts, in the order in which pages load them."""
 
-_HEADERS: Final = {
+HEADERS: Final = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
@@ -38,6 +38,8 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
+"""The headers of every page, which set what browsers let it do."""
+
 # What differs between two renderings of the same data: tokens, ids of requests, and how long ago
 # something was.
 _VOLATILE: Final = re.compile(
@@ -116,6 +118,6 @@ def _secure(response: Response) -> Response:
 
 
 def _protect(response: Response) -> Response:
-    for name, value in _HEADERS.items():
+    for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     return response

@@ -43,8 +43,8 @@ class Route(NamedTuple):
 
 
 def rules(app: Flask) -> Iterator[Rule]:
-    """The rules of the API; the pages of the console have no keys, and tests of their own."""
-    pages = re.compile(r"/(console.*)?")
+    """The rules of the API; pages of the console and the docs have no keys, but their own tests."""
+    pages = re.compile(r"/((console|docs|llms).*)?")
     return (each for each in app.url_map.iter_rules() if not pages.fullmatch(each.rule))
 
 

@@ -29,7 +29,7 @@ def test_every_example_of_the_pages_runs(running: Instance, tmp_path: Path) -> N
     blocks = [
         block
         for page in (DOCUMENTATION, node.PACKAGE / "README.md")
-        for block in re.findall(r"```js\n(.*?)```", page.read_text(), re.DOTALL)
+        for block in re.findall(r"```js[^\n]*\n(.*?)```", page.read_text(), re.DOTALL)
     ]
     assert len(blocks) == 6
     installed = tmp_path / "node_modules"

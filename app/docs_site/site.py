@@ -1,0 +1,160 @@
+"""Site: the pages of one application, each rendered once per process, and the search over them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from flask import Flask, current_app
+
+from app.docs_site import markdown, search, sources
+from app.docs_site.links import Links
+from app.docs_site.manifest import Group, Part
+from app.docs_site.markdown import Rendered
+from app.docs_site.sources import Listing, Source
+
+_EXTENSION: Final = "wakecall.docs_site"
+_RARELY_SOUGHT: Final = ("explain/decisions/", "explain/contributing", "reference/changelog")
+_RARE_WEIGHT: Final = 0.35
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NavLink:
+    """A page in the navigation of another."""
+
+    name: str
+    url: str
+    current: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NavGroup:
+    """Links that stand together; `title` is empty for the first group of a part."""
+
+    title: str
+    links: tuple[NavLink, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NavPart:
+    """One of the four parts, as the navigation shows it."""
+
+    title: str
+    groups: tuple[NavGroup, ...]
+    current: bool
+    """Whether it contains the page that is shown."""
+
+
+class Site:
+    """What is known of the pages, and what of it has been rendered."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._rendered: dict[str, Rendered] = {}
+        self._lock = threading.Lock()
+
+    @cached_property
+    def listing(self) -> Listing:
+        """All pages. Raises OSError if a file cannot be read."""
+        return sources.read()
+
+    @cached_property
+    def links(self) -> Links:
+        """How links of the pages are rewritten."""
+        return Links(listing=self.listing, prefix=self._prefix)
+
+    @cached_property
+    def index(self) -> search.Index:
+        """The index of the search, for which all pages are rendered once."""
+        return search.Index(self._units())
+
+    def find(self, query: str) -> list[search.Found]:
+        """Return the sections that match a query. One thread at a time makes the index."""
+        if "index" not in self.__dict__:
+            with self._lock:
+                return self.index.find(query)
+        return self.index.find(query)
+
+    def rendered(self, source: Source) -> Rendered:
+        """Return the page as HTML."""
+        known = self._rendered.get(source.slug)
+        if known is None:
+            known = self._rendered[source.slug] = markdown.render(source, self.links)
+        return known
+
+    def markdown(self, source: Source) -> str:
+        """Return the Markdown of a page, whose links lead to that of other pages."""
+        return self.links.in_markdown(source.file, source.markdown)
+
+    def navigation(self, slug: str) -> list[NavPart]:
+        """Return the navigation of a page."""
+        return [
+            NavPart(
+                title=part.title,
+                groups=tuple(self._groups(part, slug)),
+                current=any(e.slug == slug for group in part.groups for e in group.entries),
+            )
+            for part in self.listing.parts
+        ]
+
+    def _groups(self, part: Part, slug: str) -> Iterator[NavGroup]:
+        for group in part.groups:
+            is_open = not group.folded or any(each.slug == slug for each in group.entries)
+            entries = group.entries if is_open else group.entries[:1]
+            yield NavGroup(
+                title=group.title,
+                links=tuple(
+                    NavLink(
+                        name=self.listing.pages[each.slug].name,
+                        url=self.links.to_page(each.slug),
+                        current=each.slug == slug,
+                    )
+                    for each in entries
+                ),
+            )
+
+    def place_of(self, slug: str) -> tuple[Part, Group] | None:
+        """Return the part and the group of a page; None for the first page."""
+        for part in self.listing.parts:
+            for group in part.groups:
+                if any(each.slug == slug for each in group.entries):
+                    return part, group
+        return None
+
+    def neighbours(self, slug: str) -> tuple[Source | None, Source | None]:
+        """Return the pages before and after a page, within its part."""
+        found = self.place_of(slug)
+        if found is None:
+            return None, None
+        slugs = [each.slug for group in found[0].groups for each in group.entries]
+        at = slugs.index(slug)
+        before = self.listing.pages[slugs[at - 1]] if at else None
+        after = self.listing.pages[slugs[at + 1]] if at + 1 < len(slugs) else None
+        return before, after
+
+    def _units(self) -> Iterator[search.Unit]:
+        for source in self.listing.pages.values():
+            is_rare = source.slug.startswith(_RARELY_SOUGHT)
+            for each in self.rendered(source).sections:
+                yield search.Unit(
+                    slug=source.slug,
+                    page=source.title,
+                    anchor=each.anchor,
+                    heading=each.title,
+                    text=" ".join(each.text.split()),
+                    weight=_RARE_WEIGHT if is_rare else 1.0,
+                )
+
+
+def install(app: Flask, prefix: str) -> None:
+    """Keep the site of this application, which a proxy may serve below `prefix`."""
+    app.extensions[_EXTENSION] = Site(prefix)
+
+
+def current() -> Site:
+    """Return the site of the application that answers this request."""
+    found: Site = current_app.extensions[_EXTENSION]
+    return found

@@ -1,0 +1,200 @@
+"""Sources: the Markdown of each page, read from the repository and divided into pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from app.docs_site.manifest import HOME, PARTS, Entry, Group, Part
+
+ROOT: Final = Path(__file__).parent.parent.parent
+"""The root of the repository, whose Markdown files the pages are made from."""
+
+_FENCE: Final = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_HEADING: Final = re.compile(r"^(#{1,6}) +(.+?)(?: +#+)?$")
+_COMMENT: Final = re.compile(r"^<!--(?:(?!-->).)*-->\n", re.MULTILINE | re.DOTALL)
+_LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heading:
+    """A heading of a file."""
+
+    level: int
+    text: str
+    line: int
+    """Its line, counted from 0."""
+
+    @property
+    def anchor(self) -> str:
+        """The fragment with which a code host links to it."""
+        return anchor_of(self.text)
+
+
+def anchor_of(heading: str) -> str:
+    """Return the anchor of a heading, as code hosts name it."""
+    bare = _LINK.sub(r"\1", heading)
+    return re.sub(r"[^\w\- ]", "", bare.lower()).replace(" ", "-")
+
+
+def headings(lines: list[str]) -> Iterator[Heading]:
+    """Find the headings outside fenced code blocks."""
+    fence = ""
+    for number, line in enumerate(lines):
+        mark = _FENCE.match(line)
+        if mark and not fence:
+            fence = mark[1]
+        elif mark and mark[1].startswith(fence) and not line.strip(" `~"):
+            fence = ""
+        elif not fence and (found := _HEADING.match(line)):
+            yield Heading(level=len(found[1]), text=found[2], line=number)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The Markdown of a page, without its title."""
+
+    slug: str
+    file: str
+    """The file that it comes from, from the root of the repository; empty if it is generated."""
+    title: str
+    name: str
+    """The title that the navigation shows."""
+    top: str
+    """The anchor of the title, which the page shows without an anchor."""
+    text: str = field(repr=False)
+    anchors: frozenset[str] = field(default=frozenset(), repr=False)
+    """The anchors of the file that lead to this page."""
+
+    @cached_property
+    def markdown(self) -> str:
+        """The Markdown of the whole page, with its title."""
+        return f"# {self.title}\n\n{self.text.strip()}\n"
+
+
+def read_entries(root: Path, entries: list[Entry]) -> Iterator[Source]:
+    """Make the pages of one file, which all of these entries name. Raises OSError."""
+    whole = (root / entries[0].file).read_text(encoding="utf-8")
+    lines = _COMMENT.sub("", whole).splitlines()
+    found = list(headings(lines))
+    title = next((each.text for each in found if each.level == 1), entries[0].slug)
+    starts = [each for each in found if each.level == 2]  # noqa: PLR2004 - the level
+    ends = [*(each.line for each in starts[1:]), len(lines)][: len(starts)]
+    sections = {each.text: (each, end) for each, end in zip(starts, ends, strict=True)}
+    taken = {name for entry in entries for name in entry.sections}
+    lead_end = starts[0].line if starts else len(lines)
+    lead = [line for line in lines[:lead_end] if not line.startswith("# ")]
+    for entry in entries:
+        names = [
+            name
+            for name in sections
+            if (name in entry.sections if entry.sections else name not in taken)
+        ]
+        pieces = [lines[sections[each][0].line : sections[each][1]] for each in names]
+        alone = bool(entry.sections) and len(pieces) == 1
+        body = _promoted(pieces[0]) if alone else [line for piece in pieces for line in piece]
+        if not entry.sections:
+            body = [*lead, *body]
+        heading = names[0] if alone else (entry.title if entry.sections else title) or title
+        ranges = [(sections[each][0].line, sections[each][1]) for each in names]
+        if not entry.sections:
+            ranges.append((0, lead_end))
+        yield Source(
+            slug=entry.slug,
+            file=entry.file,
+            title=heading,
+            name=entry.title or heading,
+            text="\n".join(body),
+            top=anchor_of(heading),
+            anchors=frozenset(
+                each.anchor for each in found if any(a <= each.line < b for a, b in ranges)
+            ),
+        )
+
+
+def _promoted(lines: list[str]) -> list[str]:
+    """Return the lines of a section without its heading, and with the others a level higher."""
+    numbers = {each.line for each in headings(lines)}
+    return [line[1:] if n in numbers else line for n, line in enumerate(lines) if n]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """All pages, in the order of the navigation, and how links lead to them."""
+
+    parts: tuple[Part, ...]
+    pages: Mapping[str, Source] = field(repr=False)
+    """By their slugs."""
+    by_file: Mapping[str, tuple[Source, ...]] = field(repr=False)
+
+    def page_of(self, file: str, anchor: str) -> Source | None:
+        """Return the page that shows an anchor of a file; its first page for an unknown one."""
+        pages = self.by_file.get(file, ())
+        return next((each for each in pages if anchor in each.anchors), pages[0] if pages else None)
+
+
+def decisions(root: Path) -> Group:
+    """Return the group of the pages of decisions: the index, then each of them."""
+    folder = root / "docs" / "decisions"
+    entries = [Entry(slug="explain/decisions", file="docs/decisions/README.md", title="Decisions")]
+    entries += [
+        Entry(slug=f"explain/decisions/{path.stem}", file=f"docs/decisions/{path.name}")
+        for path in sorted(folder.glob("0*.md"))
+    ]
+    return Group(title="Decisions", entries=tuple(entries), folded=True)
+
+
+def _unlisted(root: Path) -> Group:
+    """Return the group of the pages directly below docs/ that the manifest does not name."""
+    listed = {entry.file for part in PARTS for group in part.groups for entry in group.entries}
+    found = (path.relative_to(root).as_posix() for path in sorted((root / "docs").glob("*.md")))
+    entries = tuple(
+        Entry(slug=f"reference/{Path(file).stem}", file=file)
+        for file in found
+        if file not in listed and file != HOME.file
+    )
+    return Group(title="Further pages", entries=entries)
+
+
+def problem_pages(root: Path) -> Group:
+    """Return the group of the pages of problem types, by their codes."""
+    folder = root / "docs" / "problems"
+    entries = [
+        Entry(slug=f"problems/{path.stem}", file=f"docs/problems/{path.name}")
+        for path in sorted(folder.glob("*.md"))
+        if path.name != "README.md"
+    ]
+    first = Entry(slug="problems", file="docs/problems/README.md", title="Problem types")
+    return Group(title="Problem types", entries=(first, *entries), folded=True)
+
+
+def read(root: Path = ROOT) -> Listing:
+    """Read all pages of the manifest whose files exist. Raises OSError."""
+    further = {
+        "reference": (problem_pages(root), _unlisted(root)),
+        "explain": (decisions(root),),
+    }
+    complete = (replace(part, groups=(*part.groups, *further.get(part.slug, ()))) for part in PARTS)
+    parts = tuple(part for each in complete if (part := _present(root, each)).groups)
+    entries = [HOME, *(e for part in parts for group in part.groups for e in group.entries)]
+    by_file: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_file.setdefault(entry.file, []).append(entry)
+    sources = {file: tuple(read_entries(root, each)) for file, each in by_file.items()}
+    by_slug = {each.slug: each for pages in sources.values() for each in pages}
+    return Listing(
+        parts=parts, pages={entry.slug: by_slug[entry.slug] for entry in entries}, by_file=sources
+    )
+
+
+def _present(root: Path, part: Part) -> Part:
+    """Return the part with the pages whose files exist."""
+    groups = (
+        replace(group, entries=tuple(e for e in group.entries if (root / e.file).is_file()))
+        for group in part.groups
+    )
+    return replace(part, groups=tuple(each for each in groups if each.entries))

@@ -1,0 +1,76 @@
+"""The search of the documentation: it finds, ranks, and stays within its bounds."""
+
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.docs_site.search import MAX_RESULTS, Index, Unit
+from app.docs_site.site import Site
+from tests.console.rules import check_page
+from tests.worst import is_fast
+
+SITE = Site("")
+
+
+@pytest.mark.parametrize(
+    ("query", "slug"),
+    [
+        ("retries", "reference/jobs"),
+        ("onGap", "reference/schedules"),
+        ("on overlap", "reference/schedules"),
+        ("idempotency key", "reference/idempotency"),
+        ("Retry-After", "how-to/from-dapr"),
+        ("proxy nginx", "reference/operations"),
+        ("first call", "start/first-call"),
+        ("misf", "reference/jobs"),
+    ],
+)
+def test_a_page_is_among_the_first_results(query: str, slug: str) -> None:
+    assert slug in [each.unit.slug for each in SITE.find(query)[:4]]
+
+
+def test_a_heading_counts_more_than_text_and_rare_pages_less() -> None:
+    units = [
+        Unit(slug="a", page="A", anchor="", heading="", text="the limit of a thing, a limit"),
+        Unit(slug="b", page="B", anchor="limit", heading="Limits", text="of a thing"),
+        Unit(slug="c", page="C", anchor="limit", heading="Limit", text="of a thing", weight=0.1),
+    ]
+    assert [each.unit.slug for each in Index(units).find("limits")] == ["b", "a", "c"]
+    assert Index(units).find("limit thing nowhere")[0].unit.slug == "b"
+
+
+def test_an_excerpt_shows_the_words() -> None:
+    text = f"{'before ' * 50}the needle, and Needles {'after ' * 80}"
+    (found,) = Index([Unit(slug="a", page="A", anchor="", heading="", text=text)]).find("needle")
+    assert [each.text for each in found.excerpt if each.hit] == ["needle", "Needles"]
+    assert len("".join(each.text for each in found.excerpt)) < 300
+
+
+@pytest.mark.parametrize("query", ["", "   ", "?!", "xyzzyqux", "\0", "a" * 5000, "🦄", "[(*"])
+def test_a_query_that_finds_nothing_is_answered(client: FlaskClient, query: str) -> None:
+    answer = client.get("/docs/search", query_string={"q": query})
+    assert answer.status_code == 200
+    check_page(answer.data)
+
+
+def test_words_of_a_query_are_text(client: FlaskClient) -> None:
+    answer = client.get("/docs/search", query_string={"q": '"><script>alert(1)</script> retry'})
+    document = check_page(answer.data)
+    assert document.xpath("//script") == []
+    assert document.get_element_by_id("query").get("value").startswith('"><script>')
+
+
+def test_the_costliest_queries_are_cheap() -> None:
+    SITE.find("x")
+    for query in ("the of a is to", "s", "a b c d e f g h", "re", "e" * 100, "the " * 25):
+        assert len(SITE.find(query)) <= MAX_RESULTS
+        assert is_fast(SITE.find, query)
+
+
+def test_programs_get_json(client: FlaskClient) -> None:
+    answer = client.get("/docs/search?q=redelivery", headers={"Accept": "application/json"})
+    first = answer.get_json()[0]
+    assert set(first) == {"page", "heading", "url", "markdown", "excerpt"}
+    assert client.get(first["url"]).status_code == 200
+    assert client.get(first["markdown"]).content_type.startswith("text/markdown")
