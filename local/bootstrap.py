@@ -7,6 +7,7 @@ import hashlib
 import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ DEVELOPMENT_LOCK: Final = Path("requirements-dev.txt")
 BENCHMARK_LOCK: Final = Path("requirements-bench.txt")
 _STAMP: Final = "wakecall-installed"
 _PIP_LOG: Final = "wakecall-install.log"
+CLIENT: Final = Path(__file__).absolute().parent.parent / "clients" / "python" / "src"
+COMMAND: Final = "wakecall"
 _FOUND: Final = ("Collecting ", "Requirement already satisfied: ")
 # These make pip install somewhere else than into .venv.
 _MISLEADING: Final = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV")
@@ -79,10 +82,22 @@ def install(venv: Path, lock: Path) -> None:
     with step("Packages", f"installing {wanted} packages") as shown:
         _pip(venv, lock, wanted, shown.doing)
         shown.result = f"{wanted} packages of {lock}"
+    offer_command(venv)
     lines = [f"{venv.absolute()}", *(_digest(each) for each in _covered(lock))]
     fresh = stamp.with_suffix(".new")
     fresh.write_text("\n".join(lines) + "\n", encoding="utf-8")
     fresh.rename(stamp)
+
+
+def offer_command(venv: Path) -> Path:
+    """Write the command `wakecall` of this checkout; return its path. Raises OSError."""
+    path = venv / "bin" / COMMAND
+    client, python = (shlex.quote(f"{each.absolute()}") for each in (CLIENT, venv / "bin/python"))
+    # -P keeps the command from importing modules of the folder in which it is run.
+    script = f'#!/bin/sh\nPYTHONPATH={client} exec {python} -P -m wakecall.cli "$@"\n'
+    path.write_text(script, encoding="utf-8")
+    path.chmod(0o755)
+    return path
 
 
 def _covered(lock: Path) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shlex
 import threading
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -65,4 +66,15 @@ def command(url: str, key: str, target: str) -> str:
         f"curl -sS {address} -H 'Authorization: Bearer {key}' \\\n"
         "  -H 'Content-Type: application/json' \\\n"
         f"""  -d '{{"url": "{target}", "data": "Wake up!", "when": "'"$({when})"'"}}'"""
+    )
+
+
+def shell_line(home: str, wakecall: str, target: str) -> str:
+    """Return the command of the command line that does the same, and waits for the call.
+
+    `home` is the data directory, where it finds the instance and its key.
+    """
+    return (
+        f"WAKECALL_HOME={shlex.quote(home)} {shlex.quote(wakecall)} book {target} --in 10s "
+        "--data 'Wake up!' --wait"
     )

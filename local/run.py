@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from app.config import load
@@ -18,6 +19,7 @@ from app.stop_requests import StopRequests
 from local import demonstration, network, processes, servers
 from local import home as homes
 from local import instance as instances
+from local.bootstrap import offer_command
 from local.client import Client
 from local.inbox import Inbox
 from local.instance import Instance
@@ -162,6 +164,19 @@ def _introduce(instance: Instance, key: str, inbox: str, link: str) -> None:
     say("Book a call ten seconds ahead:", "")
     say(demonstration.command(instance.url, key, target), "")
     say("", "")
+    if offered := _offered():
+        say("Or with the command line, which waits for the call:", "")
+        say(demonstration.shell_line(shown(instance.home.path), shown(offered), target), "")
+        say("", "")
+
+
+def _offered() -> Path | None:
+    """Return the command line of this environment; None if it cannot be written."""
+    venv = Path(sys.executable).parent.parent
+    try:
+        return offer_command(venv)
+    except OSError:
+        return None
 
 
 async def _demonstrate(client: Client, inbox: Inbox) -> None:

@@ -59,6 +59,27 @@ def test_an_environment_is_made_once_and_found_at_once_afterwards(checkout: Path
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
 
 
+def test_the_command_line_of_the_checkout_is_offered(checkout: Path) -> None:
+    client = checkout / "clients" / "python" / "src" / "wakecall" / "cli"
+    client.mkdir(parents=True)
+    (client.parent / "__init__.py").touch()
+    (client / "__init__.py").touch()
+    (client / "__main__.py").write_text("import sys\nprint(sys.argv[1:])\n")
+    assert setup(checkout).returncode == 0
+    (checkout / "elsewhere").mkdir()
+    (checkout / "elsewhere" / "wakecall.py").write_text("raise SystemExit(3)\n")
+
+    done = subprocess.run(
+        [checkout / ".venv" / "bin" / "wakecall", "job", "two words"],
+        cwd=checkout / "elsewhere",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == "['job', 'two words']\n"
+
+
 def test_a_python_too_old_is_reported_in_one_line(checkout: Path, tmp_path: Path) -> None:
     old = tmp_path / "bin"
     old.mkdir()
