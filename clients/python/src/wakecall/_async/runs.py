@@ -9,7 +9,7 @@ from wakecall._async.jobs import id_of
 from wakecall._async.pages import AsyncPages
 from wakecall._async.session import AsyncSession
 from wakecall._core import values
-from wakecall._core.requests import Request, get, path, post, to_json
+from wakecall._core.requests import complete, get, path, post
 from wakecall.filters import RunFilters, run_members
 from wakecall.models import Attempt, Bucket, Failures, Redelivery, Result, Run, RunCount
 
@@ -89,12 +89,5 @@ class AsyncRuns:
         `token` is the completion token of the call, which stands in for an API key.
         """
         document = {"status": status} if message is None else {"status": status, "message": message}
-        request = Request(
-            method="POST",
-            path=path("runs", id_of(run), "complete"),
-            body=to_json(document),
-            headers=(("Content-Type", "application/json"),),
-            token=token,
-            is_harmless=True,
-        )
+        request = complete(id_of(run), document, token)
         return await self._session.send(request, values.one(Run))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -18,6 +18,9 @@ REPEATED_STATUSES: Final = frozenset({408, 429, 502, 503, 504})
 
 STILL_RUNNING: Final = "still-running"
 NOT_FOUND: Final = "not-found"
+
+_NEW_KEY: Final = "Send the corrected request with a new Idempotency-Key"
+"""How the sentence begins that the service adds to the remedy of a response that it keeps."""
 
 _SHOWN_BYTES: Final = 200
 _BY_CODE: Final[Mapping[str, type[ProblemError]]] = {
@@ -92,9 +95,14 @@ def document_of(answer: Answer) -> Any:  # noqa: ANN401 - JSON holds anything
         raise UnreadableAnswer(f"The answer is not a document: {_beginning(answer)}") from None
 
 
-def error_of(answer: Answer, *, now: datetime) -> ProblemError:
-    """The error that an answer stands for, which is not a success."""
+def error_of(answer: Answer, *, now: datetime, is_minted: bool = False) -> ProblemError:
+    """The error that an answer stands for, which is not a success.
+
+    Callers who left it to the library to mint the idempotency key are not asked for a new one.
+    """
     problem = _problem(answer, now)
+    if is_minted and problem.remedy is not None:
+        problem = replace(problem, remedy=_without_key(problem.remedy))
     if problem.type:
         other = errors.ServerError if answer.status >= 500 else ProblemError  # noqa: PLR2004 - class
         found = _BY_CODE.get(problem.code) or _BY_STATUS.get(answer.status, other)
@@ -143,6 +151,10 @@ def _foreign(answer: Answer) -> str:
 
 def _beginning(answer: Answer) -> str:
     return answer.body[:_SHOWN_BYTES].decode("utf-8", "replace") or "it has no body"
+
+
+def _without_key(remedy: str) -> str | None:
+    return remedy.partition(_NEW_KEY)[0].rstrip() or None
 
 
 def _text(value: object) -> str | None:

@@ -98,7 +98,7 @@ class Attempts(Generic[T]):
         raise self._with_key(self._lost(failure), may_be_done=self._may_be_done)
 
     def _after_refusal(self, answer: Answer) -> Finished[T] | Wait:
-        error = error_of(answer, now=self._clock())
+        error = error_of(answer, now=self._clock(), is_minted=self._request.is_minted)
         running = error.code == STILL_RUNNING
         if running or (answer.status >= _SERVER_ERROR and not error.type):
             # An answer that is not the service's own leaves open what the service did.

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import base64
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from wakecall._core.requests import Request
+from wakecall._core.requests import VISIBLE, Request
 from wakecall._version import VERSION
 from wakecall.errors import NotConfigured
 
 URL: Final = "WAKECALL_URL"
 KEY: Final = "WAKECALL_KEY"
-
-_VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +46,7 @@ class Configuration:
 
     def _authorization(self, request: Request) -> str:
         if request.token is not None:
-            return f"Bearer {_visible(request.token, 'The completion token')}"
+            return f"Bearer {request.token}"
         if self.key is None:
             raise NotConfigured(f"There is no API key. Give the client one, or set {KEY}.")
         if self.account is None:
@@ -69,7 +66,7 @@ def configure(
     key = key if key is not None else found.get(KEY) or None
     return Configuration(
         url=_checked_url(url if url is not None else found.get(URL, "")),
-        key=None if key is None else _visible(key.strip(), "The API key"),
+        key=None if key is None else _checked_key(key.strip()),
         account=account,
     )
 
@@ -92,7 +89,7 @@ def _checked_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _visible(text: str, what: str) -> str:
-    if not _VISIBLE.fullmatch(text):
-        raise NotConfigured(f"{what} is empty, or has a character that a header cannot carry.")
-    return text
+def _checked_key(key: str) -> str:
+    if not VISIBLE.fullmatch(key):
+        raise NotConfigured("The API key is empty, or has a character that a header cannot carry.")
+    return key

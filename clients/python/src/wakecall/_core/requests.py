@@ -21,6 +21,8 @@ _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHOD: Final = re.compile(r"[A-Z]{1,20}")
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
+"""What a header can carry as a key or a token."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +38,9 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     idempotency_key: str | None = None
     """Minted here, outside the retries, so that all attempts of one call have the same key."""
+
+    is_minted: bool = False
+    """Whether the caller did not choose the key."""
 
     token: str | None = None
     """A completion token, which is sent in place of the API key."""
@@ -61,6 +66,20 @@ class Request:
         """This request with another value of a parameter."""
         others = tuple(each for each in self.query if each[0] != name)
         return replace(self, query=(*others, (name, value)))
+
+
+def complete(run_id: str, document: Mapping[str, object], token: str | None) -> Request:
+    """A completion, which is idempotent by itself; raises ValueError for a token that is none."""
+    if token is not None and not VISIBLE.fullmatch(token):
+        raise ValueError("The completion token has a character that a header cannot carry.")
+    return Request(
+        method="POST",
+        path=path("runs", run_id, "complete"),
+        body=to_json(document),
+        headers=(("Content-Type", JSON),),
+        token=token,
+        is_harmless=True,
+    )
 
 
 def get(path: str, /, **query: Parameter) -> Request:
@@ -98,6 +117,7 @@ def post(
         body=None if document is None else to_json(document),
         headers=() if document is None else (("Content-Type", JSON),),
         idempotency_key=mint() if idempotency_key is None else checked_key(idempotency_key),
+        is_minted=idempotency_key is None,
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Unpack
 
 from wakecall._core import values
-from wakecall._core.requests import Request, get, path, post, to_json
+from wakecall._core.requests import complete, get, path, post
 from wakecall._sync.jobs import id_of
 from wakecall._sync.pages import Pages
 from wakecall._sync.session import Session
@@ -89,12 +89,5 @@ class Runs:
         `token` is the completion token of the call, which stands in for an API key.
         """
         document = {"status": status} if message is None else {"status": status, "message": message}
-        request = Request(
-            method="POST",
-            path=path("runs", id_of(run), "complete"),
-            body=to_json(document),
-            headers=(("Content-Type", "application/json"),),
-            token=token,
-            is_harmless=True,
-        )
+        request = complete(id_of(run), document, token)
         return self._session.send(request, values.one(Run))
