@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import Connection
@@ -14,8 +15,9 @@ from app.domain.account import Caller
 from app.domain.booking import check_name
 from app.domain.checks import quoted
 from app.domain.job import Booking, Job, ReadOnlyMembers
+from app.domain.usage import Use
 from app.errors import Conflict, NotFound
-from app.service import jobs
+from app.service import arming, jobs, usage
 from app.service.context import Context
 from app.service.usage import within_limits
 from app.store import jobs as store
@@ -26,12 +28,20 @@ from app.store.job_names import holder
 TRIES: Final = 5
 
 
+class Outcome(StrEnum):
+    """What a request did, or would do, to the job of its name."""
+
+    CREATED = "created"
+    REPLACED = "replaced"
+    UNCHANGED = "unchanged"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Put:
-    """The job after the request, and whether it was created."""
+    """The job after the request, and what the request did to it."""
 
     job: Job
-    created: bool
+    outcome: Outcome
 
 
 def get(context: Context, caller: Caller, name: str) -> Job:
@@ -60,7 +70,7 @@ def put(context: Context, caller: Caller, booking: Booking, read_only: ReadOnlyM
             current = store.find_named(connection, caller.account.id, name)
         if current is None:
             try:
-                return Put(job=jobs.create(context, caller, booking), created=True)
+                return Put(job=jobs.create(context, caller, booking), outcome=Outcome.CREATED)
             except Conflict:
                 # A booking has only one conflict: another job has just taken the name.
                 continue
@@ -73,7 +83,41 @@ def put(context: Context, caller: Caller, booking: Booking, read_only: ReadOnlyM
                 replaced = jobs.make_next_version(
                     context, connection, caller, found, booking, read_only
                 )
-                return Put(job=replaced, created=False)
+                return Put(job=replaced, outcome=Outcome.REPLACED)
+    raise _unsettled(name)
+
+
+def check_put(
+    context: Context, caller: Caller, booking: Booking, read_only: ReadOnlyMembers
+) -> Put:
+    """Return what `put` would do now, with the same checks; locks and stores nothing.
+
+    Without the lock, a firing that is claimed at this moment is not considered: `next_at` of a
+    replaced job may then be that firing. Raises what `put` raises.
+    """
+    name = booking.name or ""
+    check_name(name)
+    jobs.check_booking(context, booking)
+    for _ in range(TRIES):
+        with context.database.snapshot() as connection:
+            current = store.find_named(connection, caller.account.id, name)
+            now = read_clock(connection)
+            if current is not None and current.booking == booking:
+                return _left_alone(current, read_only, now)
+            if current is not None:
+                jobs.check_read_only(read_only, current, now)
+                first = arming.on_update(connection, current, booking, now)
+        if current is not None:
+            usage.check(context, caller.account, _growth(current.booking, booking))
+            next_at = first if booking.enabled else None
+            replaced = jobs.next_version(current, booking, next_at)
+            return Put(job=replaced, outcome=Outcome.REPLACED)
+        try:
+            made = jobs.create(context, caller, booking, dry_run=True)
+        except Conflict:
+            # A booking has only one conflict: another job has just taken the name.
+            continue
+        return Put(job=made, outcome=Outcome.CREATED)
     raise _unsettled(name)
 
 
@@ -92,9 +136,15 @@ def delete(context: Context, caller: Caller, name: str) -> None:
     raise _unsettled(name)
 
 
+def _growth(before: Booking, after: Booking) -> Use:
+    """Return what the job would use more than it does: the bytes of its URL and data."""
+    old, new = (len(each.url) + len(each.data or b"") for each in (before, after))
+    return Use(jobs=0, bytes=max(0, new - old))
+
+
 def _left_alone(current: Job, read_only: ReadOnlyMembers, now: datetime) -> Put:
     jobs.check_read_only(read_only, current, now)
-    return Put(job=current, created=False)
+    return Put(job=current, outcome=Outcome.UNCHANGED)
 
 
 @contextmanager

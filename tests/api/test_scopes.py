@@ -166,6 +166,15 @@ def test_a_dry_run_needs_no_more_than_reading(
     assert one(connection, "SELECT count(*) FROM job") == 0
 
 
+def test_a_dry_run_of_a_declared_job_needs_no_more_than_reading(app: Flask, key: str) -> None:
+    assert key
+    client, path = with_key(app, Scope.READ), "/1/jobs/by-name/a"
+    assert client.put(f"{path}?dryRun=true", json=DOCUMENT).status_code == 200
+    for further in ("", "?dryRun=false"):
+        assert is_refused(client.put(f"{path}{further}", json=DOCUMENT))
+    assert client.get(path).status_code == 404
+
+
 def test_what_is_refused_is_not_kept_for_a_key_that_may(app: Flask, client: FlaskClient) -> None:
     headers = {"Idempotency-Key": "a"}
     assert is_refused(with_key(app, Scope.READ).post("/1/runs/redeliver", json={}, headers=headers))

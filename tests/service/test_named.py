@@ -23,6 +23,7 @@ from app.domain.retry_policy import RetryPolicy
 from app.errors import Conflict, InvalidMember, NotFound
 from app.service import accounts, jobs, jobs_by_name
 from app.service.context import Context
+from app.service.jobs_by_name import Outcome
 from app.store import jobs as store
 from tests.factories import in_thread, one, wait_until_blocked
 from tests.service.test_jobs import TOMORROW, due_now
@@ -66,9 +67,9 @@ def locking(database: str, statement: LiteralString) -> Iterator[psycopg.Connect
 
 def test_a_name_is_booked_then_replaced(context: Context, caller: Caller) -> None:
     first = jobs_by_name.put(context, caller, OFTEN, ReadOnlyMembers())
-    assert (first.created, first.job.version) == (True, 1)
+    assert (first.outcome, first.job.version) == (Outcome.CREATED, 1)
     second = jobs_by_name.put(context, caller, OTHER, ReadOnlyMembers())
-    assert (second.created, second.job.version) == (False, 2)
+    assert (second.outcome, second.job.version) == (Outcome.REPLACED, 2)
     assert second.job.id == first.job.id
     assert (
         jobs_by_name.get(context, caller, NAME)
@@ -94,7 +95,7 @@ def test_what_is_so_already_is_left_alone(
 
     again = jobs_by_name.put(context, caller, booking, ReadOnlyMembers(id=str(made.id)))
 
-    assert (again.created, again.job) == (False, made)
+    assert (again.outcome, again.job) == (Outcome.UNCHANGED, made)
     after = connection.execute(ROWS).fetchall()
     assert after == before
 
@@ -147,7 +148,7 @@ def test_what_a_document_repeats_must_be_right_where_the_job_is_there(
     made = jobs_by_name.put(
         context, caller, OFTEN, ReadOnlyMembers(id="of-another-one", account="whose")
     )
-    assert made.created
+    assert made.outcome is Outcome.CREATED
     for booking in (OFTEN, OTHER):
         with pytest.raises(InvalidMember) as refused:
             jobs_by_name.put(context, caller, booking, ReadOnlyMembers(account="whose"))
@@ -161,7 +162,7 @@ def test_a_name_is_its_accounts(context: Context, caller: Caller) -> None:
     for call in (jobs_by_name.get, jobs_by_name.delete):
         with pytest.raises(NotFound, match=NAME):
             call(context, theirs, NAME)
-    assert jobs_by_name.put(context, theirs, OTHER, ReadOnlyMembers()).created
+    assert jobs_by_name.put(context, theirs, OTHER, ReadOnlyMembers()).outcome is Outcome.CREATED
     jobs_by_name.delete(context, theirs, NAME)
     assert jobs_by_name.get(context, caller, NAME) == mine
     jobs_by_name.delete(context, caller, NAME)
@@ -197,7 +198,7 @@ def test_two_that_declare_a_new_name_at_once_come_to_one_job(
         wait_until_blocked(connection, 2)
         holder.commit()
         puts = [one_put(), other_put()]
-    assert sorted(each.created for each in puts) == [False, True]
+    assert [each.outcome for each in puts].count(Outcome.CREATED) == 1
     assert len({each.job.id for each in puts}) == 1
     assert sorted(each.job.version for each in puts) == [1, 2]
     last = max(puts, key=lambda each: each.job.version)
@@ -240,7 +241,7 @@ def test_a_job_that_loses_the_name_meanwhile_is_not_the_one_that_is_meant(
         holder.commit()
         made = declared()
 
-    assert made.created
+    assert made.outcome is Outcome.CREATED
     assert made.job.id != job.id
     if ending == "renamed":
         assert jobs.get(context, caller, job.id) == replace(

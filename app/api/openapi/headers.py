@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from app.api.idempotency import REPLAYED
+from app.api.native.routes.jobs_by_name import OUTCOME
 from app.api.native.routes.responses import TZDATA
-from app.api.openapi.schemas import TEXT, Schema
+from app.api.openapi.schemas import TEXT, Schema, one_of
+from app.service.jobs_by_name import Outcome
 
 _SECONDS: Final[Schema] = {"type": "integer", "minimum": 0}
 _COMPONENT: Final = "#/components/headers/"
@@ -26,6 +28,7 @@ _ABOUT: Final[dict[str, tuple[Schema, str]]] = {
     ),
     "RateLimit-Policy": (TEXT, 'The requests that the account may send: `"requests";q=500;w=1`.'),
     REPLAYED: ({"const": "true"}, "The response is that of an earlier, equal request."),
+    OUTCOME: (one_of(Outcome), "What the request did, or would do, to the job of that name."),
     TZDATA: (TEXT, "The release of the time zone database, if a job has a time zone."),
     "Location": ({"type": "string", "format": "uri-reference"}, "The path of what was made."),
     "Link": (TEXT, 'The next page, as `<…>; rel="next"`. Without it the page is the last.'),

@@ -46,6 +46,7 @@ def test_a_name_is_put_got_and_deleted(client: FlaskClient) -> None:
 
     replaced = client.put(PATH, json=ONCE, headers=JSON)
     assert (replaced.status_code, "Location" in replaced.headers) == (200, False)
+    assert replaced.headers["Wakecall-Outcome"] == "replaced"
     assert replaced.get_json() == {
         "id": created.text,
         "account": "account-1",
@@ -86,6 +87,8 @@ def test_the_same_put_again_changes_nothing(client: FlaskClient, suffix: str) ->
     first = client.put(at(name), data=body, headers=headers)
     again = client.put(at(name), data=body, headers=headers)
     assert (first.status_code, again.status_code) == (201, 200)
+    outcomes = [each.headers["Wakecall-Outcome"] for each in (first, again)]
+    assert outcomes == ["created", "unchanged"]
     assert again.data == first.data
     # The document as GET shows it is the same once more.
     got = client.get(at(name), headers={"Accept": media_type})
@@ -140,7 +143,7 @@ def test_a_name_is_its_accounts(client: FlaskClient, stranger: FlaskClient) -> N
         ("100%", "path"),
         ("a%zz", "path"),
         ("what?now", "now"),
-        ("invoices?dryRun=true", "dryRun"),
+        ("invoices?dryrun=true", "dryrun"),
     ],
 )
 def test_what_can_be_no_name_is_refused_by_every_method(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Final
 from uuid import UUID
 
 from flask import Response, request
@@ -13,20 +12,16 @@ from app.api.context import current_context
 from app.api.native.documents import bulk as bulk_document
 from app.api.native.documents import job as job_document
 from app.api.native.documents import request_path
-from app.api.native.routes import request_body, responses
+from app.api.native.routes import dry_run, request_body, responses
 from app.api.native.routes.blueprint import native
 from app.api.native.routes.received_path import received_path
 from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.account import CachedCaller, Caller
-from app.domain.checks import quoted
 from app.domain.job import MAX_DATA, Booking
 from app.domain.scope import Scope
-from app.errors import InvalidMember
 from app.service import jobs as service
 from app.service import pauses
-
-_FLAGS: Final = {"true": True, "false": False}
 
 
 @native.post("/jobs")
@@ -35,9 +30,9 @@ _FLAGS: Final = {"true": True, "false": False}
 def create_job() -> Response:
     """Create a job from a document (spec: Create One-time or Recurring Job)."""
     caller = admission.admit_cached()
-    media_type, dry_run = _negotiate_creation()
+    media_type, is_dry_run = dry_run.negotiate()
     booking = job_document.to_booking(job_document.read(request_body.receive()))
-    return _create(caller, booking, media_type, dry_run=dry_run)
+    return _create(caller, booking, media_type, is_dry_run=is_dry_run)
 
 
 @native.post("/jobs/bulk")
@@ -46,20 +41,20 @@ def create_job() -> Response:
 def create_jobs() -> Response:
     """Create all jobs of one document, or none of them (an extension)."""
     caller = admission.admit()
-    media_type, dry_run = _negotiate_creation()
+    media_type, is_dry_run = dry_run.negotiate()
     bookings = bulk_document.read(
         request_body.receive(bodies.MAX_LONG),
         judge=partial(service.judge_together, current_context(), caller),
     )
     rate.count_items(caller.account.id, len(bookings))
-    render = responses.render_unstored_jobs if dry_run else responses.render_created_jobs
+    render = responses.render_unstored_jobs if is_dry_run else responses.render_created_jobs
     rendered: list[Response] = []
     # The response is rendered before anything is stored, since one that is too long is refused.
     service.create_together(
         current_context(),
         caller,
         bookings,
-        dry_run=dry_run,
+        dry_run=is_dry_run,
         before_storing=lambda jobs: rendered.append(render(jobs, media_type)),
     )
     return rendered[0]
@@ -71,7 +66,7 @@ def create_jobs() -> Response:
 def create_job_by_path(_booking_path: str) -> Response:
     """Create a job from the path; the body is its payload, whatever its media type."""
     caller = admission.admit_cached()
-    media_type, dry_run = _negotiate_creation()
+    media_type, is_dry_run = dry_run.negotiate()
     booked = request_path.read_booking(*received_path())
     payload = bodies.read(MAX_DATA, member="data")
     booking = Booking(
@@ -81,7 +76,7 @@ def create_job_by_path(_booking_path: str) -> Response:
         content_type=(request.headers.get("Content-Type") or None) if payload else None,
         data=payload or None,
     )
-    return _create(caller, booking, media_type, dry_run=dry_run)
+    return _create(caller, booking, media_type, is_dry_run=is_dry_run)
 
 
 @native.get("/jobs/<uuid:job_id>")
@@ -137,26 +132,9 @@ def resume_job(job_id: UUID) -> Response:
     return responses.render_job(pauses.resume(current_context(), caller, job_id), media_type)
 
 
-def _negotiate_creation() -> tuple[str, bool]:
-    """The media type of the response to a new job, and whether the job is only to be checked."""
-    dry_run = _parse_flag(scopes.DRY_RUN)
-    # In text a new job is its id, which a job that is only checked lacks.
-    offers = negotiation.TEXT_LAST if dry_run else negotiation.WITH_TEXT
-    return responses.negotiate(offers), dry_run
-
-
 def _create(
-    caller: Caller | CachedCaller, booking: Booking, media_type: str, *, dry_run: bool
+    caller: Caller | CachedCaller, booking: Booking, media_type: str, *, is_dry_run: bool
 ) -> Response:
-    job = service.create(current_context(), caller, booking, dry_run=dry_run)
-    render = responses.render_unstored_job if dry_run else responses.render_created_job
+    job = service.create(current_context(), caller, booking, dry_run=is_dry_run)
+    render = responses.render_unstored_job if is_dry_run else responses.render_created_job
     return render(job, media_type)
-
-
-def _parse_flag(name: str) -> bool:
-    text = request.args.get(name, "false")
-    if text not in _FLAGS:
-        raise InvalidMember(
-            name, f"{name} is {quoted(text)}, not true or false.", remedy="Give true or false."
-        )
-    return _FLAGS[text]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from app.api import negotiation
 from app.api.native.routes import paging, responses
+from app.api.native.routes.jobs_by_name import OUTCOME
 from app.api.openapi.native import examples as ex
 from app.api.openapi.native import parameters as params
 from app.api.openapi.native.content import documents, ids_to_xml, job_to_xml, jobs_to_xml, text
@@ -284,9 +286,27 @@ _PUT_BY_NAME: Final = Operation(
     summary="Create or replace the job of a name",
     about="A job that already equals the document is left as it is, so that a client may send its "
     "documents as often as it likes.",
-    parameters=_NAME,
+    parameters={**_NAME, DRY_RUN: params.DRY_RUN},
     body=_DECLARED,
-    answers=(_BOOKED, _SHOWN_OR_ID),
+    answers=(
+        replace(_BOOKED, headers=(OUTCOME, *_BOOKED.headers)),
+        Answer(
+            status=200,
+            about="The job, replaced or left as it is; as text its id. Of a dry run, the job as it "
+            "would be: without its id, and as text nothing, if it would be created.",
+            content={
+                **text(f"^(?:{_ID_PATTERN})?$", ex.JOB_ID, "The id of the job."),
+                **documents(
+                    "Job",
+                    job_to_xml,
+                    once=ex.ONCE_ANSWERED,
+                    recurring=ex.CRON_ANSWERED,
+                    unstored=ex.UNSTORED,
+                ),
+            },
+            headers=(OUTCOME, _TZDATA),
+        ),
+    ),
     problems=(Conflict, LimitReached),
 )
 
