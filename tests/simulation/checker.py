@@ -18,13 +18,25 @@ from tests.simulation.receivers import Arrival
 
 ACCEPTED: Final = 202
 
+WAITS_S: Final = (1, 5, 20, 60)
+"""How long each retry waits at least; the last counts for all that follow."""
+
 ON_TIME_S: Final = 0.25
 
 
 def violations(evidence: Evidence) -> list[str]:
     """Every broken promise, in words."""
     found: list[str] = []
-    for check in (_under_way, _arrivals, _identities, _repeats, coverage, _ends, _outcomes):
+    for check in (
+        _under_way,
+        _arrivals,
+        _identities,
+        _repeats,
+        _retries,
+        coverage,
+        _ends,
+        _outcomes,
+    ):
         found += check(evidence)
     return found
 
@@ -117,6 +129,19 @@ def _repeats(evidence: Evidence) -> Iterator[str]:
                 yield f"repeated: run {run_id} of {each.path}, {after.at - each.at:.3f} s after it"
             elif each.answered_at is not None and after.at < each.answered_at:
                 yield f"overlapping: run {run_id} of {each.path} by {each.worker}, {after.worker}"
+
+
+def _retries(evidence: Evidence) -> Iterator[str]:
+    """A retry waits for as long as its job says."""
+    for run_id, arrivals in evidence.calls.items():
+        for each, after in itertools.pairwise(arrivals):
+            if each.succeeded or evidence.is_excused(each, until=after.at):
+                continue
+            attempt = int(each.headers["wakecall-attempt"])
+            least = WAITS_S[min(attempt, len(WAITS_S)) - 1]
+            waited = after.at - (each.answered_at or each.at)
+            if waited < least:
+                yield f"hasty: run {run_id} of {each.path} was retried after {waited:.3f} s"
 
 
 def _ends(evidence: Evidence) -> Iterator[str]:

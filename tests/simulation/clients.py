@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -121,6 +122,8 @@ class Clients:
         self.web = web
         self.lives: list[Life] = []
         self.refused: list[str] = []
+        self.redelivered: defaultdict[str, list[float]] = defaultdict(list)
+        """When a client has asked for a run to be called again."""
         self._clock = clock
 
     def book(self, life: Life, schedule: AnySchedule, **members: Any) -> None:
@@ -179,6 +182,13 @@ class Clients:
             return
         if answer.status_code == 202:
             life.by_hand += 1
+
+    def redeliver(self, run_id: str) -> None:
+        """Let a run be called again that is over."""
+        self.redelivered[run_id].append(self._clock.passed)
+        answer = self.web.ask_until_answered("POST", f"/1/runs/{run_id}/redeliver")
+        if answer.status_code not in {202, 409, 404}:
+            self.refused.append(f"redeliver {run_id}: {answer.status_code} {answer.text}")
 
     def complete(self, run_id: str, token: str) -> None:
         """Report that what a run began has succeeded."""

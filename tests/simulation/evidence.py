@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Final
@@ -48,6 +48,8 @@ class Evidence:
     incidents: Sequence[Incident]
     ended: datetime
     secrets: Sequence[str]
+    redelivered: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """By run, when a client has asked for it to be called again."""
 
     @cached_property
     def by_job(self) -> dict[str, Life]:
@@ -77,8 +79,12 @@ class Evidence:
         return any(each.begins <= last and first <= each.ends for each in self.incidents)
 
     def is_excused(self, call: Arrival, *, until: float) -> bool:
-        """Whether the process that made the call was in trouble from then on, until that time."""
-        return any(
+        """Whether the process that made the call was in trouble from then on, until that time.
+
+        Or a client has asked for another call.
+        """
+        asked = self.redelivered.get(call.run_id, ())
+        return any(call.at <= each <= until for each in asked) or any(
             each.process == call.worker and each.begins <= until and call.at <= each.ends
             for each in self.incidents
         )

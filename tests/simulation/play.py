@@ -123,6 +123,7 @@ def _evidence(world: World, connection: psycopg.Connection) -> Evidence:
         incidents=world.incidents,
         ended=instant_at(world.clock.passed),
         secrets=world.clients.web.secrets(),
+        redelivered=world.clients.redelivered,
     )
 
 

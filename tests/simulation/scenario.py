@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from tests.simulation.checker import WAITS_S
 from tests.simulation.clients import Life
 from tests.simulation.notifications import DELAY_S
 from tests.simulation.processes import SimulatedWorker
@@ -16,7 +17,7 @@ from tests.simulation.schedules import Once, Schedule, draw_schedule
 from tests.simulation.world import World
 
 DAY: Final = 86_400.0
-_RETRY: Final = {"maxAttempts": 6, "schedule": [1, 5, 20, 60]}
+_RETRY: Final = {"maxAttempts": 6, "schedule": list(WAITS_S)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +53,8 @@ def draw(world: World, plan: Plan, seed: int) -> None:
         _draw_one_time(world, plan, chance, number)
     for _ in range(plan.changes):
         world.at(_moment(plan, chance), _change(world, chance))
+    for _ in range(plan.changes // 6):
+        world.at(_moment(plan, chance), _redelivery(world, chance.random()))
     for _ in range(plan.faults):
         world.at(_moment(plan, chance), _fault(world, chance))
 
@@ -146,6 +149,16 @@ def _change(world: World, chance: random.Random) -> Callable[[], None]:
             world.clients.resume(life)
 
     return choose
+
+
+def _redelivery(world: World, pick: float) -> Callable[[], None]:
+    """Let one of the last runs be called again."""
+
+    def redeliver() -> None:
+        if recent := world.around.receivers.arrivals[-12:]:
+            world.clients.redeliver(recent[int(pick * len(recent))].run_id)
+
+    return redeliver
 
 
 def _fault(world: World, chance: random.Random) -> Callable[[], None]:

@@ -38,6 +38,7 @@ def call(of: RunRow, *, at: float | None = None, worker: str = "worker-0.1") -> 
         "webhook-id": f"{of.id}",
         "webhook-timestamp": f"{int(stamp.timestamp())}",
         "webhook-signature": Webhook(SECRET).sign(f"{of.id}", stamp, "x"),
+        "wakecall-attempt": "1",
         "wakecall-scheduled-for": of.due_at.isoformat(),
     }
     return Arrival(begins, worker, "/daily", headers, b"x", 204, begins + 0.1)
@@ -105,6 +106,14 @@ def overlapping(whole: Evidence) -> Evidence:
     return replace(whole, arrivals=[*whole.arrivals[:2], first, second])
 
 
+def hasty(whole: Evidence) -> Evidence:
+    first = call(whole.runs[2])
+    first.answered = 500
+    return replace(
+        whole, arrivals=[*whole.arrivals[:2], first, call(whole.runs[2], at=first.at + 1)]
+    )
+
+
 def under_way(whole: Evidence) -> Evidence:
     return replace(whole, runs=[*whole.runs[:-1], replace(whole.runs[-1], state="taken")])
 
@@ -144,6 +153,7 @@ def a_foreign_call(whole: Evidence) -> Evidence:
         (late, "late"),
         (repeated, "repeated"),
         (overlapping, "overlapping"),
+        (hasty, "hasty"),
         (under_way, "lost"),
         (failed, "outcome"),
         (unsigned, "unsigned"),
