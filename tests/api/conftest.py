@@ -15,6 +15,7 @@ from app import config, create_app
 from app.api.context import current_context
 from app.service import accounts
 from app.store.engine import db
+from tests.api.openapi import answers
 from tests.api.server import Web, serving
 from tests.servers import Databases, database_name
 
@@ -37,15 +38,18 @@ def environ(database: str, tmp_path: Path) -> dict[str, str]:
 def make_app(environ: dict[str, str]) -> Iterator[MakeApp]:
     """Makes applications; further settings as keyword arguments."""
     made: list[Flask] = []
+    differences: list[str] = []
 
     def make(**further: str) -> Flask:
         made.append(create_app(config.load({**environ, **further})))
+        answers.watch(made[-1], differences)
         return made[-1]
 
     yield make
     for app in made:
         with app.app_context():
             db.engine.dispose()
+    assert differences == []
 
 
 @pytest.fixture

@@ -71,6 +71,7 @@ _OF_REPEATS: Final[_Errors] = {
 _DOCUMENTS: Final = frozenset(negotiation.DOCUMENTS)
 _HEADERS: Final[Mapping[type[errors.WakecallError], tuple[str, ...]]] = {
     errors.Unauthenticated: ("WWW-Authenticate",),
+    errors.MethodNotOffered: ("Allow",),
     errors.StillRunning: ("Retry-After?",),
     errors.UnsupportedEncoding: ("Accept-Encoding?",),
     errors.RateLimited: ("Retry-After",),
@@ -87,6 +88,9 @@ def errors_of(operation: Operation, need: Need | None, *, repeatable: bool) -> _
             found.add(errors.AccountSuspended)
     if operation.method not in SAFE_METHODS:
         found.add(errors.CrossSite)
+    if "{" in operation.path:
+        # What is sent as a parameter may be, or contain, what leads to another path.
+        found |= {errors.NotFound, errors.MethodNotOffered}
     if repeatable:
         found |= _OF_REPEATS
     if operation.body is not None:

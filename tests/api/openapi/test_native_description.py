@@ -41,8 +41,8 @@ def test_every_kind_of_problem_is_described(document: Document) -> None:
         for code in answer.split(".")[1:]
     }
 
-    # A role is that of a user of the console, and a method is not offered by a path.
-    assert set(problems.BY_CODE) - described == {"insufficient-role", "method-not-offered"}
+    # A role is that of a user of the console.
+    assert set(problems.BY_CODE) - described == {"insufficient-role"}
 
 
 def test_the_members_of_a_job_are_those_that_its_reader_takes(document: Document) -> None:

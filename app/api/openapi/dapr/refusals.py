@@ -48,7 +48,9 @@ def responses_of(
     """The responses to errors by status: the name of each, and what it holds."""
     del prefix
     codes: defaultdict[int, set[str]] = defaultdict(set)
-    for error in problem_answers.errors_of(operation, need, repeatable=repeatable) - _INSTEAD:
+    found = problem_answers.errors_of(operation, need, repeatable=repeatable) - _INSTEAD
+    # A sidecar refuses requests to another host, whatever their method.
+    for error in found | {errors.CrossSite}:
         codes[problems.KINDS[error].status].add(failures.code_of(error))
     for failure in (failures.NO_ROUTE, *_own(operation)):
         codes[failure.status].add(failure.code)

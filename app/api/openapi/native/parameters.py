@@ -110,9 +110,8 @@ DRY_RUN: Final = Parameter(
 
 DEPTH: Final = {
     DEPTH_HEADER: Parameter(
-        schema={"type": "integer", "minimum": 0, "maximum": 9999},
-        about="If a call from Wakecall led to this request: the header of that call, passed on. "
-        f"From {MAX_DEPTH} on the request is refused.",
+        schema={"type": "integer", "minimum": 0, "maximum": MAX_DEPTH - 1},
+        about="If a call from Wakecall led to this request: the header of that call, passed on.",
     )
 }
 REPEATS: Final = {
