@@ -160,6 +160,8 @@ def test_login_saves_a_profile_that_only_its_owner_reads(
     path = home / ".config" / "wakecall" / "config.toml"
     assert (done.code, done.out.splitlines()[0]) == (0, "account\tdemo")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
+    assert "Other users can read" in wakecall.run("whoami").err
     assert config.read_profiles(path) == Profiles(
         default="default",
         profiles={

@@ -56,7 +56,7 @@ def book(
         session.out.one(job, sentence(session.out, job, is_check=check))
     if not wait:
         return 0
-    run = waiting.follow_job(session, f"{job['id']}")
+    run = waiting.follow_job(session, job)
     if session.options.is_json:
         session.out.document(run)
     return waiting.exit_code(run)

@@ -92,9 +92,14 @@ def _url(
     raise Failure(
         Exit.USAGE,
         "No service is configured",
-        "No service is configured, and none of `make run` was found here.",
+        f"No service is configured, and none of `make run` {_looked_for(around)}.",
         "Give its address with --url or WAKECALL_URL, or save it: wakecall login --url URL",
     )
+
+
+def _looked_for(around: Surroundings) -> str:
+    home = around.environ.get("WAKECALL_HOME")
+    return f"runs from {home} (WAKECALL_HOME)" if home else "was found here"
 
 
 def _urls(

@@ -9,7 +9,7 @@ import click
 from wakecall.cli import booking, bulk, views
 from wakecall.cli.options import Group
 from wakecall.cli.output import Column, Json
-from wakecall.cli.session import Session, pass_session
+from wakecall.cli.session import Session, parsed, pass_session
 
 _CREATED = 201
 
@@ -71,7 +71,7 @@ def set_app(
         document["hasToken"] = True
     answer = session.send("PUT", views.path_of("dapr-apps", app_id), document=document)
     word = "Created" if answer.status == _CREATED else "Replaced"
-    session.out.one(answer.json(), f"{word} the app {app_id}.")
+    session.out.one(parsed(answer), f"{word} the app {app_id}.")
 
 
 @app.command("rm")
@@ -111,7 +111,7 @@ def set_runner(session: Session, *, kind: str, target: str) -> None:
     """Create the runner of a type, datasource or spark, or replace it."""
     answer = session.send("PUT", views.path_of("fusion-runners", kind), document={"url": target})
     word = "Created" if answer.status == _CREATED else "Replaced"
-    session.out.one(answer.json(), f"{word} the runner of {kind}.", of="type")
+    session.out.one(parsed(answer), f"{word} the runner of {kind}.", of="type")
 
 
 @runner.command("rm")

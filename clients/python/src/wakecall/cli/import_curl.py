@@ -80,7 +80,9 @@ def import_curl(session: Session, *, source: Path, cron: str | None, name: str |
 def read(text: str) -> tuple[dict[str, Json], list[str]]:
     """Return the job of a curl command, and notes on what was left out. Raises click's errors."""
     try:
-        words = shlex.split(text.strip().removeprefix("$").replace("\\\r\n", " "), comments=True)
+        words = shlex.split(
+            text.strip().removeprefix("$").replace("\r\n", "\n").replace("\\\n", " "), comments=True
+        )
     except ValueError as error:
         raise click.UsageError(f"The command cannot be read as a shell does: {error}.") from None
     if words[:1] != ["curl"]:

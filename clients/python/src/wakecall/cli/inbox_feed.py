@@ -9,7 +9,7 @@ from typing import Final
 from wakecall import NO_RETRIES, errors
 from wakecall.cli.failures import Exit, Failure
 from wakecall.cli.output import Row
-from wakecall.cli.session import HEADERS, Session, is_id
+from wakecall.cli.session import HEADERS, Session, is_id, parsed
 from wakecall.cli.times import span
 
 LATER: Final = "202"
@@ -91,7 +91,7 @@ class Feed:
             headers=HEADERS,
             patience=wait,
         )
-        found: list[Row] = answer.json()
+        found: list[Row] = parsed(answer)
         return found
 
     def _pause(self, error: errors.WakecallError, failures: int) -> None:

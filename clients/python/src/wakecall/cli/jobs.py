@@ -11,7 +11,7 @@ from wakecall import errors
 from wakecall.cli import booking, bulk, times, views, waiting
 from wakecall.cli.options import Group, idempotency_key
 from wakecall.cli.output import Column, Row
-from wakecall.cli.session import Session, future, is_id, job_path, pass_session
+from wakecall.cli.session import Session, future, is_id, job_path, parsed, pass_session
 
 _LIMIT: Final = 100
 _ASSIGNED: Final = frozenset({"id", "account", "next"})
@@ -121,7 +121,7 @@ def set_job(
     if "data" in changes:
         kept = {key: value for key, value in kept.items() if key not in _PAYLOAD}
     answer = session.send("PUT", job_path(reference), document={**kept, **changes})
-    changed = answer.json()
+    changed = parsed(answer)
     word = "Booked" if answer.status == _CREATED else "Changed"
     at = views.next_of(changed)
     due = f"; next {views.when_of(session.out, at)}" if at else ""

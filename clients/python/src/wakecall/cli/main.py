@@ -124,6 +124,7 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 
 @click.group(
+    "wakecall",
     cls=Main,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -16,7 +16,7 @@ import httpx2
 
 from wakecall import Answer, Client, Retries
 from wakecall.cli import times
-from wakecall.cli.config import Connection, resolve
+from wakecall.cli.config import Connection, is_private, resolve
 from wakecall.cli.failures import Exit, Failure
 from wakecall.cli.options import Options, options_of
 from wakecall.cli.output import Json, Output
@@ -55,6 +55,9 @@ class Session:
     @cached_property
     def connection(self) -> Connection:
         """The service and the key, from options, environment and files. Raises Failure."""
+        path = self.world.around.config_file
+        if not is_private(path):
+            self.out.hint(f"Other users can read {path}, which may hold keys: chmod 600 {path}")
         return resolve(self.options, self.world.around)
 
     @cached_property
@@ -94,7 +97,7 @@ class Session:
         answer = self.send(
             method, path, query=query, document=document, idempotency_key=idempotency_key
         )
-        return answer.json() if answer.body else None
+        return parsed(answer) if answer.body else None
 
     def send(
         self,
@@ -151,6 +154,19 @@ class Session:
             raise Failure(Exit.REFUSED, "Not confirmed", "Nothing was done.")
 
 
+def parsed(answer: Answer) -> Json:
+    """Return the JSON of an answer. Raises Failure if it is none: the address is not Wakecall's."""
+    try:
+        return answer.json()
+    except ValueError:
+        raise Failure(
+            Exit.UNREACHED,
+            "No answer of Wakecall",
+            f"The answer {answer.status} is not JSON: {answer.text[:200]}",
+            "Check the address: `wakecall whoami` shows where it is from.",
+        ) from None
+
+
 class Listing:
     """The elements of a list of the API, as they are read; `has_more` tells of those left."""
 
@@ -171,7 +187,7 @@ class Listing:
             limit = None if left is None else min(left, MAX_PAGE)
             members = {**self._query, "limit": limit, "cursor": cursor}
             answer = self._client.request("GET", self._path, params=members, headers=HEADERS)
-            page = answer.json()
+            page = parsed(answer)
             yield from page
             cursor = answer.next_cursor
             if left is not None:

@@ -2,34 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from wakecall.cli import views
 from wakecall.cli.failures import Exit
 from wakecall.cli.output import Row
-from wakecall.cli.session import Parameter, Session
+from wakecall.cli.session import Session
 
 _FIRST_S: Final = 0.1
 _LONGEST_S: Final = 2.0
 _FACTOR: Final = 1.5
+_LONGEST_AHEAD_S: Final = 60.0
+"""How long nothing is asked at most before a job is due: it may be changed meanwhile."""
+
+_OVERDUE_S: Final = 10.0
+"""How late a first run may be until it is checked whether the job is still there."""
 
 
-def follow_job(session: Session, job: str) -> Row:
-    """Follow the newest run of a job, as soon as it has one; return it when it is over."""
-    return _follow(session, f"/1/jobs/{job}/runs", {"limit": 1})
+def follow_job(session: Session, job: Row) -> Row:
+    """Follow the newest run of a job, as soon as it has one; return it when it is over.
+
+    Raises NotFound if the job is deleted before it has a run.
+    """
+    due = views.next_of(job)
+
+    def look() -> Row | None:
+        runs = session.ask("GET", f"/1/jobs/{job['id']}/runs", query={"limit": 1})
+        if runs:
+            found: Row = runs[0]
+            return found
+        left = (due - session.out.now).total_seconds() if due else 0.0
+        if left < -_OVERDUE_S:
+            session.job(f"{job['id']}")
+        session.world.sleep(min(max(left, 0.0), _LONGEST_AHEAD_S))
+        return None
+
+    return _follow(session, look)
 
 
 def follow_run(session: Session, run: str) -> Row:
     """Follow a run; return it when it is over."""
-    return _follow(session, f"/1/runs/{run}", {})
+    return _follow(session, lambda: session.ask("GET", f"/1/runs/{run}"))
 
 
-def _follow(session: Session, path: str, query: Mapping[str, Parameter]) -> Row:
+def _follow(session: Session, look: Callable[[], Row | None]) -> Row:
     """Print the attempts of a run as they are made; return the run that is over."""
     shown = 0
     standing = ""
-    for run in _polled(session, path, query):
+    for run in _polled(session, look):
         attempts = run.get("attempts") or []
         omitted = int(run.get("omittedAttempts") or 0)
         for attempt in attempts[max(0, shown - omitted) :]:
@@ -58,13 +79,12 @@ def _tell(session: Session, text: str) -> None:
         session.out.hint(text)
 
 
-def _polled(session: Session, path: str, query: Mapping[str, Parameter]) -> Iterator[Row]:
+def _polled(session: Session, look: Callable[[], Row | None]) -> Iterator[Row]:
     """Yield the run again and again, as soon as there is one, with growing pauses."""
     pause = _FIRST_S
     before: Row | None = None
     while True:
-        found = session.ask("GET", path, query=query)
-        run = (found[0] if found else None) if isinstance(found, list) else found
+        run = look()
         if run is not None:
             yield run
         pause = _FIRST_S if run != before else min(pause * _FACTOR, _LONGEST_S)

@@ -1,0 +1,174 @@
+"""Failures: the exit code of each, its problem document, and how a request is repeated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.clients.cli.invocation import Canned, Commands
+from wakecall.cli.failures import Exit
+from wakecall.cli.main import main, wants_json
+
+BOOK = ("book", "https://example.com/wake", "--in", "1h")
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wakecall._sync.session.time.sleep", lambda _seconds: None)
+
+
+def problem(code: str, **members: Any) -> dict[str, Any]:
+    return {"type": f"/problems/{code}", "title": code, "detail": f"It is {code}.", **members}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (400, "invalid-member", Exit.REFUSED),
+        (401, "unauthenticated", Exit.UNAUTHENTICATED),
+        (403, "insufficient-scope", Exit.REFUSED),
+        (403, "limit-reached", Exit.REFUSED),
+        (404, "not-found", Exit.NOT_FOUND),
+        (409, "conflict", Exit.CONFLICT),
+        (422, "idempotency-key-reused", Exit.REFUSED),
+        (429, "rate-limited", Exit.UNAVAILABLE),
+        (500, "internal", Exit.REFUSED),
+        (503, "unavailable", Exit.UNAVAILABLE),
+    ],
+)
+def test_each_refusal_has_its_code_and_is_printed_as_it_came(
+    wakecall: Commands, canned: Canned, status: int, code: str, expected: int
+) -> None:
+    document = problem(code, remedy="Do otherwise.", allowed=7)
+    canned.answers["POST", "/1/jobs"] = (status, document)
+
+    programs = wakecall.run(*BOOK, "--json")
+    people = wakecall.person(*BOOK)
+
+    assert (programs.code, programs.problem) == (expected, document)
+    assert (people.code, people.out) == (expected, "")
+    assert people.err == f"wakecall: It is {code}. Do otherwise.\n"
+
+
+def lost(error: type[httpx2.TransportError]) -> Callable[[httpx2.Request], Any]:
+    def fail(request: httpx2.Request) -> Any:
+        raise error("gone", request=request)
+
+    return fail
+
+
+def test_what_was_surely_not_done_says_so(wakecall: Commands, canned: Canned) -> None:
+    canned.answers["POST", "/1/jobs"] = lost(httpx2.ConnectError)
+
+    done = wakecall.run(*BOOK, "--json")
+
+    assert done.code == Exit.UNREACHED
+    assert "Nothing was done." in done.problem["detail"]
+    assert "remedy" not in done.problem
+    assert len(canned.requests) > 1
+
+
+def test_what_may_be_done_names_the_key_to_repeat_it_with(
+    wakecall: Commands, canned: Canned
+) -> None:
+    canned.answers["POST", "/1/jobs"] = lost(httpx2.ReadTimeout)
+
+    done = wakecall.run(*BOOK, "--json")
+    (key,) = {each.headers["idempotency-key"] for each in canned.requests}
+    canned.answers["POST", "/1/jobs"] = (201, {"id": "x", "when": "2026-11-22T10:31:00Z"})
+    repeated = wakecall.run(*BOOK, "--idempotency-key", key)
+
+    assert done.code == Exit.UNREACHED
+    assert done.problem["remedy"].endswith(f"add --idempotency-key {key}")
+    assert repeated.code == 0
+    assert canned.requests[-1].headers["idempotency-key"] == key
+
+
+def test_a_page_of_something_else_is_not_an_answer(wakecall: Commands, canned: Canned) -> None:
+    canned.answers["GET", "/1/jobs"] = lambda _request: "html"
+    wakecall.transport = httpx2.MockTransport(lambda _: httpx2.Response(200, text="<html>"))
+
+    done = wakecall.run("job", "list", "--json")
+
+    assert done.code == Exit.UNREACHED
+    assert "<html>" in done.problem["detail"]
+
+
+def test_a_defect_of_the_command_is_no_traceback(wakecall: Commands, canned: Canned) -> None:
+    canned.answers["GET", "/1/accuracy"] = (200, {})
+
+    done = wakecall.run("accuracy", "-o", "table")
+
+    assert (done.code, done.out) == (Exit.REFUSED, "")
+    assert "Run it again with --debug" in done.err
+    with pytest.raises(KeyError):
+        wakecall.run("accuracy", "--debug")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("job", "lst"), "list"),
+        (("jobs",), "job"),
+        (("job", "list", "--tagg", "x"), "--tag"),
+        (("job", "get"), "JOB"),
+        (("run", "list", "--late", "soon"), "--late"),
+        (("-o", "xml", "job", "list"), "xml"),
+    ],
+)
+def test_wrong_usage_names_what_is_near(
+    wakecall: Commands, arguments: tuple[str, ...], hint: str
+) -> None:
+    people = wakecall.run(*arguments)
+    programs = wakecall.run(*arguments, "--json")
+
+    assert (people.code, people.out) == (Exit.USAGE, "")
+    assert hint in people.err
+    assert programs.code == Exit.USAGE
+    assert hint in programs.problem["detail"]
+    assert programs.problem["title"] == "Wrong usage"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        ("job list --json", True),
+        ("-o json job list", True),
+        ("job list -ojsonl", True),
+        ("job list --output=json", True),
+        ("job list -o table", False),
+        ("job list", False),
+    ],
+)
+def test_json_is_recognised_also_where_it_cannot_be_parsed(arguments: str, wanted: bool) -> None:  # noqa: FBT001 - a case
+    assert wants_json(arguments.split()) is wanted
+
+
+def test_shared_options_stand_before_the_command_or_after_it(
+    wakecall: Commands, canned: Canned
+) -> None:
+    canned.answers["GET", "/1/runs"] = "runs"
+
+    before = wakecall.run("--json", "run", "list")
+    between = wakecall.run("-o", "table", "run", "list", "-o", "json")
+
+    assert json.loads(before.out) == json.loads(between.out)
+
+
+def test_verbose_prints_each_request_and_its_id(wakecall: Commands, canned: Canned) -> None:
+    canned.answers["GET", "/1/runs"] = "runs"
+
+    done = wakecall.run("run", "list", "-v")
+
+    assert done.err.startswith("GET https://wakecall.test/1/runs?limit=100 -> 200, ")
+    assert wakecall.run("run", "list", "-q").err == ""
+
+
+def test_no_command_reads_the_key_from_its_arguments() -> None:
+    names = {name for each in main.params for name in each.opts}
+
+    assert "--key" not in names

@@ -1,0 +1,269 @@
+"""Listen: which calls are brought here, what is reported, and connections that are lost."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.clients.cli.invocation import Canned, Commands
+from tests.receiver import Receiver, answer, hang_up
+from wakecall.cli.failures import Exit
+
+INBOX = {
+    "id": "01938a4e-0000-7000-8000-0000000000a1",
+    "url": "https://wakecall.test/in/token",
+    "label": f"listen on {socket.gethostname()}",
+    "answer": "202",
+    "calls": 6,
+}
+CALLS = f"/1/inboxes/{INBOX['id']}/calls"
+RUN = "01938a4e-0000-7000-8000-0000000000b2"
+
+
+def call(number: int = 7, **members: Any) -> dict[str, Any]:
+    return {
+        "number": number,
+        "received": "2026-11-22T09:30:00.0019Z",
+        "method": "POST",
+        "path": "/paid",
+        "query": "shop=1",
+        "headers": [
+            {"name": "host", "value": "wakecall.test"},
+            {"name": "content-type", "value": "application/json"},
+            {"name": "content-length", "value": "12"},
+            {"name": "webhook-id", "value": RUN},
+            {"name": "Wakecall-Attempt", "value": "1"},
+        ],
+        "data": '{"order": 7}',
+        "bytes": 12,
+        "signature": "verified",
+        "run": RUN,
+        "attempt": 1,
+        "scheduledFor": "2026-11-22T09:30:00Z",
+        "latenessMs": 1.9,
+        "answer": "202",
+        **members,
+    }
+
+
+class Polls:
+    """The answers to polls, one after the other; the last one interrupts the command."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.seen: list[httpx2.Request] = []
+
+    def __call__(self, request: httpx2.Request) -> Any:
+        self.seen.append(request)
+        if not self.answers:
+            raise KeyboardInterrupt
+        answer = self.answers.pop(0)
+        if isinstance(answer, type):
+            raise answer("gone", request=request)
+        return answer if isinstance(answer, tuple) else (200, answer)
+
+
+Listen = Callable[..., Polls]
+
+
+@pytest.fixture
+def polls(canned: Canned) -> Listen:
+    """Sets what the polls answer."""
+
+    def answering(*answers: Any) -> Polls:
+        made = Polls(*answers)
+        canned.answers["GET", "/1/inboxes"] = (200, [INBOX])
+        canned.answers["GET", CALLS] = made
+        canned.answers["POST", f"/1/runs/{RUN}/complete"] = (200, {"id": RUN})
+        return made
+
+    return answering
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver(answer(204)) as made:
+        yield made
+
+
+def completions(canned: Canned) -> list[dict[str, Any]]:
+    sent = [each for each in canned.requests if each.url.path.endswith("/complete")]
+    return [json.loads(each.content) for each in sent]
+
+
+def test_a_call_is_sent_on_as_it_came_and_completed(
+    wakecall: Commands, canned: Canned, polls: Listen, receiver: Receiver
+) -> None:
+    made = polls([], [call()])
+
+    done = wakecall.run("listen", receiver.url("/hooks"))
+
+    (received,) = receiver.requests
+    assert (received.method, received.target) == ("POST", "/hooks/paid?shop=1")
+    assert received.body == b'{"order": 7}'
+    assert received.header("content-type") == "application/json"
+    assert (received.header("webhook-id"), received.header("wakecall-attempt")) == (RUN, "1")
+    assert received.header("host") == f"127.0.0.1:{receiver.port}"
+    assert completions(canned) == [{"status": "succeeded"}]
+    assert (done.code, done.out.count("\n")) == (Exit.DONE, 1)
+    assert done.out.startswith("10:30:00.0019 ✓ POST /paid?shop=1: 204, ")
+    assert done.out.endswith(f"1.9 ms late, run {RUN}, attempt 1, completed as succeeded\n")
+    assert done.err.splitlines()[-1] == "Ended after 1 call."
+    # From the newest call that there was on, waiting; then after the one that came.
+    assert [dict(each.url.params)["after"] for each in made.seen] == ["6", "6", "7"]
+    assert dict(made.seen[0].url.params)["wait"] == "25"
+
+
+def test_a_failure_here_is_left_to_the_retries_unless_it_is_to_count(
+    wakecall: Commands, canned: Canned, polls: Listen, receiver: Receiver
+) -> None:
+    receiver.default = answer(500, body=b"no disk")
+    polls([call()])
+    quiet = wakecall.run("listen", str(receiver.port), "--print-body")
+    assert completions(canned) == []
+    polls([call()])
+
+    failed = wakecall.run("listen", str(receiver.port), "--fail", "-o", "jsonl")
+
+    assert "✕ POST /paid?shop=1: 500" in quiet.out
+    assert '  > {"order": 7}\n  < no disk\n' in quiet.out
+    assert completions(canned) == [{"status": "failed", "message": "listen: 500"}]
+    document = json.loads(failed.out)
+    assert (document["status"], document["completed"]) == (500, "failed")
+    assert document["call"] == call()
+
+
+def test_a_program_that_does_not_answer_is_told_of(
+    wakecall: Commands, canned: Canned, polls: Listen, receiver: Receiver
+) -> None:
+    receiver.default = hang_up
+    polls([call()])
+    broken = wakecall.run("listen", str(receiver.port), "--once")
+    polls([call()])
+    absent = wakecall.run("listen", "127.0.0.1:1", "--once")
+
+    assert (broken.code, absent.code) == (Exit.REFUSED, Exit.REFUSED)
+    assert "refused" in absent.out
+    assert completions(canned) == []
+
+
+def test_once_ends_with_the_result_of_the_call(
+    wakecall: Commands, polls: Listen, receiver: Receiver
+) -> None:
+    polls([call(), call(8)])
+    assert wakecall.run("listen", str(receiver.port), "--once").code == Exit.DONE
+    assert len(receiver.requests) == 1
+    polls()
+    assert wakecall.run("listen", str(receiver.port), "--once").code == Exit.INTERRUPTED
+
+
+def test_calls_that_the_service_did_not_sign_are_left_out(
+    wakecall: Commands, canned: Canned, polls: Listen, receiver: Receiver
+) -> None:
+    forged = {key: value for key, value in call(signature="invalid").items() if key != "run"}
+    polls([forged, call(8, path="/other")])
+    done = wakecall.run("listen", str(receiver.port), "--path", "/paid")
+    assert "Call 7 was left out: its signature is invalid." in done.err
+    assert receiver.requests == []
+    polls([forged])
+
+    wakecall.run("listen", str(receiver.port), "--unsigned")
+
+    assert len(receiver.requests) == 1
+    assert completions(canned) == []
+
+
+def test_a_body_that_is_not_kept_whole_is_not_sent(
+    wakecall: Commands, canned: Canned, polls: Listen, receiver: Receiver
+) -> None:
+    polls([call(bytes=20_000)])
+
+    done = wakecall.run("listen", str(receiver.port))
+
+    assert "keeps 12 of the 20000 bytes" in done.out
+    assert (receiver.requests, completions(canned)) == ([], [])
+
+
+def test_a_lost_connection_is_made_again_and_told_of(
+    wakecall: Commands, polls: Listen, receiver: Receiver
+) -> None:
+    busy = (429, {"type": "/problems/rate-limited", "title": "Busy", "detail": "Busy."})
+    made = polls(httpx2.ConnectError, httpx2.ReadTimeout, busy, [], [call(9)])
+
+    done = wakecall.run("listen", str(receiver.port))
+
+    assert done.err.count("Trying again in") == 3
+    assert done.err.count("Connected again.") == 1
+    assert "2 calls came in between that the inbox does not keep." in done.err
+    assert [0.8 <= each / pause <= 1 for each, pause in zip(wakecall.slept, (1, 2, 4), strict=True)]
+    # After a failure the poll does not wait, so that the recovery shows at once.
+    assert ["wait" in dict(each.url.params) for each in made.seen] == [
+        *(True, False, False, False, True, True),
+    ]
+    assert len(receiver.requests) == 1
+
+
+def test_what_no_repetition_mends_ends_the_command(
+    wakecall: Commands, polls: Listen, receiver: Receiver
+) -> None:
+    problem = {"type": "/problems/not-found", "title": "Not found", "detail": "No such inbox."}
+    polls((404, problem))
+
+    done = wakecall.run("listen", str(receiver.port))
+
+    assert (done.code, wakecall.slept) == (Exit.NOT_FOUND, [])
+
+
+def test_a_completion_that_is_refused_is_told_of(
+    wakecall: Commands, canned: Canned, polls: Listen, receiver: Receiver
+) -> None:
+    polls([call()])
+    problem = {
+        "type": "/problems/conflict",
+        "title": "Conflict",
+        "detail": "The run was cancelled.",
+    }
+    canned.answers["POST", f"/1/runs/{RUN}/complete"] = (409, problem)
+
+    done = wakecall.run("listen", str(receiver.port))
+
+    assert "not completed: The run was cancelled." in done.out
+
+
+def test_an_inbox_is_made_or_made_to_answer_later(
+    wakecall: Commands, canned: Canned, polls: Listen, receiver: Receiver
+) -> None:
+    polls()
+    canned.answers["GET", "/1/inboxes"] = (200, [])
+    canned.answers["POST", "/1/inboxes"] = (201, INBOX)
+    wakecall.run("listen", str(receiver.port))
+    made = [json.loads(each.content) for each in canned.requests if each.method == "POST"]
+    assert made == [{"label": INBOX["label"], "answer": "202"}]
+    canned.answers["GET", "/1/inboxes"] = (200, [{**INBOX, "answer": "204"}])
+    canned.answers["PUT", f"/1/inboxes/{INBOX['id']}"] = (200, INBOX)
+
+    wakecall.run("listen", str(receiver.port))
+
+    assert [each.method for each in canned.requests].count("PUT") == 1
+
+
+def test_an_inbox_of_one_s_own_keeps_its_answer(
+    wakecall: Commands, canned: Canned, polls: Listen, receiver: Receiver
+) -> None:
+    polls([call(answer="204")])
+    canned.answers["GET", f"/1/inboxes/{INBOX['id']}"] = (200, {**INBOX, "answer": "204"})
+
+    done = wakecall.run("listen", str(receiver.port), "--inbox", str(INBOX["id"]))
+
+    assert "answers 204 by itself" in done.err
+    assert (len(receiver.requests), completions(canned)) == (1, [])
+
+
+@pytest.mark.parametrize("target", ["http://", "http://a:0", "http://a?x=1", "http://[", "99999"])
+def test_what_is_not_a_local_url_is_refused(wakecall: Commands, target: str) -> None:
+    assert wakecall.run("listen", target).code == Exit.USAGE
