@@ -22,6 +22,7 @@ from wakecall.cli.keys import key
 from wakecall.cli.listen import listen
 from wakecall.cli.login import login, logout
 from wakecall.cli.options import Group, Root
+from wakecall.cli.plan import apply, plan, validate
 from wakecall.cli.preview import preview
 from wakecall.cli.raw import open_page, send_request
 from wakecall.cli.redeliver import redeliver
@@ -46,6 +47,9 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     preview,
     listen,
     inbox,
+    validate,
+    plan,
+    apply,
     import_,
     verify,
     sign,

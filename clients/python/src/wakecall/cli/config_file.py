@@ -1,0 +1,266 @@
+"""Config file: reads wakecall.toml: the jobs of one set, with their variables and defaults."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from wakecall.cli.booking import payload_of
+from wakecall.cli.config import MAX_FILE_BYTES, read_toml
+from wakecall.cli.failures import Exit, Failure
+from wakecall.cli.output import Json
+
+VERSION: Final = 1
+SET_TAG: Final = "managed:"
+"""How the tag begins that all jobs of a set carry."""
+
+MEMBERS: Final = (
+    *("url", "cron", "timezone", "onGap", "onOverlap", "data", "dataEncoding", "contentType"),
+    *("signature", "enabled", "tags", "method", "headers", "timeout", "retry", "misfire"),
+    *("misfireWindow", "onSuccess", "onFailure"),
+)
+"""The members of a job that a file may have: those of the API, but for a job that fires once."""
+
+_TOP: Final = frozenset({"version", "account", "set", "url", "vars", "defaults", "jobs"})
+_VARIABLE: Final = re.compile(r"\$(\$|\{([A-Za-z_][A-Za-z0-9_-]*)\})")
+_SOURCES: Final = (frozenset({"env"}), frozenset({"env", "default"}), frozenset({"file"}))
+
+
+class Wrong(Exception):
+    """What is wrong with a file: where in it, and why."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Declared:
+    """A job as the file declares it."""
+
+    name: str
+    document: Mapping[str, Json]
+    """The document for the API, with the tag of the set, and without `name`."""
+
+    sensitive: frozenset[str]
+    """The members whose values come from the environment or a file, which are not shown."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConfigFile:
+    """The content of a wakecall.toml."""
+
+    path: Path
+    set: str
+    account: str | None
+    url: str | None
+    jobs: tuple[Declared, ...]
+    """By name, in order."""
+
+    @property
+    def tag(self) -> str:
+        """The tag of all jobs of the set."""
+        return f"{SET_TAG}{self.set}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Value:
+    """A value of the file, and whether it comes from the environment or a file."""
+
+    value: Json
+    is_sensitive: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Reader:
+    """Resolves values: `{ env = … }`, `{ file = … }` and `${variable}`."""
+
+    folder: Path
+    environ: Mapping[str, str]
+    variables: Mapping[str, _Value]
+
+    def resolve(self, where: str, value: Json) -> _Value:
+        """Return a value with all that it refers to. Raises Wrong."""
+        match value:
+            case str():
+                return self._text(where, value)
+            case dict() if frozenset(value) in _SOURCES:
+                return self._source(where, value)
+            case dict() if not value.keys().isdisjoint({"env", "file"}):
+                raise Wrong(where, "use { env = … }, { env = …, default = … } or { file = … }")
+            case dict():
+                parts = {
+                    name: self.resolve(f"{where}.{name}", each) for name, each in value.items()
+                }
+                return _Value(
+                    value={name: each.value for name, each in parts.items()},
+                    is_sensitive=any(each.is_sensitive for each in parts.values()),
+                )
+            case list():
+                items = [
+                    self.resolve(f"{where}[{index}]", each) for index, each in enumerate(value)
+                ]
+                return _Value(
+                    value=[each.value for each in items],
+                    is_sensitive=any(each.is_sensitive for each in items),
+                )
+            case bool() | int() | float():
+                return _Value(value=value, is_sensitive=False)
+            case _:
+                raise Wrong(where, "a date is written as text")
+
+    def _text(self, where: str, text: str) -> _Value:
+        is_sensitive = False
+
+        def put(found: re.Match[str]) -> str:
+            nonlocal is_sensitive
+            if found[1] == "$":
+                return "$"
+            variable = self.variables.get(found[2])
+            if variable is None:
+                raise Wrong(where, f"there is no variable {found[2]}; $$ stands for a dollar sign")
+            is_sensitive |= variable.is_sensitive
+            return f"{variable.value}"
+
+        return _Value(value=_VARIABLE.sub(put, text), is_sensitive=is_sensitive)
+
+    def _source(self, where: str, source: Mapping[str, Json]) -> _Value:
+        name, default = source.get("env", source.get("file")), source.get("default", "")
+        if not isinstance(name, str) or not isinstance(default, str):
+            raise Wrong(where, "env, file and default are texts")
+        if "file" in source:
+            return _Value(value=_content(where, self.folder / name), is_sensitive=True)
+        found = self.environ.get(name)
+        if found is None and "default" not in source:
+            raise Wrong(where, f"the environment has no {name}")
+        return _Value(value=default if found is None else found, is_sensitive=found is not None)
+
+
+def read(path: Path, environ: Mapping[str, str]) -> ConfigFile:
+    """Return the content of a file. Raises Failure for one that is missing or wrong."""
+    document = read_toml(path)
+    if document is None:
+        raise Failure(
+            Exit.USAGE,
+            "No file",
+            f"There is no {path}.",
+            "Name another one with -f, or write one: wakecall pull --set NAME",
+        )
+    try:
+        return _read(path, document, environ)
+    except Wrong as error:
+        raise Failure(Exit.CHANGES, "Wrong file", f"{path}: {error}.") from None
+
+
+def _read(path: Path, document: Mapping[str, Json], environ: Mapping[str, str]) -> ConfigFile:
+    _check_top(document)
+    folder = path.parent
+    plain = _Reader(folder=folder, environ=environ, variables={})
+    variables = {
+        name: _variable(f"vars.{name}", plain.resolve(f"vars.{name}", value))
+        for name, value in _table(document, "vars").items()
+    }
+    reader = _Reader(folder=folder, environ=environ, variables=variables)
+    defaults = _table(document, "defaults")
+    _check_members("defaults", defaults)
+    name = document["set"]
+    jobs = (
+        _declared(reader, each, members, defaults, f"{SET_TAG}{name}")
+        for each, members in sorted(_table(document, "jobs").items())
+    )
+    return ConfigFile(
+        path=path,
+        set=name,
+        account=document.get("account"),
+        url=document.get("url"),
+        jobs=tuple(jobs),
+    )
+
+
+def _check_top(document: Mapping[str, Json]) -> None:
+    for name in document:
+        if name not in _TOP:
+            raise Wrong(name, f"unknown; a file has {', '.join(sorted(_TOP))}")
+    if document.get("version") != VERSION:
+        raise Wrong("version", f"write version = {VERSION} at the top")
+    for name in ("set", "account", "url"):
+        if not isinstance(document.get(name, ""), str):
+            raise Wrong(name, "it is a text")
+    if not document.get("set"):
+        raise Wrong("set", 'name the set of the jobs, as in set = "billing"')
+
+
+def _table(document: Mapping[str, Json], name: str) -> Mapping[str, Json]:
+    found: Mapping[str, Json] = document.get(name, {})
+    if not isinstance(found, dict):
+        raise Wrong(name, f"it is a table: [{name}]")
+    return found
+
+
+def _variable(where: str, found: _Value) -> _Value:
+    if isinstance(found.value, bool) or not isinstance(found.value, (str, int, float)):
+        raise Wrong(where, "a variable is a text or a number")
+    return found
+
+
+def _declared(
+    reader: _Reader, name: str, members: Json, defaults: Mapping[str, Json], tag: str
+) -> Declared:
+    where = f"jobs.{name}"
+    if not isinstance(members, dict):
+        raise Wrong(where, "a job is a table")
+    _check_members(where, members)
+    merged = {**defaults, **members}
+    for needed in ("url", "cron"):
+        if needed not in merged:
+            raise Wrong(where, f"{needed} is missing")
+    found = {each: reader.resolve(f"{where}.{each}", value) for each, value in merged.items()}
+    document: dict[str, Json] = {each: value.value for each, value in found.items()}
+    if isinstance(document.get("data"), bytes):
+        document |= payload_of(document["data"])
+    if (each := next(_bytes_in(where, document), None)) is not None:
+        raise Wrong(each, "the file is not text")
+    tags = document.get("tags", [])
+    if not isinstance(tags, list):
+        raise Wrong(f"{where}.tags", "it is an array of texts")
+    document["tags"] = [*tags, *([] if tag in tags else [tag])]
+    sensitive = frozenset(each for each, value in found.items() if value.is_sensitive)
+    return Declared(name=name, document=document, sensitive=sensitive)
+
+
+def _check_members(where: str, members: Mapping[str, Json]) -> None:
+    for each in members:
+        if each == "when":
+            raise Wrong(f"{where}.when", "a file has recurring jobs alone; book this one")
+        if each not in MEMBERS:
+            raise Wrong(f"{where}.{each}", f"unknown; a job has {', '.join(MEMBERS)}")
+
+
+def _bytes_in(where: str, value: Json) -> Iterator[str]:
+    if isinstance(value, bytes):
+        yield where
+    for name, each in value.items() if isinstance(value, dict) else ():
+        yield from _bytes_in(f"{where}.{name}", each)
+
+
+def _content(where: str, path: Path) -> str | bytes:
+    """Return the content of a file: text, or bytes that are not UTF-8."""
+    try:
+        with path.open("rb") as file:
+            found = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise Wrong(where, f"{path} cannot be read: {error.strerror or error}") from None
+    if len(found) > MAX_FILE_BYTES:
+        raise Wrong(where, f"{path} has more than {MAX_FILE_BYTES // 1024} KiB")
+    try:
+        return found.decode()
+    except UnicodeDecodeError:
+        return found
+
+
+def path_of(folder: Path, given: str) -> Path:
+    """Return the path of a file that is named relative to `folder`."""
+    return Path(os.path.normpath(folder / given))

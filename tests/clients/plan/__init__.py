@@ -1,0 +1,1 @@
+"""Tests of wakecall.toml: validate, plan, apply, pull, and the import of crontabs."""
