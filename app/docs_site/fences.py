@@ -3,6 +3,7 @@
     ```sh run tab=curl
     ```json output
     ```sh skip="needs a mail server"
+    ```sh skip needs a mail server
 
 The first word is the language, which a code host highlights too. A word after it is the mode:
 tests/docs_site executes `run` and `file` blocks, compares an `output` block with what the block
@@ -36,8 +37,10 @@ def read_info(info: str) -> Fence:
     except ValueError:
         words = info.split()
     language, mode, value, tab = words[0] if words else "", "", "", ""
-    for word in words[1:]:
+    for at, word in enumerate(words[1:], start=1):
         name, _, text = word.partition("=")
+        if word == "skip":
+            return Fence(language=language, mode=word, value=" ".join(words[at + 1 :]), tab=tab)
         if name in MODES:
             mode, value = name, text
         elif name == "tab":

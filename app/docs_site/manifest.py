@@ -164,7 +164,7 @@ _REFERENCE: Final = Part(
     title="Reference",
     summary="What there is, exactly and completely.",
     groups=(
-        Group(title="HTTP API", entries=_HTTP),
+        Group(title="HTTP API by topic", entries=_HTTP),
         Group(
             title="Clients",
             entries=(
@@ -200,6 +200,7 @@ _EXPLAIN: Final = Part(
         Group(
             entries=(
                 _entry("explain/promises", "docs/explain/promises-and-measurements.md"),
+                _entry("explain/guarantees", "docs/guarantees.md"),
                 _entry("explain/idempotency", "docs/explain/idempotency-at-both-ends.md"),
                 _entry("explain/clocks", "docs/explain/clocks-that-change.md"),
                 _entry("explain/security", "docs/explain/security.md"),

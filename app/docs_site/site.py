@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from flask import Flask, current_app
 
-from app.docs_site import markdown, search, sources
+from app.api.openapi.assemble import document
+from app.api.openapi.native import description as native
+from app.docs_site import api_reference, markdown, search, sources
 from app.docs_site.links import Links
 from app.docs_site.manifest import Group, Part
 from app.docs_site.markdown import Rendered
@@ -51,15 +53,19 @@ class NavPart:
 class Site:
     """What is known of the pages, and what of it has been rendered."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, describe: Callable[[], api_reference.Document]) -> None:
         self._prefix = prefix
+        self._describe = describe
         self._rendered: dict[str, Rendered] = {}
         self._lock = threading.Lock()
 
     @cached_property
     def listing(self) -> Listing:
         """All pages. Raises OSError if a file cannot be read."""
-        return sources.read()
+        described = self._describe()
+        return sources.read(
+            made=api_reference.pages(described), groups=(api_reference.group(described),)
+        )
 
     @cached_property
     def links(self) -> Links:
@@ -151,7 +157,7 @@ class Site:
 
 def install(app: Flask, prefix: str) -> None:
     """Keep the site of this application, which a proxy may serve below `prefix`."""
-    app.extensions[_EXTENSION] = Site(prefix)
+    app.extensions[_EXTENSION] = Site(prefix, lambda: document(native.describe(prefix)))
 
 
 def current() -> Site:

@@ -76,44 +76,67 @@ class Source:
         return f"# {self.title}\n\n{self.text.strip()}\n"
 
 
-def read_entries(root: Path, entries: list[Entry]) -> Iterator[Source]:
-    """Make the pages of one file, which all of these entries name. Raises OSError."""
-    whole = (root / entries[0].file).read_text(encoding="utf-8")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Section:
+    """The lines of a section of the second level, or of what precedes the first one."""
+
+    title: str
+    """Empty for what precedes the first section."""
+    start: int
+    end: int
+
+
+def read_entries(whole: str, entries: list[Entry]) -> Iterator[Source]:
+    """Make the pages of the text of one file, which all of these entries name."""
     lines = _COMMENT.sub("", whole).splitlines()
     found = list(headings(lines))
-    title = next((each.text for each in found if each.level == 1), entries[0].slug)
-    starts = [each for each in found if each.level == 2]  # noqa: PLR2004 - the level
-    ends = [*(each.line for each in starts[1:]), len(lines)][: len(starts)]
-    sections = {each.text: (each, end) for each, end in zip(starts, ends, strict=True)}
     taken = {name for entry in entries for name in entry.sections}
-    lead_end = starts[0].line if starts else len(lines)
-    lead = [line for line in lines[:lead_end] if not line.startswith("# ")]
+    sections = _sections(found, len(lines))
     for entry in entries:
-        names = [
-            name
-            for name in sections
-            if (name in entry.sections if entry.sections else name not in taken)
+        own = [
+            each
+            for each in sections
+            if (each.title in entry.sections if entry.sections else each.title not in taken)
         ]
-        pieces = [lines[sections[each][0].line : sections[each][1]] for each in names]
-        alone = bool(entry.sections) and len(pieces) == 1
-        body = _promoted(pieces[0]) if alone else [line for piece in pieces for line in piece]
-        if not entry.sections:
-            body = [*lead, *body]
-        heading = names[0] if alone else (entry.title if entry.sections else title) or title
-        ranges = [(sections[each][0].line, sections[each][1]) for each in names]
-        if not entry.sections:
-            ranges.append((0, lead_end))
-        yield Source(
-            slug=entry.slug,
-            file=entry.file,
-            title=heading,
-            name=entry.title or heading,
-            text="\n".join(body),
-            top=anchor_of(heading),
-            anchors=frozenset(
-                each.anchor for each in found if any(a <= each.line < b for a, b in ranges)
-            ),
-        )
+        yield _page(entry, lines, found, own)
+
+
+def _sections(found: list[Heading], end: int) -> list[_Section]:
+    starts = [("", 0)]
+    starts += [(each.text, each.line) for each in found if each.level == 2]  # noqa: PLR2004 - the level
+    ends = [*(line for _, line in starts[1:]), end]
+    return [
+        _Section(title=title, start=line, end=until)
+        for (title, line), until in zip(starts, ends, strict=True)
+    ]
+
+
+def _page(entry: Entry, lines: list[str], found: list[Heading], own: list[_Section]) -> Source:
+    """Return the page of these sections. A section alone is a page with its own title."""
+    pieces = [lines[each.start : each.end] for each in own]
+    if len(own) == 1 and own[0].title:
+        title, body = own[0].title, _promoted(pieces[0])
+    else:
+        title = next((each.text for each in found if each.level == 1), entry.slug)
+        title = entry.title or title if entry.sections else title
+        titles = {each.line for each in found if each.level == 1}
+        body = [
+            line
+            for each in own
+            for number, line in enumerate(lines[each.start : each.end], each.start)
+            if number not in titles
+        ]
+    return Source(
+        slug=entry.slug,
+        file=entry.file,
+        title=title,
+        name=entry.title or title,
+        text="\n".join(body),
+        top=anchor_of(title),
+        anchors=frozenset(
+            each.anchor for each in found if any(s.start <= each.line < s.end for s in own)
+        ),
+    )
 
 
 def _promoted(lines: list[str]) -> list[str]:
@@ -172,29 +195,46 @@ def problem_pages(root: Path) -> Group:
     return Group(title="Problem types", entries=(first, *entries), folded=True)
 
 
-def read(root: Path = ROOT) -> Listing:
-    """Read all pages of the manifest whose files exist. Raises OSError."""
+def read(root: Path = ROOT, *, made: Mapping[str, str], groups: tuple[Group, ...]) -> Listing:
+    """Read all pages of the manifest whose files exist. Raises OSError.
+
+    `groups` of the reference have pages that are not files, and `made` their Markdown.
+    """
     further = {
-        "reference": (problem_pages(root), _unlisted(root)),
+        "reference": (*groups, problem_pages(root), _unlisted(root)),
         "explain": (decisions(root),),
     }
     complete = (replace(part, groups=(*part.groups, *further.get(part.slug, ()))) for part in PARTS)
-    parts = tuple(part for each in complete if (part := _present(root, each)).groups)
+    parts = tuple(part for each in complete if (part := _present(root, made, each)).groups)
     entries = [HOME, *(e for part in parts for group in part.groups for e in group.entries)]
     by_file: dict[str, list[Entry]] = {}
     for entry in entries:
         by_file.setdefault(entry.file, []).append(entry)
-    sources = {file: tuple(read_entries(root, each)) for file, each in by_file.items()}
+    sources = {
+        file: tuple(read_entries(made.get(file) or (root / file).read_text("utf-8"), each))
+        for file, each in by_file.items()
+    }
     by_slug = {each.slug: each for pages in sources.values() for each in pages}
     return Listing(
         parts=parts, pages={entry.slug: by_slug[entry.slug] for entry in entries}, by_file=sources
     )
 
 
-def _present(root: Path, part: Part) -> Part:
+def _complete(root: Path, part: Part, groups: tuple[Group, ...]) -> tuple[Group, ...]:
+    """Return the groups of a part with those that the manifest does not list."""
+    if part.slug == "reference":
+        first, *others = part.groups
+        return (first, *groups, problem_pages(root), *others, _unlisted(root))
+    return (*part.groups, decisions(root)) if part.slug == "explain" else part.groups
+
+
+def _present(root: Path, made: Mapping[str, str], part: Part) -> Part:
     """Return the part with the pages whose files exist."""
     groups = (
-        replace(group, entries=tuple(e for e in group.entries if (root / e.file).is_file()))
+        replace(
+            group,
+            entries=tuple(e for e in group.entries if e.file in made or (root / e.file).is_file()),
+        )
         for group in part.groups
     )
     return replace(part, groups=tuple(each for each in groups if each.entries))

@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import config, create_app
+from app.docs_site.site import Site, current
 
 SETTINGS = {
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
@@ -21,6 +22,15 @@ SETTINGS = {
 def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
     home = str(tmp_path_factory.mktemp("home"))
     return create_app(config.load({**SETTINGS, "WAKECALL_HOME": home}))
+
+
+@pytest.fixture(scope="session")
+def site(app: Flask) -> Site:
+    """The pages of the application, of which all are rendered."""
+    with app.app_context():
+        found = current()
+        found.find("x")
+    return found
 
 
 @pytest.fixture

@@ -92,6 +92,10 @@ def ends(
 
 def execute(blocks: list[Block], folder: Path, instance: Instance, account: str, key: str) -> Done:
     folder.mkdir()
+    command = folder / "bin" / "wakecall"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m wakecall.cli "$@"\n')
+    command.chmod(0o700)
     script = script_of(blocks, folder, {PORT: str(free_port()), '"demo:': f'"{account}:'})
     settings = {
         "URL": f"http://127.0.0.1:{instance.port}",
@@ -99,7 +103,7 @@ def execute(blocks: list[Block], folder: Path, instance: Instance, account: str,
         "WAKECALL_URL": f"http://127.0.0.1:{instance.port}",
         "WAKECALL_KEY": key,
         "HOME": str(folder),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{command.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT / "clients" / "python" / "src"),
     }
     done = subprocess.run(
