@@ -82,9 +82,13 @@ def test_a_job_is_put_by_its_name(client: Client) -> None:
     made = client.jobs.put("daily/one", URL, cron="0 15 10 ? * *")
     assert made.outcome == "created"
     same = client.jobs.put("daily/one", URL, cron="0 15 10 ? * *")
-    assert (same.job, same.outcome == "created") == (made.job, False)
+    assert (same.job, same.outcome) == (made.job, "unchanged")
+    tried = client.jobs.put("daily/one", URL, cron="0 15 11 ? * *", dry_run=True)
+    assert (tried.job.cron, tried.outcome) == ("0 15 11 ? * *", "replaced")
+    assert client.jobs.by_name("daily/one") == made.job
     other = client.jobs.put("daily/one", URL, cron="0 15 11 ? * *")
     assert (other.job.id, other.job.cron) == (made.job.id, "0 15 11 ? * *")
+    assert other.outcome == "replaced"
     client.jobs.delete_by_name("daily/one")
     with pytest.raises(NotFound):
         client.jobs.by_name("daily/one")

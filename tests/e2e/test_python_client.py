@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from local.instance import CHECKOUT
 from tests.e2e.instance import Instance
 from tests.receiver import Received, Receiver, answer, in_turn
 from wakecall import AsyncClient, Call, Client, NewJob, NotFound, Webhook, complete_later
 
+PAGES = (CHECKOUT / "docs" / "python.md", CHECKOUT / "clients" / "python" / "README.md")
 PATIENCE = timedelta(seconds=60)
 
 
@@ -71,6 +74,25 @@ def test_failed_runs_are_found_counted_and_sent_again(client: Client, receiver: 
     assert client.wait_for(second, PATIENCE).is_over
     counted = client.runs.counts(after=datetime.now(UTC) - timedelta(hours=1))
     assert sum(bucket.succeeded for bucket in counted) >= 2
+
+
+def test_every_example_of_the_pages_runs(
+    running: Instance, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WAKECALL_URL", f"http://127.0.0.1:{running.port}")
+    monkeypatch.setenv("WAKECALL_KEY", running.key)
+    monkeypatch.setenv("WAKECALL_SECRETS", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")
+    ran = 0
+    for page in PAGES:
+        for block in re.findall(r"```python[^\n]*\n(.*?)```", page.read_text(), re.DOTALL):
+            names: dict[str, object] = {"__name__": "example"}
+            exec(compile(block, page.name, "exec"), names)
+            if isinstance(opened := names.get("client"), Client):
+                opened.close()
+            ran += 1
+    assert ran == 8
+    printed = capsys.readouterr().out
+    assert "cron The `cron` expression fires again after 60 seconds." in printed
 
 
 def test_an_inbox_is_followed_while_a_job_calls_it(running: Instance) -> None:
