@@ -49,6 +49,7 @@ class Commands:
     home: Path
     environ: dict[str, str] = field(default_factory=dict)
     clock: Callable[[], datetime] = lambda: NOW
+    keyboard: int = -1
     opened: list[str] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
 
@@ -69,6 +70,7 @@ class Commands:
             shows_tables=lambda: terminal,
             can_ask=lambda: terminal,
             columns=lambda: columns,
+            keyboard=lambda: self.keyboard,
             open_page=self._open,
         )
         done = CliRunner().invoke(main, arguments, obj=world, input=given)

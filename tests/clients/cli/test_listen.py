@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import socket
+import termios
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -65,6 +69,8 @@ class Polls:
         answer = self.answers.pop(0)
         if isinstance(answer, type):
             raise answer("gone", request=request)
+        if callable(answer):
+            return answer(request)
         return answer if isinstance(answer, tuple) else (200, answer)
 
 
@@ -206,6 +212,49 @@ def test_a_lost_connection_is_made_again_and_told_of(
         *(True, False, False, False, True, True),
     ]
     assert len(receiver.requests) == 1
+
+
+def test_a_person_sends_the_newest_call_again_with_a_key(
+    wakecall: Commands, canned: Canned, polls: Listen, receiver: Receiver
+) -> None:
+    terminal, keyboard = pty.openpty()
+    before = termios.tcgetattr(keyboard)
+    wakecall.keyboard = keyboard
+
+    def press(_request: httpx2.Request) -> Any:
+        os.write(terminal, b"?ro")
+        receiver.wait_for(2)
+        while not wakecall.opened:
+            time.sleep(0.01)
+        return (200, [])
+
+    polls([call()], press)
+    done = wakecall.person("listen", str(receiver.port))
+
+    assert done.code == Exit.DONE
+    assert [each.target for each in receiver.requests] == ["/paid?shop=1"] * 2
+    assert len(completions(canned)) == 1
+    assert wakecall.opened == [f"https://wakecall.test/console/runs/{RUN}"]
+    assert termios.tcgetattr(keyboard) == before
+    os.close(terminal)
+    os.close(keyboard)
+
+
+def test_a_keyboard_that_goes_away_ends_nothing(
+    wakecall: Commands, polls: Listen, receiver: Receiver
+) -> None:
+    terminal, keyboard = pty.openpty()
+    wakecall.keyboard = keyboard
+
+    def hang_up_terminal(_request: httpx2.Request) -> Any:
+        os.close(terminal)
+        return (200, [call()])
+
+    polls(hang_up_terminal)
+    done = wakecall.person("listen", str(receiver.port))
+
+    assert (done.code, len(receiver.requests)) == (Exit.DONE, 1)
+    os.close(keyboard)
 
 
 def test_what_no_repetition_mends_ends_the_command(

@@ -29,12 +29,12 @@ def list_inboxes(session: Session) -> None:
     session.out.rows(
         inbox_feed.inboxes(session),
         [
-            Column("id", lambda each: each["id"]),
             Column("label", lambda each: each["label"]),
             Column("answer", lambda each: each["answer"]),
             Column("calls", lambda each: each["calls"], is_number=True),
-            Column("last call", lambda each: views.instant(each.get("lastCall"))),
             Column("url", lambda each: each["url"]),
+            Column("last call", lambda each: views.instant(each.get("lastCall"))),
+            Column("id", lambda each: each["id"]),
         ],
     )
 

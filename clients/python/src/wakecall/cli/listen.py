@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
 import click
 
-from wakecall.cli import inbox_feed, replay
+from wakecall.cli import inbox_feed, keystrokes, replay
 from wakecall.cli.failures import Exit
 from wakecall.cli.inbox_feed import LATER, Feed
 from wakecall.cli.options import Command
@@ -54,6 +54,7 @@ def listen(  # noqa: PLR0913 - one for each option
     2xx, the run is completed as succeeded. If not, nothing is reported, and the run waits until it
     is called again; --fail completes it as failed instead.
 
+    On a terminal, r sends the newest call again, without reporting the result, and o opens its run.
     Ends on Ctrl-C and SIGTERM only. A connection that is lost is made again.
     """
     local = Target(base=_local_url(target), timeout=local_timeout)
@@ -62,10 +63,11 @@ def listen(  # noqa: PLR0913 - one for each option
     _introduce(session, inbox, local, completes=completes)
     feed = Feed(session, inbox)
     try:
-        with _stops_on_sigterm(), replay.sender(local) as send:
+        with _stops_on_sigterm(), replay.sender(local) as send, _keys(session, send) as newest:
             for call in feed:
                 if not _is_wanted(session, call, prefix=prefix, unsigned=unsigned):
                     continue
+                newest[:] = [call]
                 replayed = send(call)
                 if completes:
                     replayed = replay.report(session, call, replayed, fails=fail)
@@ -76,6 +78,27 @@ def listen(  # noqa: PLR0913 - one for each option
         session.out.hint(f"Ended after {feed.count} call{'' if feed.count == 1 else 's'}.")
         return Exit.INTERRUPTED if once else Exit.DONE
     return Exit.DONE
+
+
+@contextmanager
+def _keys(session: Session, send: Callable[[Row], Replayed]) -> Iterator[list[Row]]:
+    """Let a person send the newest call again, and open its run; give where that call is kept."""
+    newest: list[Row] = []
+
+    def again() -> None:
+        for call in newest[:1]:
+            _show(session, call, send(call), bodies=True)
+
+    def open_run() -> None:
+        for call in newest[:1]:
+            session.world.open_page(f"{session.connection.url}/console/runs/{call.get('run', '')}")
+
+    if session.options.no_input or session.out.format != "table" or not session.world.can_ask():
+        yield newest
+        return
+    session.out.hint("Keys: r sends the newest call again, o opens its run in the console.")
+    with keystrokes.pressed(session.world.keyboard(), {"r": again, "o": open_run}):
+        yield newest
 
 
 def _local_url(text: str) -> str:

@@ -44,6 +44,9 @@ class Column:
     is_extra: bool = False
     """Whether the column is shown only by its name, with --columns."""
 
+    is_for_programs: bool = False
+    """Whether the column is left out of tables, if it is not named."""
+
     is_for_people: bool = False
     """Whether the column is shown in tables only, if it is not named."""
 
@@ -141,9 +144,11 @@ class Output:
 
     def _chosen(self, columns: Sequence[Column]) -> list[Column]:
         if not self.options.columns:
-            for_people = self.format == "table"
+            is_table = self.format == "table"
             shown = [each for each in columns if not each.is_extra]
-            return [each for each in shown if for_people or not each.is_for_people]
+            if is_table:
+                return [each for each in shown if not each.is_for_programs]
+            return [each for each in shown if not each.is_for_people]
         named = {each.name.lower(): each for each in columns}
         wanted = [each.strip().lower() for each in self.options.columns.split(",")]
         unknown = [each for each in wanted if each not in named]
@@ -191,7 +196,7 @@ class Output:
             count += len(part)
             left_out = laid_out.left_out or left_out
         if left_out:
-            self.hint(f"Left out for want of room: {', '.join(left_out)}. -o table shows all.")
+            self.hint(f"These columns do not fit: {', '.join(left_out)}. -o table shows all.")
         return count
 
     def _cell(self, column: Column, row: Row) -> str:

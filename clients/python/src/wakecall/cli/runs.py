@@ -30,7 +30,7 @@ def run() -> None:
 def list_runs(session: Session, *, filters: dict[str, Parameter], limit: int, every: bool) -> None:
     """List runs, newest first."""
     found = session.list("/1/runs", filters, most=None if every else limit)
-    count = session.out.rows(found, views.run_columns())
+    count = session.out.rows(found, views.run_columns(session.out))
     if session.out.format == "table":
         more = ", and more: --all" if found.has_more else ""
         session.out.hint(f"{count} run{'' if count == 1 else 's'}{more}.")

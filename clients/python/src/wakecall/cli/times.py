@@ -92,9 +92,14 @@ def iso_in(instant: datetime, zone: tzinfo | None) -> str:
 
 def day_and_time(instant: datetime, zone: tzinfo | None, now: datetime) -> str:
     """Return `Mon 23 Nov 10:15:00 +01:00`, with the year if it is not the present one."""
+    return f"{instant.astimezone(zone):%a} {date_and_time(instant, zone, now)}"
+
+
+def date_and_time(instant: datetime, zone: tzinfo | None, now: datetime) -> str:
+    """Return `23 Nov 10:15:00 +01:00`, with the year if it is not the present one."""
     local = instant.astimezone(zone)
     year = f"{local.year} " if local.year != now.astimezone(zone).year else ""
-    return f"{local:%a} {local.day} {local:%b} {year}{clock(instant, zone)}"
+    return f"{local.day} {local:%b} {year}{clock(instant, zone)}"
 
 
 def clock(instant: datetime, zone: tzinfo | None) -> str:

@@ -87,14 +87,19 @@ def job_columns(out: Output, failing: Mapping[str, str] | None = None) -> list[C
     return columns
 
 
-def run_columns() -> list[Column]:
-    """Return the columns of runs."""
+def run_columns(out: Output) -> list[Column]:
+    """Return the columns of runs; the first four fit into 80 columns of a terminal."""
+
+    def due(run: Row) -> str:
+        at = instant(run.get("due"))
+        return times.date_and_time(at, out.zone, out.now) if at else ""
+
     return [
         Column("run", lambda run: run.get("id")),
-        Column("due", lambda run: instant(run.get("due"))),
-        Column("state", lambda run: run.get("state"), mark_of),
-        Column("result", lambda run: result_of(last_attempt(run))),
+        Column("state", lambda run: run.get("state"), _brief_state),
+        Column("result", lambda run: result_of(last_attempt(run)), is_for_programs=True),
         Column("late", lambda run: _first(run).get("latenessMs"), _late, is_number=True),
+        Column("due", lambda run: instant(run.get("due")), due),
         Column("attempts", attempts_of, is_number=True),
         Column("job", lambda run: run.get("job") or run.get("run")),
         Column("reason", lambda run: run.get("reason"), is_free=True),
@@ -125,6 +130,14 @@ def mark_of(run: Row) -> str:
     """Return a run's state with its mark: `✓ succeeded`."""
     state = f"{run.get('state')}"
     return f"{_MARKS.get(state, UNDER_WAY)} {state}"
+
+
+def _brief_state(run: Row) -> str:
+    """Return a run's mark with the result of its newest attempt: `✓ 204`, `○ waiting 503`."""
+    result = result_of(last_attempt(run))
+    if result and run.get("state") in ("succeeded", "failed"):
+        return f"{_MARKS[run['state']]} {result}"
+    return f"{mark_of(run)} {result}".rstrip()
 
 
 def result_of(attempt: Row) -> str:

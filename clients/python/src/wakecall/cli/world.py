@@ -35,6 +35,10 @@ def _columns() -> int:
     return shutil.get_terminal_size().columns
 
 
+def _keyboard() -> int:
+    return sys.stdin.fileno()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class World:
     """Files, clock, terminal and network as a command meets them."""
@@ -49,5 +53,7 @@ class World:
     can_ask: Callable[[], bool] = _stdin_is_terminal
     """Whether a person can answer on standard input."""
     columns: Callable[[], int] = _columns
+    keyboard: Callable[[], int] = _keyboard
+    """The descriptor of standard input, from which single keys are read."""
     open_page: Callable[[str], bool] = webbrowser.open
     """Opens a URL in the browser; returns whether there is one."""
