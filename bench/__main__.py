@@ -16,6 +16,7 @@ from bench.harness import MISSED_AIMS, BenchHarness, Findings, Progress
 from bench.peers import merging
 from bench.peers import round as peers
 from bench.phases import (
+    busy,
     claim,
     console,
     create,
@@ -55,6 +56,7 @@ PHASES: Final = (
     Phase(name="neighbours", about="others' backlogs", run=neighbours.run, minutes=(1.5, 5)),
     Phase(name="hostile", about="what others do to it", run=hostile.run, minutes=hostile.MINUTES),
     Phase(name="console", about="tabs of the console", run=console.run, minutes=(1, 2)),
+    Phase(name="busy", about="other processes that compute", run=busy.run, minutes=(1.5, 2)),
     Phase(name="restart", about="a rolling restart", run=restart.run, minutes=(1.5, 2)),
     Phase(name="list", about="ids of very many jobs", run=listing.run, minutes=(0.5, 0.5)),
     Phase(name="crons", about="recurring jobs at one instant", run=crons.run, minutes=(0.2, 0.5)),

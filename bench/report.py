@@ -150,6 +150,18 @@ def _main(found: Results) -> Iterator[tuple[str, ...]]:
             ),
             "unchanged",
         )
+    if busy := found.get("busy"):
+        many = busy["beside_many"]
+        for rate, late in busy["beside_one"].items():
+            yield (
+                f"lateness p99 at {_rate(int(rate))} beside a process that computes",
+                format_ms(late["p99"]),
+                (
+                    f"beside {many['processes']}: {format_ms(many['p99'])} at 1,000/s, and on time "
+                    f"{many['recovered_after']} s after these have ended"
+                ),
+                "≤ 10 ms" if rate == "1000" else "≤ 50 ms",
+            )
     if restart := details.get("restart"):
         late = restart["lateness_ms"]
         yield (
