@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
-import secrets
 from http import HTTPStatus
 
 from flask import Flask, Response, g
 
-from app import account_commands, commands, console, docs_site, people_commands, secret_commands
+from app import (
+    account_commands,
+    commands,
+    console,
+    docs_site,
+    people_commands,
+    random_ids,
+    secret_commands,
+)
 from app.api import (
     acting,
     bodies,
@@ -85,7 +92,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def _name() -> None:
     """Give the request the id that a log line about its failure has."""
-    g.request_id = secrets.token_hex(8)
+    g.request_id = random_ids.request_id()
 
 
 def _mark(response: Response) -> Response:

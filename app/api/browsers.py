@@ -64,12 +64,17 @@ def refuse_other_hosts() -> None:
     resolves to 127.0.0.1, so that the browser takes both for one site. Raises CrossSite.
     """
     host = request.headers.get("Host", "")
-    if _LOOPBACK.fullmatch(host) is None:
+    if not is_loopback(host):
         raise CrossSite(
             f"The Host {quoted(host)} is not a loopback name of this machine.",
             member="Host",
             remedy="Use localhost, 127.0.0.1 or [::1] as the host in the URL.",
         )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a `Host` is a name of this machine's loopback interface."""
+    return _LOOPBACK.fullmatch(host) is not None
 
 
 def is_browser() -> bool:

@@ -7,13 +7,13 @@ success is answered here. docs/decisions/0059-bookings-are-written-together.md g
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from flask import Flask, request
 
+from app import random_ids
 from app.api import caching, rate, refusals
 from app.api.auth import Bound
 from app.api.booking_batches import BookingBatches
@@ -75,15 +75,32 @@ class DirectBooking:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    size: int
+    """The length of the request's body."""
+
+
+class _Offer(NamedTuple):
+    """A reader, the requests that it reads, and what may be in their environments."""
+
+    covers: Callable[[Message], bool]
+    reader: Reader
+    known: frozenset[str]
 
 
 Reader = Callable[[DirectRequest], DirectBooking | None]
 """Reads a request of its dialect; None, or any exception, for one that its route is to answer."""
 
 
-def offer(app: Flask, covers: Callable[[Message], bool], reader: Reader) -> None:
-    """Let `reader` read the POST requests that it `covers`."""
-    app.extensions.setdefault(_READERS, []).append((covers, reader))
+def offer(
+    app: Flask,
+    covers: Callable[[Message], bool],
+    reader: Reader,
+    *,
+    further: frozenset[str] = frozenset(),
+) -> None:
+    """Let `reader` read the POST requests that it `covers`, which may have `further` fields."""
+    found: list[_Offer] = app.extensions.setdefault(_READERS, [])
+    found.append(_Offer(covers, reader, _KNOWN | further))
 
 
 def install(app: Flask) -> None:
@@ -107,9 +124,7 @@ class DirectBookings:
     def __init__(self, app: Flask, *, bound: Bound | None = None) -> None:
         self._context = context_of(app)
         self._rates = rate.rates_of(app)
-        self._readers: list[tuple[Callable[[Message], bool], Reader]] = app.extensions.get(
-            _READERS, []
-        )
+        self._offers: list[_Offer] = app.extensions.get(_READERS, [])
         self._bound = bound
         self._writer = BatchWriter(self._context)
         self._batches = BookingBatches(self._writer.write)
@@ -123,7 +138,7 @@ class DirectBookings:
         state = None if booking is None else self._count(booking.wanted.caller)
         if booking is None or state is None:
             return None
-        outcome = await self._batches.book(booking.wanted, int(environ["CONTENT_LENGTH"]))
+        outcome = await self._batches.book(booking.wanted, booking.size)
         if outcome is Outcome.STORED:
             return self._response(booking, state)
         environ[rate.COUNTED] = state
@@ -137,17 +152,21 @@ class DirectBookings:
         self._writer.close()
 
     def _read(self, environ: Message) -> DirectBooking | None:
-        if environ["REQUEST_METHOD"] != "POST" or not environ.keys() <= _KNOWN:
+        if environ["REQUEST_METHOD"] != "POST":
             return None
-        reader = next((reader for covers, reader in self._readers if covers(environ)), None)
+        offer = next((each for each in self._offers if each.covers(environ)), None)
+        if offer is None or not environ.keys() <= offer.known:
+            return None
         try:
-            return None if reader is None else self._read_by(reader, environ)
+            return self._read_by(offer.reader, environ)
         except Exception:  # noqa: BLE001 - the route meets the same, and reports it
             return None
 
     def _read_by(self, reader: Reader, environ: Message) -> DirectBooking | None:
         body: bytes = environ["wsgi.input"].getvalue()
-        if len(body) > MAX_BODY or environ.get("CONTENT_LENGTH") != str(len(body)):
+        size = str(len(body))
+        # Without a length it is a message of gRPC, which is whole.
+        if len(body) > MAX_BODY or environ.get("CONTENT_LENGTH", size) != size:
             return None
         refusals.check_host(environ)
         caller = self._caller(environ)
@@ -179,7 +198,7 @@ class DirectBookings:
         headers = [
             *((name.encode(), value.encode("latin-1")) for name, value in booking.headers.items()),
             *self._fields,
-            (b"X-Request-Id", secrets.token_hex(8).encode()),
+            (b"X-Request-Id", random_ids.request_id().encode()),
         ]
         if state:
             headers += ((name.encode(), each.encode()) for name, each in rate.fields(state).items())

@@ -138,6 +138,8 @@ def _date(member: str, year: int, day: re.Match[str]) -> tuple[date, int]:
         return date.fromisocalendar(year, week, 1), weekday - 1
     month = _number(member, "month", day["month"], _first(12), "a year has 12 months")
     length = monthrange(year, month)[1]
+    if 1 <= int(day["day"]) <= length:
+        return date(year, month, int(day["day"])), 0
     reason = f"{month_name[month]} {year:04} has {length} days"
     return date(year, month, 1), _number(member, "day", day["day"], _first(length), reason) - 1
 

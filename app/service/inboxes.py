@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import UUID
 
 from sqlalchemy import Connection
-from uuid6 import uuid7
 
 from app.domain import inbox as domain
 from app.domain.account import Account, Caller
@@ -14,6 +13,7 @@ from app.domain.checks import quoted
 from app.domain.inbox import MAX_INBOXES, MAX_LABEL, Answer, Inbox, InboxCall
 from app.domain.inbox_address import PATH
 from app.errors import InvalidMember, LimitReached, NotFound
+from app.random_ids import new_id
 from app.service import audit
 from app.service.context import Context
 from app.service.permissions import require_booking
@@ -48,7 +48,7 @@ def create(
     made = store.add(
         connection,
         account_id,
-        inbox_id=UUID(int=uuid7().int),
+        inbox_id=new_id(),
         token=domain.new_token(),
         label=label,
         answer=answer,

@@ -8,7 +8,6 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection
-from uuid6 import uuid7
 
 from app.domain import instants
 from app.domain.account import Account, CachedCaller, Caller
@@ -21,6 +20,7 @@ from app.domain.timings.leases import CANCEL_DEADLINE
 from app.domain.trigger import first_firing, is_recurring, next_after
 from app.domain.usage import Use
 from app.errors import Conflict, InvalidMember, NotFound, Refused
+from app.random_ids import new_id
 from app.service import accounts, arming, job_names, permissions, usage
 from app.service.context import Context
 from app.service.foreign_jobs import refuse_foreign
@@ -57,7 +57,7 @@ def create(
         if not dry_run:
             permissions.require_booking(caller)
     next_at = first_firing(booking.trigger, caller.now)
-    job_id = UUID(int=uuid7().int)
+    job_id = new_id()
     job = new_job(job_id, caller.account, booking, next_at)
     if dry_run:
         job_names.check_free(context, caller.account, booking)
@@ -86,7 +86,7 @@ def _create_if_valid(context: Context, caller: CachedCaller, booking: Booking) -
         first = first_firing(booking.trigger, caller.since)
     except InvalidMember:
         return None
-    job_id = UUID(int=uuid7().int)
+    job_id = new_id()
     with (
         job_names.explain_conflict(context, caller.account, booking),
         context.database.session() as connection,
@@ -106,7 +106,7 @@ def want(context: Context, caller: CachedCaller, booking: Booking) -> WantedJob:
     permissions.require_booking(caller)
     first = first_firing(booking.trigger, caller.since)
     return WantedJob(
-        id=UUID(int=uuid7().int),
+        id=new_id(),
         caller=caller,
         booking=booking,
         first=first,
@@ -163,7 +163,7 @@ def judge_together(context: Context, caller: Caller, bookings: Sequence[Booking]
             first = first_firing(booking.trigger, caller.now)
         except Refused as error:
             raise error.at(len(made)) from None
-        made.append(new_job(UUID(int=uuid7().int), caller.account, booking, first))
+        made.append(new_job(new_id(), caller.account, booking, first))
     return made
 
 
@@ -325,7 +325,7 @@ def _claim_overdue(
         postponed=current.owed_at is not None,
     )
     overdue = [
-        Overdue(UUID(int=uuid7().int), each.fire_at, each.missed, why)
+        Overdue(new_id(), each.fire_at, each.missed, why)
         for each in firings
         if each.fire_at is not None
     ]

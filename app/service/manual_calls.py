@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from uuid6 import uuid7
-
 from app.domain.account import Caller
 from app.errors import Conflict
+from app.random_ids import new_id
 from app.service import jobs, limits
 from app.service.context import Context
 from app.store import accounts, inflight, serial
@@ -20,7 +19,7 @@ def call_now(context: Context, caller: Caller, job_id: UUID) -> UUID:
     A paused job is called once too, and stays paused. Raises NotFound and LimitReached, and
     Conflict if the job's calls must not overlap and a run is under way.
     """
-    run_id = UUID(int=uuid7().int)
+    run_id = new_id()
     with context.database.transaction() as connection:
         jobs.get_locked(connection, caller, job_id)
         limits.begin_run(context, connection, caller.account)

@@ -86,7 +86,8 @@ class Ways:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        await asgi(asked.scope(), receive, send)
+        async with asyncio.timeout(30):
+            await asgi(asked.scope(), receive, send)
         return Answered(
             status=sent[0]["status"],
             headers=[(name, _RANDOM.sub(b"<id>", value)) for name, value in sent[0]["headers"]],

@@ -56,12 +56,12 @@ def is_dapr_path(path: str) -> bool:
     return _OURS.match(path) is not None
 
 
-def job_name() -> str:
-    """The name in the request's path, unescaped as in a query (`+` is a space).
+def job_name(environ: WSGIEnvironment) -> str:
+    """The name in the path of a request, unescaped as in a query (`+` is a space).
 
     Raises the errors of `no_route` for a path with more parts, and of `malformed` for bad escapes.
     """
-    parts = _clean(_raw(request.environ)).split("/", _PARTS)
+    parts = _clean(_raw(environ)).split("/", _PARTS)
     raw = parts[-1]
     if len(parts) <= _PARTS or "/" in raw:
         raise no_route()

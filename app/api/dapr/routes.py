@@ -9,10 +9,10 @@ import orjson
 from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import BaseConverter
 
-from app.api import bodies, browsers, previews, problems, scopes
+from app.api import bodies, browsers, direct_bookings, previews, problems, scopes
 from app.api.auth import BOUND
 from app.api.context import current_context
-from app.api.dapr import addresses, bookings, callers, documents, failures
+from app.api.dapr import addresses, bookings, callers, direct, documents, failures
 from app.api.dapr.rpc.requests import is_grpc
 from app.api.parameters import takes
 from app.api.problems import ErrorRenderer
@@ -41,6 +41,7 @@ def install(app: Flask) -> None:
     app.register_blueprint(dapr_routes)
     problems.register_error_renderer(app, ErrorRenderer(covers=_covers, render=failures.render))
     previews.offer(app, bookings.PREVIEWER)
+    direct_bookings.offer(app, direct.covers, direct.read)
     app.wsgi_app = addresses.Cleaned(app.wsgi_app)  # type: ignore[method-assign] # as Flask has it
 
 
@@ -62,7 +63,7 @@ def schedule_job(_name: str) -> Response:
     """Book a job, or overwrite it."""
     caller, app_id = callers.cached_sender(failures.no_app)
     document = _document()
-    name = addresses.job_name().strip()
+    name = addresses.job_name(request.environ).strip()
     if document.name:
         raise failures.name_in_body()
     if not name:
@@ -164,7 +165,7 @@ def _document() -> documents.JobDocument:
 
 
 def _checked_name() -> str:
-    name = addresses.job_name()
+    name = addresses.job_name(request.environ)
     try:
         check_name(name)
     except Refusal as refusal:

@@ -24,6 +24,7 @@ from app.api.dapr import invocations
 from app.api.dapr.rpc import invocations as rpc_invocations
 from app.api.dapr.rpc import routes as rpc_routes
 from app.api.dapr.rpc.server import RpcServer
+from app.api.direct_bookings import DirectBookings
 from app.domain.account import Account
 from app.domain.checks import quoted
 from app.domain.endpoint import AppProtocol
@@ -164,6 +165,7 @@ def _serve_here(
         begin=begin,
         share=THREADS,  # the only account may use all threads
         body_s=BODY_S,
+        direct=DirectBookings(application, bound=bound),
         onward=partial(invocations.pass_on, invoker.invoke),
     )
     rpcs = partial(_serve_rpcs, application, asgi, addresses, grpc_port, shares_port=shares_port)

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from flask import Response, flash, redirect, request
 from flask.typing import ResponseReturnValue
-from uuid6 import uuid7
 from werkzeug.datastructures import MultiDict
 
 from app.api.context import current_context
@@ -27,6 +26,7 @@ from app.console.rendering import page
 from app.domain.checks import quoted
 from app.domain.role import Role
 from app.errors import InvalidMember, NotFound
+from app.random_ids import new_id
 from app.service import job_selection, jobs
 from app.service.job_selection import FIRST, MAX_AT_ONCE, Applied, JobAction
 
@@ -77,7 +77,7 @@ def act_on_jobs() -> ResponseReturnValue:
         _check_typed(action, total, form.get("typed", ""))
         if not ids:
             _check_for_all(action)
-            until = UUID(int=uuid7().int)
+            until = new_id()
             return _next_batch(query, action, {"total": str(total), "until": str(until)})
         applied = job_selection.apply(
             current_context(), viewer().caller, action, ids, tag=form.get("label")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
-
-from uuid6 import uuid7
 
 from app.domain.account import CachedCaller, Caller
 from app.domain.checks import quoted
@@ -16,6 +13,7 @@ from app.domain.dapr.refusal import Refusal
 from app.domain.job import Booking, Dialect, Job
 from app.domain.scope import Scope
 from app.errors import Conflict, NotFound
+from app.random_ids import new_id
 from app.service import accounts, jobs, permissions
 from app.service.context import Context
 from app.service.dapr import apps
@@ -23,11 +21,17 @@ from app.service.jobs_by_name import TRIES
 from app.service.usage import within_limits
 from app.store import inflight, superseded
 from app.store import jobs as store
+from app.store.booking_batches import WantedJob
 from app.store.clock import read_clock
 from app.store.database import driver_of
 from app.store.job_names import NameTaken, holder
 
 _REPLACED: Final = "the job was overwritten"
+_AHEAD: Final = timedelta(milliseconds=20)
+"""By how much the estimate of the clock by which relative times were reckoned may be ahead."""
+
+_BEHIND: Final = timedelta(seconds=1)
+"""How long before the job is stored that estimate may have been made."""
 
 
 Judge = Callable[[datetime], tuple[Booking, datetime]]
@@ -54,7 +58,7 @@ def book(
     for _ in range(TRIES):
         # Insert first: most often the name is free, and this round trip is the only one.
         with suppress(NameTaken), context.database.session() as connection:
-            job_id = UUID(int=uuid7().int)
+            job_id = new_id()
             store.insert_unfollowing(connection, job_id, caller.account.id, booking, first)
             return
         if not overwrite:
@@ -65,6 +69,22 @@ def book(
         f"A job named {quoted(booking.name or '')} exists already.",
         member="name",
         remedy="Send overwrite: true to replace it, or delete it first.",
+    )
+
+
+def want(caller: CachedCaller, booking: Booking, first: datetime, *, now: datetime) -> WantedJob:
+    """Return the job that is to be stored if caller and app are valid, and it is about `now` then.
+
+    Raises InsufficientScope.
+    """
+    permissions.require_scope(caller, Scope.BOOK)
+    return WantedJob(
+        id=new_id(),
+        caller=caller,
+        booking=booking,
+        first=first,
+        earliest=now - _AHEAD,
+        latest=now + _BEHIND,
     )
 
 
@@ -79,9 +99,7 @@ def _book_if_valid(context: Context, caller: CachedCaller, judge: Judge) -> bool
     try:
         booking, first = judge(now)
         with context.database.session() as connection:
-            clock = store.insert_of_app(
-                connection, UUID(int=uuid7().int), caller, booking, first, now=now
-            )
+            clock = store.insert_of_app(connection, new_id(), caller, booking, first, now=now)
     except (NameTaken, Refusal):
         return False
     if clock is None:

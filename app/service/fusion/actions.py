@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
-from uuid6 import uuid7
-
 from app.domain.account import Caller
 from app.domain.fusion.action import Action, ActionResult
 from app.domain.fusion.resource import Resource
+from app.random_ids import new_id
 from app.service import limits
 from app.service.context import Context
 from app.service.fusion import jobs, run_abort
@@ -38,7 +35,7 @@ def start(context: Context, caller: Caller, resource: Resource, *, app: str | No
             )
         limits.check_runs(context, connection, caller.account)
         by = accounts.key_label(connection, caller.key_id)
-        inflight.call_by_hand(driver_of(connection), job.id, UUID(int=uuid7().int), started_by=by)
+        inflight.call_by_hand(driver_of(connection), job.id, new_id(), started_by=by)
     return ActionResult(resource=resource, action=Action.START, accepted=True)
 
 

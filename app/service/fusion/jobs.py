@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from typing import Final
-from uuid import UUID
 
 import orjson
 from sqlalchemy import Connection
-from uuid6 import uuid7
 
 from app.domain.account import Caller
 from app.domain.call_options import MAX_TIMEOUT, CallOptions
@@ -22,6 +20,7 @@ from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import next_after
 from app.errors import InvalidMember, NotFound
+from app.random_ids import new_id
 from app.service import jobs
 from app.service.context import Context
 from app.service.fusion import apps
@@ -94,7 +93,7 @@ def book(connection: Connection, caller: Caller, booking: Booking) -> None:
     """Store a new job; the account must be locked."""
     store.insert_job(
         driver_of(connection),
-        job_id=UUID(int=uuid7().int),
+        job_id=new_id(),
         account_id=caller.account.id,
         booking=booking,
         next_at=next_after(booking.trigger, read_clock(connection)),

@@ -177,6 +177,20 @@ def test_all_others_are_answered_by_their_route(app: Flask, ask: Callable[..., A
     assert ways.outcomes == [Outcome.STORED]
 
 
+def test_a_request_with_an_idempotency_key_is_answered_by_its_route(
+    app: Flask, ask: Callable[..., Asked]
+) -> None:
+    async def play(ways: Ways) -> list[Answered]:
+        await ways.ask(ways.by_route, ask())
+        keyed = ask(idempotency_key='"a"')
+        return [await ways.ask_directly(keyed) for _ in range(2)]
+
+    ways = Ways(app)
+    first, again = ways.play(play)
+    assert (first.status, again.status, again.field("Idempotency-Replayed")) == (201, 201, "true")
+    assert ways.outcomes == []
+
+
 def test_a_name_that_is_taken_is_refused_by_its_route(
     app: Flask, ask: Callable[..., Asked]
 ) -> None:

@@ -17,6 +17,7 @@ from app.api.asgi import AsgiApp
 from app.api.context import context_of, current_context
 from app.api.dapr.rpc import routes
 from app.api.dapr.rpc.server import RpcServer
+from app.api.direct_bookings import DirectBookings
 from app.config import Settings
 from app.log import logger
 from app.service.health_watch import HealthWatch
@@ -48,7 +49,7 @@ def _serve_here(host: str, port: int, ready: Callable[[], None]) -> NoReturn:
 async def _serve(app: Flask, host: str, port: int, ready: Callable[[], None]) -> None:
     settings: Settings = context_of(app).settings
     refused = refused_keys.refused_keys_of(app)
-    server = RpcServer(AsgiApp(app), routes.paths(), shares_port=True)
+    server = RpcServer(AsgiApp(app, direct=DirectBookings(app)), routes.paths(), shares_port=True)
     server.listen(host, port, certificate=settings.grpc_certificate)
     watch = HealthWatch(settings, lambda: {**refused.take_counts(), **log.take_dropped()})
     stop = asyncio.Event()

@@ -12,11 +12,12 @@ from flask import Blueprint, Flask, Response, request
 from google.protobuf.message import Message
 from google.rpc.code_pb2 import Code
 
-from app.api import bodies, problems, rate
+from app.api import bodies, direct_bookings, problems, rate
 from app.api.context import current_context
 from app.api.dapr import bookings, callers, failures
+from app.api.dapr.rpc import direct, messages
 from app.api.dapr.rpc import failures as rpc_failures
-from app.api.dapr.rpc import messages
+from app.api.dapr.rpc.direct import MEDIA_TYPE
 from app.api.dapr.rpc.requests import SERVICE, is_grpc
 from app.api.idempotency import naturally_idempotent
 from app.api.parameters import takes
@@ -37,7 +38,6 @@ from app.service.dapr.job_lists import ListTooLong
 DELETION_S: Final = 20.0
 """Seconds in which DeleteJobsByPrefix begins transactions; clients wait longer."""
 
-_MEDIA_TYPE: Final = "application/grpc+proto"
 _FRAME: Final = runtime.ListJobsResponse(jobs=[Job()]).ByteSize()
 """Bytes that stand before a job in a list, at least: its field number and its length."""
 
@@ -50,6 +50,7 @@ def install(app: Flask) -> None:
     """Offer the RPCs to the gRPC server of this process; a process without one does without."""
     problems.register_error_renderer(app, rpc_failures.renderer())
     app.register_blueprint(rpc_routes)
+    direct_bookings.offer(app, direct.covers, direct.read, further=direct.FIELDS)
 
 
 @rpc_routes.before_request
@@ -188,7 +189,7 @@ def set_metadata() -> Response:
     """Answer as Dapr does, and store nothing: no API here shows this metadata."""
     callers.sender(rpc_failures.no_app)
     _message(runtime.SetMetadataRequest)
-    return Response(content_type=_MEDIA_TYPE)
+    return Response(content_type=MEDIA_TYPE)
 
 
 _RPCS: Final[dict[str, Callable[[], Response]]] = {
@@ -248,4 +249,4 @@ def _answer(message: Message) -> Response:
     body = message.SerializeToString()
     if len(body) > bodies.MAX_LONG:
         raise rpc_failures.answer_too_large(bodies.MAX_LONG)
-    return Response(body, content_type=_MEDIA_TYPE)
+    return Response(body, content_type=MEDIA_TYPE)

@@ -50,4 +50,5 @@ def read(request: DirectRequest) -> DirectBooking | None:
             "Location": prefix + responses.job_location(job.id),
         },
         body=body,
+        size=len(request.body),
     )
