@@ -27,6 +27,7 @@ SCRIPTS: Final = (
     "choices.js",
     "keys.js",
     "palette.js",
+    "neighbours.js",
 )
 """Our scripts, in the order in which pages load them."""
 

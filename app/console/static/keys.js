@@ -93,7 +93,8 @@
       dialog = wakecall.element("dialog", { id: "shortcuts", "aria-labelledby": "shortcuts-title" });
       const list = wakecall.element("dl", { class: "keys" });
       const add = (key, text) => list.append(wakecall.element("dt", {}, ...key.split(" ").flatMap((each) => [wakecall.element("kbd", {}, each), " "])), wakecall.element("dd", {}, text));
-      for (const [key, { text }] of shortcuts) if (text) add(key, text);
+      const isTaken = (key) => document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+      for (const [key, { text }] of shortcuts) if (text && !isTaken(key)) add(key, text);
       for (const each of document.querySelectorAll("[data-key]")) add(each.dataset.key, each.textContent.trim());
       for (const each of document.querySelectorAll("[data-go]")) add(`g ${each.dataset.go}`, each.textContent.trim());
       add("Ctrl K", "Find a page, job or id");
@@ -138,12 +139,13 @@
       goUntil = performance.now() + GO_MS;
       return;
     }
+    // What the page itself offers goes before what all pages have.
     const known = shortcuts.get(event.key);
-    if (known) {
+    if (event.key.length === 1 && click(`[data-key="${CSS.escape(event.key)}"]`)) {
+      event.preventDefault();
+    } else if (known) {
       event.preventDefault();
       known.run();
-    } else if (event.key.length === 1 && click(`[data-key="${CSS.escape(event.key)}"]`)) {
-      event.preventDefault();
     }
   });
 
