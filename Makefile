@@ -54,6 +54,10 @@ bench-peers: ## Measure what else one might pick, beside Wakecall; PEERS="celery
 bench-hostile: ## Measure what hostile clients do to others; ATTACKS="abort accept" measures some
 	@$(MEASURE) && exec $(BIN)/python -m bench.hostile $(ATTACKS)
 
+.PHONY: scale
+scale: ## Time each statement of the console's pages on ten million runs (RUNS), which takes a quarter of an hour and 8 GB of disk
+	@$(DEVELOP) && exec $(BIN)/python -m tests.scale --runs $(or $(RUNS),10000000)
+
 .PHONY: soak
 soak: ## Play what operators live through, under load, in 30 minutes (SOAK_MINUTES); SITUATIONS="kills hang" plays some
 	@$(DEVELOP) && exec $(BIN)/python -m tests.soak $(SITUATIONS)
