@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, text
@@ -20,6 +22,10 @@ from app.store.run_filter import MAX_EXAMINED, restrict, restrict_further
 # use the index for unpark as well.
 _DELAYED: Final = "(attempts > 0 OR planned_at IS NOT NULL)"
 _PROMPT: Final = "attempts = 0 AND planned_at IS NULL AND look_at < now() + interval '2 minutes'"
+
+_NEAR: Final = timedelta(days=2)
+"""Runs due so near to the beginning of a page are read first, because most pages hold only these.
+PostgreSQL plans a query of all days, which are partitions, for 20 to 50 ms."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,9 +52,59 @@ def page(
     With `towards_newer` they are those that precede it. At most MAX_EXAMINED runs are examined if
     no index serves the filter.
     """
+    near = None
+    # A cursor or a filter may name an instant at the end of the calendar.
+    with suppress(OverflowError):
+        near = _near(wanted, after, towards_newer=towards_newer)
+    if near is not None:
+        found = _page(
+            connection, account_id, near, after=after, limit=limit, towards_newer=towards_newer
+        )
+        # What is further away comes later in the list.
+        if len(found.rows) == limit or found.resume_at is not None:
+            return found
+    return _page(
+        connection, account_id, wanted, after=after, limit=limit, towards_newer=towards_newer
+    )
+
+
+def _near(wanted: RunFilter, after: Position | None, *, towards_newer: bool) -> RunFilter | None:
+    """Return the filter for runs due near the beginning of the page; None if that saves nothing.
+
+    The machine's clock may be wrong: then the runs of all days are read as well.
+    """
+    if wanted.job_id is not None or not wanted.states & SETTLED:
+        return None
+    if towards_newer:
+        if after is None:
+            return None
+        before = after.due_at + _NEAR
+        is_wider = wanted.before is None or wanted.before > before
+        return replace(wanted, before=before) if is_wider else None
+    begins = after.due_at if after is not None else datetime.now(UTC)
+    if wanted.before is not None:
+        begins = min(begins, wanted.before)
+    since = begins - _NEAR
+    return replace(wanted, after=since) if wanted.after is None or wanted.after < since else None
+
+
+def _page(
+    connection: Connection,
+    account_id: int,
+    wanted: RunFilter,
+    *,
+    after: Position | None,
+    limit: int,
+    towards_newer: bool,
+) -> Found:
     conditions, params = restrict(account_id, wanted)
-    conditions.append("state = ANY (CAST(:states AS text[]))")
     further, more_params = restrict_further(wanted)
+    in_state = "state = ANY (CAST(:states AS text[]))"
+    if wanted.job_id is None or wanted.states >= SETTLED:
+        conditions.append(in_state)
+    else:
+        # The index of a job's runs does not know their states.
+        further.append(in_state)
     examined = MAX_EXAMINED if further else limit
     params |= {"states": sorted(wanted.states), "limit": limit, "examined": examined, **more_params}
     if after is not None:

@@ -20,6 +20,7 @@ from tests.factories import add_account, open_engine
 from tests.store.plans import rows_read
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+SECONDS_5 = timedelta(seconds=5)
 EVERY = frozenset(RunState)
 SEARCHES = {
     "kind": RunFilter(states=EVERY, kinds=frozenset({RunKind.MANUAL})),
@@ -132,6 +133,78 @@ def test_pages_lead_back_as_they_lead_on(
     assert len(every) == 10
     assert [row.id for row in back.rows] == every[2:6]
     assert back.resume_at is None
+
+
+def test_runs_of_some_states_of_a_busy_job_are_searched_too(
+    connection: psycopg.Connection, web: Connection, account_id: int
+) -> None:
+    fill(connection, account_id, MAX_EXAMINED + 20, rare=10)
+    connection.execute("UPDATE run SET job_id = %s, kind = 'manual'", [UUID(int=5)])
+    connection.execute("UPDATE run SET state = 'cancelled' WHERE due_at < %s", [NOON + SECONDS_5])
+    wanted = RunFilter(states=frozenset({RunState.CANCELLED}), job_id=UUID(int=5))
+
+    first = run_list.page(web, account_id, wanted, after=None, limit=51)
+
+    assert first.rows == []
+    assert first.resume_at is not None
+    assert len(walk(web, account_id, wanted)) == 4
+
+
+def test_runs_are_read_near_the_beginning_of_the_page_and_further_away_if_these_are_few(
+    connection: psycopg.Connection, web: Connection, account_id: int
+) -> None:
+    fill(connection, account_id, 12, rare=2)
+    for number in range(3, 12):
+        connection.execute(
+            "UPDATE run SET due_at = due_at - %s WHERE due_at = %s",
+            [timedelta(days=number * 3), NOON + timedelta(seconds=number)],
+        )
+    made: list[str] = []
+    event.listen(web.engine, "before_cursor_execute", lambda *given: made.append(given[2]))
+    every = RunFilter(states=EVERY)
+
+    everything = run_list.page(web, account_id, every, after=None, limit=51).rows
+    dues = [row.due_at for row in everything]
+    assert len(dues) == 12
+    assert dues == sorted(dues, reverse=True)
+    assert walk(web, account_id, every) == [row.id for row in everything]
+    assert [row.id for row in everything[2:5]] == [
+        row.id
+        for row in run_list.page(
+            web,
+            account_id,
+            every,
+            after=Position(everything[5].due_at, everything[5].id),
+            limit=3,
+            towards_newer=True,
+        ).rows
+    ]
+    made.clear()
+    assert len(run_list.page(web, account_id, every, after=None, limit=3).rows) == 3
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+@pytest.mark.parametrize("towards_newer", [False, True])
+@pytest.mark.parametrize("year", [1, 9999])
+def test_a_page_may_begin_at_either_end_of_the_calendar(
+    connection: psycopg.Connection,
+    web: Connection,
+    account_id: int,
+    name: str,
+    *,
+    towards_newer: bool,
+    year: int,
+) -> None:
+    fill(connection, account_id, 4, rare=1)
+    after = Position(datetime(year, 1, 1, tzinfo=UTC), UUID(int=7))
+    if year > 1:
+        after = Position(datetime(year, 12, 31, tzinfo=UTC), UUID(int=7))
+    found = run_list.page(
+        web, account_id, SEARCHES[name], after=after, limit=2, towards_newer=towards_newer
+    )
+    if name != "error":
+        assert bool(found.rows) is (towards_newer is (year == 1))
 
 
 @pytest.mark.parametrize("name", SEARCHES)
