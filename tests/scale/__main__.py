@@ -4,8 +4,9 @@ python -m tests.scale [--runs N] [--jobs N] [--folder FOLDER] [--keep]
 
 fills a PostgreSQL server of its own in FOLDER (some 800 bytes a run, 8 GB for ten million), opens
 each page five times as a browser does, and prints the sum and the slowest statement of each page:
-the least of the rounds after the first, since others use the machine as well. Ends with 1 where a statement takes more than 50 ms, or a page more than 100 ms of
-SQL or 40 KB of HTML. With --keep a later run finds the rows again.
+the least of the rounds after the first, since others use the machine as well. Ends with 1 where a
+statement takes more than 50 ms, or a page more than 100 ms of SQL or 40 KB of HTML. With --keep a
+later run finds the rows again.
 """
 
 from __future__ import annotations
