@@ -19,6 +19,9 @@ POLICY: Final = (
 )
 """The content security policy of every page: nothing inline, nothing of other origins."""
 
+FAILURES_S: Final = 60
+"""How often a page, hidden or not, asks whether runs have failed."""
+
 SCRIPTS: Final = (
     "page.js",
     "clock.js",
@@ -28,6 +31,7 @@ SCRIPTS: Final = (
     "keys.js",
     "palette.js",
     "neighbours.js",
+    "failures.js",
 )
 """Our scripts, in the order in which pages load them."""
 
@@ -111,6 +115,7 @@ def _common() -> dict[str, Any]:
         "navigation": navigation.groups(is_operator=person is not None and person.operator),
         "scripts": SCRIPTS,
         "can_find": navigation.has("/find"),
+        "failures_s": FAILURES_S if getattr(person, "account_id", 0) else 0,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.config import Settings
 from app.domain.firing_load import FiringLoad
@@ -30,6 +30,8 @@ class Context:
     recent_counts: Recent[tuple[RunCount, ...]]
     """Counts of a day of runs, which change only when a run that waited long ends."""
     recent_loads: Recent[FiringLoad]
+    recent_failures: Recent[tuple[datetime, ...]]
+    """When the newest failed runs ended."""
 
     @property
     def secret_box(self) -> SecretBox:
@@ -48,4 +50,5 @@ def create(settings: Settings, database: Database) -> Context:
         clock_estimate=ClockEstimate(),
         recent_counts=Recent(timedelta(minutes=1)),
         recent_loads=Recent(timedelta(seconds=15)),
+        recent_failures=Recent(timedelta(seconds=20)),
     )

@@ -1,18 +1,29 @@
-"""Keys on lists: one key acts on the job of a row, and leads from a run to its neighbours."""
+"""Scripts: keys that act on rows and lead to neighbours, failures in the title, and the zone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from app.domain import token as tokens
 from tests.browser import site as sites
 from tests.browser.axe import violations
 from tests.browser.chromium import Watched, without_overflow
-from tests.browser.site import FULL, Site
+from tests.browser.site import EMPTY, FULL, Site
+from tests.factories import connect, one
 from tests.servers import Databases, database_name
 
+FAILED = """
+INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts,
+                 settled_at)
+SELECT gen_random_uuid(), gen_random_uuid(), id, 1, 'scheduled', now(), 0, 'failed', 1,
+       now() + interval '1 s'
+FROM account WHERE name = %s
+"""
+INVITED = "INSERT INTO invitation (digest, expires_at) VALUES (%s, now() + interval '1 day')"
 JOBS = "/console/jobs?sort=name&namePrefix=w"
 
 
@@ -27,6 +38,13 @@ def database(databases: Databases) -> Iterator[str]:
 def site(database: str) -> Iterator[Site]:
     with sites.running(database) as found:
         yield found
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection]:
+    """A connection that commits each statement."""
+    with connect(database) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -133,3 +151,71 @@ def test_a_run_that_was_opened_otherwise_has_no_neighbours(page: Page, site: Sit
     # There, j goes through the attempts.
     page.keyboard.press("j")
     assert page.evaluate("document.activeElement.closest('tr')?.id") == "a-5"
+
+
+def set_hidden(page: Page, hidden: str) -> None:
+    page.evaluate(
+        f"Object.defineProperty(document, 'hidden', {{configurable: true, get: () => {hidden}}});"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+
+
+def test_a_hidden_tab_shows_that_runs_failed(
+    site: Site, browser: Browser, connection: psycopg.Connection
+) -> None:
+    opened = site.open(browser, EMPTY)
+    watched = Watched(opened, site.url)
+    page = opened.new_page()
+    page.clock.install()
+    page.goto("/console/keys")
+    title, icon = page.title(), page.locator("#favicon").get_attribute("href")
+    set_hidden(page, "true")
+    connection.execute(FAILED, ["fresh"])
+    connection.execute(FAILED, ["acme"])
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    page.clock.run_for(59_000)
+    assert asked == []
+    with page.expect_response("**/console/failures?*"):
+        page.clock.run_for(2_000)
+    page.wait_for_function("document.title.startsWith('(1 failed) ')")
+    assert "icon-failed" in (page.locator("#favicon").get_attribute("href") or "")
+    set_hidden(page, "false")
+    link = page.locator("#failures")
+    expect(link).to_have_text("1 failed since you last looked")
+    assert violations(page) == []
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert violations(page) == []
+    assert without_overflow(page) == []
+
+    set_hidden(page, "true")
+    assert page.title() == title
+    assert page.locator("#favicon").get_attribute("href") == icon
+    set_hidden(page, "false")
+    expect(link).to_be_hidden()
+    opened.close()
+    watched.check()
+
+
+def test_a_new_user_has_the_time_zone_of_the_browser(
+    site: Site, browser: Browser, connection: psycopg.Connection
+) -> None:
+    for number, (zone, scripts) in enumerate((("America/New_York", True), ("Asia/Tokyo", False))):
+        invited = tokens.new()
+        connection.execute(INVITED, [invited.digest])
+        opened = browser.new_context(
+            base_url=site.url, timezone_id=zone, java_script_enabled=scripts
+        )
+        watched = Watched(opened, site.url)
+        page = opened.new_page()
+        page.goto(f"/console/join/{invited.text}")
+        page.get_by_label("E-mail").fill(f"new-{number}@example.com")
+        page.get_by_label("Password").fill("correct horse battery")
+        page.get_by_label("Account name").fill(f"new-{number}")
+        page.get_by_role("button", name="Create account").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Your first call")
+        opened.close()
+        watched.check()
+    query = "SELECT string_agg(zone, ' ' ORDER BY email) FROM web_user WHERE email LIKE 'new-%%'"
+    assert one(connection, query) == "America/New_York UTC"

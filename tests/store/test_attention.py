@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from app.domain.run import RunKind, RunState
-from app.store import attention
+from app.store import attention, recent_failures
 from app.store.attention import MAX_EXAMINED
 from tests.factories import add_account, open_engine
 from tests.store.plans import rows_read
@@ -134,3 +134,28 @@ def test_no_more_runs_are_examined_than_may_be(
         (plan,) = web.exec_driver_sql(explained, params).scalar_one()
         for table in ("run_default", "inflight"):
             assert max(rows_read(plan["Plan"], table), default=0) <= MAX_EXAMINED, statement
+
+
+def test_the_ends_of_the_newest_failures_are_read_from_the_index_and_bounded(
+    connection: psycopg.Connection, web: Connection, account_id: int
+) -> None:
+    now = datetime.now(UTC)
+    add(connection, account_id, 1, 3000, due_at=now - timedelta(hours=2))
+    add(connection, account_id, 1, 3000, RunState.DEAD, due_at=now - timedelta(hours=2))
+    add(connection, account_id, 1, 3, due_at=now - timedelta(days=3))
+    add(connection, add_account(connection, "stranger"), 2, 3000, due_at=now - timedelta(hours=2))
+    connection.execute("VACUUM (ANALYZE) run")
+    made: list[tuple[str, Any]] = []
+    event.listen(web.engine, "before_cursor_execute", lambda *given: made.append(given[2:4]))
+
+    found = recent_failures.ended(web, account_id)
+
+    assert len(found) == recent_failures.MAX_READ
+    ((statement, params),) = made
+    explained = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
+    (plan,) = web.exec_driver_sql(explained, params).scalar_one()
+    partitions = {
+        row[0] for row in connection.execute("SELECT relid::text FROM pg_partition_tree('run')")
+    }
+    for partition in partitions:
+        assert max(rows_read(plan["Plan"], partition), default=0) <= recent_failures.MAX_READ + 1
