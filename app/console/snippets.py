@@ -1,4 +1,4 @@
-"""Snippets: programs that book a job, for Python and Node, without libraries. Pure."""
+"""Snippets: programs, a command and a file that book a job. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,26 @@ from collections.abc import Mapping
 from pprint import pformat
 from typing import Any
 
+from app.console import command_line, toml_file
+
 _WIDTH = 92
 
 
+def all_of(base: str, account: str, document: Mapping[str, Any]) -> dict[str, str]:
+    """Return what books the document at the service at `base`, by the names of languages and tools.
+
+    A text is empty if its tool cannot express the document.
+    """
+    return {
+        "Python": python(base, document),
+        "Node": node(base, document),
+        "Command line": command_line.book(document),
+        "wakecall.toml": toml_file.render(account, document),
+    }
+
+
 def python(base: str, document: Mapping[str, Any]) -> str:
-    """Return a program that books the document at the service at `base`."""
+    """Return a program without libraries that books the document at the service at `base`."""
     return f"""import json, os, urllib.request
 
 job = {pformat(dict(document), width=_WIDTH, sort_dicts=False)}

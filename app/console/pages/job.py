@@ -90,10 +90,7 @@ def _values(found: Job) -> dict[str, Any]:
         "ladder_chart": retry_chart.chart(steps),
         "timeout": booking.call_options.timeout or job_text.DEFAULT_TIMEOUT,
         "document": booking_form.text(document),
-        "snippets": {
-            "Python": snippets.python(base, document),
-            "Node": snippets.node(base, document),
-        },
+        "snippets": snippets.all_of(base, viewer().account_name, document),
     }
 
 
@@ -125,7 +122,7 @@ def _foreign(found: Job) -> Conflict:
 
 @console.get("/jobs/<uuid:job_id>/result")
 @needs(Role.READER)
-@takes()
+@takes("endpoint")
 def result(job_id: UUID) -> ResponseReturnValue:
     """Show the result of a test call: as a part of the form's page, or as a page of its own."""
     found = _newest_run(job_id)
@@ -137,6 +134,7 @@ def result(job_id: UUID) -> ResponseReturnValue:
         job_id=job_id,
         run=found,
         is_over=is_over,
+        of_endpoint=bool(request.args.get("endpoint")),
         attempt=attempt,
         answer=payloads.shown(attempt.reply.body) if attempt and attempt.reply.body else None,
     )

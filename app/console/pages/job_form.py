@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -13,7 +14,15 @@ from flask.typing import ResponseReturnValue
 from app.api.context import current_context
 from app.api.native.documents import job as job_document
 from app.api.parameters import takes
-from app.console import booking_form, curl_import, job_rows, previewed, shown
+from app.console import (
+    booking_form,
+    curl_import,
+    elements,
+    job_rows,
+    previewed,
+    shown,
+    snippets,
+)
 from app.console.access import needs, viewer
 from app.console.blueprint import PREFIX, console
 from app.console.forms import SHOWN, Form, refused
@@ -41,6 +50,8 @@ class Shown:
     schedule: Previewed
     document: str
     """The document that the form stands for; empty where none can express it."""
+    snippets: Mapping[str, str]
+    """What books the document, by the names of languages and tools."""
 
 
 @console.get("/jobs/new")
@@ -175,10 +186,11 @@ def _page(
 def _beside(values: Any) -> Shown:  # noqa: ANN401 - a mapping of texts
     schedule = previewed.preview(booking_form.schedule(values))
     try:
-        document = booking_form.text(booking_form.members(values))
+        members = booking_form.members(values)
     except Refused:
-        document = ""
-    return Shown(schedule=schedule, document=document)
+        return Shown(schedule=schedule, document="", snippets={})
+    code = snippets.all_of(elements.base_url(), viewer().account_name, members)
+    return Shown(schedule=schedule, document=booking_form.text(members), snippets=code)
 
 
 def _booking(values: dict[str, str]) -> Booking:
