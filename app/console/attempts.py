@@ -38,6 +38,7 @@ SIGN_IN_BROWSERS: Final = Kind(name="sign-ins with this address from known brows
 PASSWORD: Final = Kind(name="passwords tried by you", allowed=5)
 JOIN: Final = Kind(name="sign-ups from your network", allowed=10)
 REQUEST: Final = Kind(name="requests from your network", allowed=5)
+TEST: Final = Kind(name="test calls of your account", allowed=10)
 LINK: Final = Kind(name="links opened from your network", allowed=30)
 
 

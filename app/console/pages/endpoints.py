@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from app.api.context import current_context
 from app.api.parameters import takes
-from app.console import used_endpoints
+from app.console import attempts, used_endpoints
 from app.console.access import needs, viewer
 from app.console.blueprint import PREFIX, console
 from app.console.elements import to
@@ -18,16 +18,20 @@ from app.console.rendering import page
 from app.domain.endpoint import AppProtocol
 from app.domain.role import Role
 from app.errors import InvalidMember, NotFound
+from app.service import endpoint_tests
 from app.service.dapr import apps
 from app.service.fusion import runners
 
 _ENDPOINTS: Final = f"{PREFIX}/endpoints"
 _SEE_OTHER: Final = 303
 _CURSOR: Final = "cursor"
-_ROWS: Final = 50
+_ROWS: Final = 40
 _KEEP: Final = "keep"
 _APP_FIELDS: Final = {"id": "app", "hasToken": "token"}
 _RUNNER_FIELDS: Final = {"type": "runner", "url": "runner_url"}
+_TEST_FIELDS: Final = {"url": "", "id": ""}
+"""Members of errors that no field of the page stands for."""
+
 _APP: Final = "app"
 _RUNNER: Final = "runner"
 
@@ -81,6 +85,25 @@ def put_runner() -> ResponseReturnValue:
     return _redirect_back()
 
 
+@console.post("/endpoints/<any(app, runner):kind>/test")
+@needs(Role.MEMBER)
+@takes()
+def call_endpoint(kind: str) -> ResponseReturnValue:
+    """Call an app or a runner once, and lead to the page that shows the attempt."""
+    context, caller = current_context(), viewer().caller
+    call = endpoint_tests.call_app if kind == _APP else endpoint_tests.call_runner
+    try:
+        attempts.count(attempts.TEST, str(caller.account.id))
+        job_id = call(context, caller, request.form.get("name", ""))
+    except NotFound:
+        raise
+    except SHOWN as error:
+        return _list(refused(error, {"protocol": str(AppProtocol.HTTP)}, _TEST_FIELDS))
+    return Response(
+        status=_SEE_OTHER, headers={"Location": f"{PREFIX}/jobs/{job_id}/result?endpoint={kind}"}
+    )
+
+
 @console.get("/endpoints/<any(app, runner):kind>/delete")
 @needs(Role.OWNER)
 @takes("name")
@@ -123,6 +146,7 @@ def _list(form: Form) -> ResponseReturnValue:
         protocols=[(str(each), each.name) for each in AppProtocol],
         next_url=to(f"endpoints?{_CURSOR}={found[_ROWS - 1].name}") if more else "",
         may_manage=viewer().may_manage,
+        may_change=viewer().may_change,
     )
 
 
