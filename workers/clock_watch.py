@@ -54,10 +54,10 @@ class ClockWatch:
 
     def observe(self, connection: psycopg.Connection) -> Change:
         """Read the clock, log a step, and return what changed."""
-        asked = self._clock()
+        sent_at = self._clock()
         reading = read_epoch(connection)
         answered = self._clock()
-        change = self._database.observe(Reading(reading, asked, answered, self._wall()))
+        change = self._database.observe(Reading(reading, sent_at, answered, self._wall()))
         if change.step:
             self._stepped_at = answered
             logger.warning(

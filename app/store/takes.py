@@ -51,7 +51,7 @@ class Taken(NamedTuple):
     data: bytes | None
     attempts_before_redelivery: int = 0
     """Attempts made before the run was last sent again: its retries are counted from there."""
-    manner: CallOptions | None = None
+    call_options: CallOptions | None = None
     """None: DEFAULT_OPTIONS."""
     kind: str = RunKind.SCHEDULED
     notify_on_success: bool = False
@@ -108,7 +108,7 @@ def take(
         except Exception as error:
             if unreadable is None:
                 raise
-            unreadable(taken._replace(manner=None), error)
+            unreadable(taken._replace(call_options=None), error)
     return readable
 
 
@@ -192,8 +192,8 @@ def _with_options(taken: Taken) -> Taken:
         raise ValueError(
             f"unknown kind, dialect or protocol: {taken.kind}, {taken.dialect}, {taken.protocol}"
         )
-    document: Any = taken.manner
-    return taken if document is None else taken._replace(manner=exactly(document))
+    document: Any = taken.call_options
+    return taken if document is None else taken._replace(call_options=exactly(document))
 
 
 def columns(tickets: Sequence[Ticket]) -> tuple[list[UUID], list[int]]:

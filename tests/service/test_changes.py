@@ -43,7 +43,12 @@ def test_what_no_scheduler_has_come_to_is_the_old_versions_to_make(
     )
 
     (run,) = take(connection, [(each.run_id, each.token) for each in to_notify(connection)])
-    assert (run.job_version, run.data, run.manner, run.ends_job) == (1, b"one", options, False)
+    assert (run.job_version, run.data, run.call_options, run.ends_job) == (
+        1,
+        b"one",
+        options,
+        False,
+    )
     assert run.planned_at is not None
     assert (run.send_at - run.planned_at).total_seconds() > 59, "it is late since its due time"
     assert updated.next_at is not None

@@ -97,7 +97,7 @@ def test_a_recurring_job_goes_on(
     assert jobs.get(context, caller, job.id).next_at is not None
 
 
-def test_said_again_it_changes_nothing_and_otherwise_it_is_refused(
+def test_a_repeated_result_changes_nothing_and_another_is_refused(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     _, run = begin(context, caller, connection)
@@ -110,7 +110,7 @@ def test_said_again_it_changes_nothing_and_otherwise_it_is_refused(
     assert runs.get(context, caller, run.id) == first
 
 
-def test_what_is_said_of_a_further_tick_before_its_answer_is_settled_is_to_be_said_again(
+def test_the_result_of_a_further_tick_before_its_reply_is_settled_is_to_be_reported_again(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     test_ticks.book(connection, caller.account.id, late=5.0)
@@ -137,7 +137,7 @@ def test_what_is_said_of_a_further_tick_before_its_answer_is_settled_is_to_be_sa
         completions.complete(context, UUID(int=run.id.int + 1), LOST, account_id=None)
 
 
-def test_what_is_said_before_the_answer_is_settled_ends_the_run_then(
+def test_a_result_before_the_reply_is_settled_ends_the_run_then(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     job, run = begin(context, caller, connection)
@@ -157,7 +157,7 @@ def test_what_is_said_before_the_answer_is_settled_ends_the_run_then(
         jobs.get(context, caller, job.id)
 
 
-def test_what_was_said_is_done_is_not_called_again_though_its_answer_was_lost(
+def test_a_completed_run_is_not_called_again_though_its_reply_was_lost(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     _, run = begin(context, caller, connection)
@@ -171,7 +171,7 @@ def test_what_was_said_is_done_is_not_called_again_though_its_answer_was_lost(
     assert runs.get(context, caller, run.id).state is RunState.SUCCEEDED
 
 
-def test_an_answer_that_ends_the_run_goes_before_what_was_said(
+def test_a_reply_that_ends_the_run_goes_before_the_reported_result(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     _, run = begin(context, caller, connection)
@@ -184,7 +184,7 @@ def test_an_answer_that_ends_the_run_goes_before_what_was_said(
         completions.complete(context, run.id, LOST, account_id=None)
 
 
-def test_what_is_said_while_a_retry_waits_ends_the_run(
+def test_a_result_while_a_retry_waits_ends_the_run(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     _, run = begin(context, caller, connection)
@@ -193,7 +193,7 @@ def test_what_is_said_while_a_retry_waits_ends_the_run(
     assert completions.complete(context, run.id, DONE, account_id=None).state is RunState.SUCCEEDED
 
 
-def test_nothing_is_said_of_a_run_that_was_not_called(
+def test_a_run_that_was_not_called_has_no_result(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     job = jobs.create(context, caller, booking())
@@ -258,7 +258,7 @@ def test_the_first_of_completion_and_deadline_decides(
     assert runs.get(context, caller, run.id).state is RunState.SUCCEEDED
 
 
-def test_what_is_said_while_the_answer_is_being_settled_is_not_lost(
+def test_a_result_while_the_reply_is_being_settled_is_not_lost(
     context: Context, database: str, caller: Caller, connection: psycopg.Connection
 ) -> None:
     _, run = begin(context, caller, connection)

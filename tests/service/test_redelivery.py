@@ -125,7 +125,7 @@ def test_whatever_keeps_content_keeps_the_call_options_with_it(
     row = connection.execute(KEPT, (job.id,)).fetchone()
     assert row == (True, asked.on_success, asked.on_failure)
     runs.redeliver(context, caller, run_id)
-    assert take_again(connection).manner == OPTIONS
+    assert take_again(connection).call_options == OPTIONS
 
 
 def test_a_redelivery_that_fails_is_listed_again_and_can_be_repeated(

@@ -83,7 +83,7 @@ def test_where_all_that_was_missed_is_too_late_a_job_goes_on_with_its_next_firin
     assert resumed.next_at == now + timedelta(minutes=15)
 
 
-def test_what_is_too_late_is_said_by_the_version_that_resumes(
+def test_the_version_that_resumes_decides_what_is_too_late(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     job = jobs.create(context, caller, replace(booking(QUARTERLY), misfire=SKIP))

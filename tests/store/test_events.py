@@ -92,7 +92,11 @@ def test_a_settled_run_makes_an_event_though_its_job_is_purged(
         account_id,
     )
     assert (event.job_id, event.job_version, event.ends_job) == (run.id, run.token, False)
-    assert (event.manner, event.notify_on_success, event.notify_on_failure) == (None, False, False)
+    assert (event.call_options, event.notify_on_success, event.notify_on_failure) == (
+        None,
+        False,
+        False,
+    )
     sent = payload(event)
     assert sent["type"] == type_
     assert {name: sent["data"][name] for name in ("job", "run", "name", "state", "attempts")} == {

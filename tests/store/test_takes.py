@@ -42,7 +42,7 @@ def test_a_take_returns_the_call_options_and_nothing_for_the_defaults(
 
     taken = claim_and_take(connection)
 
-    assert {run.manner for run in taken} == {options, None}
+    assert {run.call_options for run in taken} == {options, None}
 
 
 def test_a_take_leaves_behind_what_is_longer_than_a_native_payload(
@@ -96,7 +96,7 @@ def test_a_take_returns_the_retries_of_another_dialect(
 
     (run,) = claim_and_take(connection)
 
-    assert run.manner == CallOptions(retry=retry)
+    assert run.call_options == CallOptions(retry=retry)
 
 
 def test_of_two_takers_at_once_one_gets_the_run(

@@ -213,7 +213,7 @@ def test_a_tick_that_could_not_be_called_is_looked_at_and_called_as_a_run_of_its
     assert [each[1] for each in history(connection, job)] == [run.due_at, due_at]
 
 
-def test_a_tick_does_not_end_as_the_receiver_said_of_the_one_before(
+def test_a_tick_does_not_end_with_the_result_of_the_one_before(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     book(connection, account_id, late=5.0)

@@ -96,7 +96,7 @@ class Harness:
         """Lease a run whose take was sent `took` seconds ago and is answered now."""
         run = taken(remaining)._replace(**changes)
         now = self.clock.now
-        leased = lease(run, (SECRET,), asked=now - took, answered=now)
+        leased = lease(run, (SECRET,), sent_at=now - took, answered=now)
         self.dispatcher.accept([leased])
         self.step()
         return leased
@@ -159,7 +159,7 @@ class Capped(Harness):
         run = parked.run
         send_at = run.due_at + timedelta(seconds=late)
         again = run._replace(token=run.token + 2, planned_at=run.due_at, send_at=send_at)
-        leased = lease(again, (SECRET,), asked=self.clock.now, answered=self.clock.now)
+        leased = lease(again, (SECRET,), sent_at=self.clock.now, answered=self.clock.now)
         self.dispatcher.accept([leased])
         self.step()
         return leased

@@ -127,7 +127,7 @@ def test_who_asks_for_time_gets_it_and_what_waited_is_parked(harness: Capped) ->
 
 def test_after_an_hour_a_run_gets_its_attempt_all_the_same(harness: Capped) -> None:
     harness.go_down()
-    patient = lease(taken(0.0), (SECRET,), asked=0.0, answered=0.0)
+    patient = lease(taken(0.0), (SECRET,), sent_at=0.0, answered=0.0)
 
     harness.come_back(patient, late=3598.5)
     assert harness.engine.calls == []

@@ -60,9 +60,9 @@ def test_a_run_sent_again_has_all_its_retries_and_its_attempts_go_on(harness: Ha
     assert harness.settled() is RunState.FAILED
 
 
-def test_a_run_is_called_in_the_manner_of_its_job(harness: Harness) -> None:
-    manner = CallOptions(method="PUT", headers=(("X-Shop", "7"),), timeout=2.5)
-    harness.lease(-3.0, manner=manner, missed=4)
+def test_a_run_is_called_with_the_options_of_its_job(harness: Harness) -> None:
+    call_options = CallOptions(method="PUT", headers=(("X-Shop", "7"),), timeout=2.5)
+    harness.lease(-3.0, call_options=call_options, missed=4)
 
     ((call, _, _),) = harness.engine.calls
     assert (call.method, call.timeout) == ("PUT", 2.5)
@@ -71,13 +71,13 @@ def test_a_run_is_called_in_the_manner_of_its_job(harness: Harness) -> None:
 
 
 def test_a_run_is_tried_again_as_its_job_says(harness: Harness) -> None:
-    manner = CallOptions(retry=RetryPolicy(max_attempts=2, schedule=(90.0,)))
-    leased = harness.lease(0.0, manner=manner)
+    call_options = CallOptions(retry=RetryPolicy(max_attempts=2, schedule=(90.0,)))
+    leased = harness.lease(0.0, call_options=call_options)
     harness.engine.answer(Reply(status=500))
     _, settlement = harness.channels.settlements.popleft()
     assert settlement.retry_at == leased.run.due_at + timedelta(seconds=90)
 
-    harness.lease(0.0, manner=manner, attempts=1)
+    harness.lease(0.0, call_options=call_options, attempts=1)
     harness.engine.answer(Reply(status=500))
     assert harness.settled() is RunState.FAILED
 
@@ -95,10 +95,10 @@ def test_a_run_is_tried_again_as_its_job_says(harness: Harness) -> None:
 def test_beyond_its_age_a_run_is_not_tried_again_but_is_tried_once_each_time_it_is_sent(
     harness: Harness, attempts: int, attempts_before_redelivery: int, late: float, *, sent: bool
 ) -> None:
-    manner = CallOptions(retry=RetryPolicy(max_age=60.0))
+    call_options = CallOptions(retry=RetryPolicy(max_age=60.0))
     harness.lease(
         -late,
-        manner=manner,
+        call_options=call_options,
         attempts=attempts,
         attempts_before_redelivery=attempts_before_redelivery,
     )
@@ -130,7 +130,7 @@ def test_a_run_without_content_is_dead(harness: Harness) -> None:
 def test_a_run_that_cannot_be_signed_waits_and_uses_up_nothing(
     harness: Harness, late: float, leave: float
 ) -> None:
-    keyless = lease(taken(-late), (), asked=harness.clock.now, answered=harness.clock.now)
+    keyless = lease(taken(-late), (), sent_at=harness.clock.now, answered=harness.clock.now)
     harness.dispatcher.accept([keyless])
     harness.step()
 
@@ -163,7 +163,7 @@ def test_a_run_whose_receiver_says_later_is_settled_as_that(harness: Harness) ->
 EVENT: dict[str, Any] = {"kind": RunKind.EVENT, "ends_job": False}
 
 
-def test_an_event_names_its_run_and_has_nothing_to_be_said_of_it_later(harness: Harness) -> None:
+def test_an_event_names_its_run_and_is_not_completed_later(harness: Harness) -> None:
     leased = harness.lease(0.0, **EVENT)
     ((call, _, _),) = harness.engine.calls
     names = {line.partition(":")[0] for line in call.headers}

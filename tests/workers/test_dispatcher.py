@@ -125,7 +125,7 @@ def test_a_withdrawn_run_is_not_sent_but_settled_as_cancelled(harness: Harness) 
 
 def test_a_poll_before_the_take_was_reported_counts(harness: Harness) -> None:
     run = taken(0.05)
-    leased = lease(run, (SECRET,), asked=harness.clock.now, answered=harness.clock.now)
+    leased = lease(run, (SECRET,), sent_at=harness.clock.now, answered=harness.clock.now)
     harness.poll_cancellations(leased)
 
     harness.dispatcher.accept([leased])

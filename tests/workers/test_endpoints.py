@@ -36,7 +36,7 @@ APP: dict[str, Any] = {
     "endpoint": "job-service",
     "base": "http://app.test:6200",
     "data": b'{"droid":"R2-D2"}',
-    "manner": CallOptions(retry=Constant(1, 3)),
+    "call_options": CallOptions(retry=Constant(1, 3)),
 }
 RUNNER: dict[str, Any] = {
     "url": "/",
@@ -116,7 +116,7 @@ def test_the_host_of_an_app_is_resolved_ahead_of_time(harness: Harness) -> None:
 def test_a_token_that_does_not_open_uses_up_no_attempt(harness: Harness) -> None:
     run = taken(0.0)._replace(**APP)
     now = harness.clock.now
-    harness.dispatcher.accept([lease(run, (SECRET,), asked=now, answered=now, app_token="")])
+    harness.dispatcher.accept([lease(run, (SECRET,), sent_at=now, answered=now, app_token="")])
     harness.step()
 
     assert harness.engine.calls == []
@@ -165,7 +165,9 @@ def test_a_runner_that_cannot_be_reached_uses_up_attempts(harness: Harness) -> N
 def test_a_task_that_has_nothing_to_say_names_no_content(harness: Harness, method: str) -> None:
     call, headers = called(
         harness,
-        **(TASK | {"data": None, "manner": CallOptions(method=method), "content_type": "x/y"}),
+        **(
+            TASK | {"data": None, "call_options": CallOptions(method=method), "content_type": "x/y"}
+        ),
     )
 
     assert (call.method, call.url, call.body) == (method, "http://task.test/", b"")
@@ -176,7 +178,10 @@ def test_a_task_that_has_nothing_to_say_names_no_content(harness: Harness, metho
 def test_a_task_says_what_it_has_to_say(harness: Harness, method: str) -> None:
     call, headers = called(
         harness,
-        **(TASK | {"data": b"<q/>", "manner": CallOptions(method=method), "content_type": "x/y"}),
+        **(
+            TASK
+            | {"data": b"<q/>", "call_options": CallOptions(method=method), "content_type": "x/y"}
+        ),
     )
 
     assert (call.method, call.body) == (method, b"<q/>")
@@ -251,7 +256,7 @@ def test_an_app_that_speaks_grpc_is_called_by_its_method_with_the_token_and_a_si
     harness: Harness,
 ) -> None:
     run = taken(0.0)._replace(**GRPC_APP, sealed_token=b"sealed")
-    leased = lease(run, (SECRET,), asked=harness.clock.now, answered=harness.clock.now)
+    leased = lease(run, (SECRET,), sent_at=harness.clock.now, answered=harness.clock.now)
     leased.app_token = "s3cret"
     harness.dispatcher.accept([leased])
     harness.step()

@@ -13,7 +13,7 @@ from workers.dispatch.leased_run import LeasedRun, lease
 
 
 def leased_for(account_id: int) -> LeasedRun:
-    return lease(taken(0.0)._replace(account_id=account_id), (SECRET,), asked=0.0, answered=0.0)
+    return lease(taken(0.0)._replace(account_id=account_id), (SECRET,), sent_at=0.0, answered=0.0)
 
 
 def fill(slots: AccountSlots, account_id: int) -> int:

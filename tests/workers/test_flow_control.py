@@ -97,9 +97,9 @@ def test_what_is_too_old_for_its_job_takes_no_slot_and_is_not_parked(harness: Ca
     brief = CallOptions(retry=RetryPolicy(max_age=60.0))
     harness.lease_many(3)
     for _ in range(2):
-        harness.lease(-61.0, manner=brief, attempts=1)
+        harness.lease(-61.0, call_options=brief, attempts=1)
     harness.lease_many(1)
-    harness.lease(-61.0, manner=brief, attempts=1)
+    harness.lease(-61.0, call_options=brief, attempts=1)
 
     assert len(harness.engine.calls) == 4
     assert harness.parked_runs() == []
@@ -109,7 +109,7 @@ def test_what_is_too_old_for_its_job_takes_no_slot_and_is_not_parked(harness: Ca
 
 def test_what_grows_too_old_while_it_waits_leaves_its_turn_to_the_next(harness: Capped) -> None:
     harness.lease_many(4)
-    harness.lease(-59.9, manner=CallOptions(retry=RetryPolicy(max_age=60.0)), attempts=1)
+    harness.lease(-59.9, call_options=CallOptions(retry=RetryPolicy(max_age=60.0)), attempts=1)
     (last,) = harness.lease_many(1)
     harness.step(0.2)
     harness.engine.answer(OK)
@@ -267,7 +267,7 @@ def test_no_more_is_sent_for_than_may_wait_and_all_have_their_turn(harness: Capp
     """Fifty may wait; thirty destinations have four slots each, and runs parked elsewhere."""
     for n in range(30):
         run = taken(0.0)._replace(url=f"http://host{n}.test/")
-        harness.come_back(lease(run, (SECRET,), asked=0.0, answered=0.0))
+        harness.come_back(lease(run, (SECRET,), sent_at=0.0, answered=0.0))
     harness.answer_all(OK)
     found: list[str] = []
     for _ in range(4):
@@ -318,7 +318,7 @@ def test_what_was_parked_while_others_were_sent_for_is_not_forgotten(harness: Ca
 
 
 def test_a_worker_that_meets_a_parked_run_searches_for_others(harness: Capped) -> None:
-    elsewhere = lease(taken(0.0), (SECRET,), asked=0.0, answered=0.0)
+    elsewhere = lease(taken(0.0), (SECRET,), sent_at=0.0, answered=0.0)
 
     harness.come_back(elsewhere)
     harness.step(0.1)
@@ -329,7 +329,7 @@ def test_a_worker_that_meets_a_parked_run_searches_for_others(harness: Capped) -
 
 
 def test_lateness_counts_from_the_due_time_also_after_a_leave(harness: Capped) -> None:
-    leased = harness.come_back(lease(taken(0.0), (SECRET,), asked=0.0, answered=0.0), late=10.0)
+    leased = harness.come_back(lease(taken(0.0), (SECRET,), sent_at=0.0, answered=0.0), late=10.0)
     harness.engine.answer(OK)
     _, settlement = harness.channels.settlements.popleft()
 

@@ -20,7 +20,11 @@ from workers.dispatch.leased_run import LeasedRun
 
 DUE = datetime(2026, 1, 1, tzinfo=UTC)
 FAILED = Reply(status=500)
-POLICY = APP | {"serial": True, "ends_job": False, "manner": CallOptions(retry=Constant(1, 3))}
+POLICY = APP | {
+    "serial": True,
+    "ends_job": False,
+    "call_options": CallOptions(retry=Constant(1, 3)),
+}
 
 
 @pytest.fixture
@@ -113,7 +117,7 @@ def test_a_tick_is_not_called_before_its_time(harness: Capped) -> None:
     ("reply", "changes", "state"),
     [
         (FAILED, {}, None),
-        (FAILED, {"manner": CallOptions(retry=Constant(0, 0))}, RunState.FAILED),
+        (FAILED, {"call_options": CallOptions(retry=Constant(0, 0))}, RunState.FAILED),
         (Reply(status=202, headers=(("Wakecall-Complete", "later"),)), {}, None),
     ],
 )

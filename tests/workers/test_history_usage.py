@@ -51,7 +51,7 @@ class Written:
         """A run of the account that was just called, as it was written."""
         book(self.connection, account, due_in=-1)
         (taken,) = claim_and_take(self.connection)
-        leased = lease(taken, (SECRET,), asked=0.0, answered=0.0)
+        leased = lease(taken, (SECRET,), sent_at=0.0, answered=0.0)
         batch: list[tuple[LeasedRun, Settlement]] = [(leased, settlement_of(taken, state))]
         batch = self.usage.pruned(batch)
         settled = settle_singly_if_needed(self.connection, [each for _, each in batch])

@@ -17,7 +17,7 @@ from tests.workers.test_unreachable_apps import APP
 from workers.dispatch.job_backoff import JobBackoff
 from workers.dispatch.leased_run import LeasedRun
 
-DROP = APP | {"manner": CallOptions(retry=Constant(0, 0)), "serial": True}
+DROP = APP | {"call_options": CallOptions(retry=Constant(0, 0)), "serial": True}
 
 
 def asking(status: int, seconds: int) -> Reply:

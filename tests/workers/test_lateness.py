@@ -28,7 +28,7 @@ def late(run: Taken, milliseconds: float) -> tuple[LeasedRun, Settlement]:
     settlement = settlement_of(run)
     assert settlement.attempt is not None
     settlement = settlement._replace(attempt=settlement.attempt._replace(lateness_ms=milliseconds))
-    return lease(run, (), asked=0.0, answered=0.0), settlement
+    return lease(run, (), sent_at=0.0, answered=0.0), settlement
 
 
 def settled(batch: Sequence[tuple[LeasedRun, Settlement]]) -> Settled:

@@ -30,7 +30,7 @@ def one_leased(connection: psycopg.Connection, harness: Harness, *, due_in: floa
     """A run that is taken, and that the dispatcher has still to accept."""
     book(connection, add_account(connection), due_in=due_in)
     (run,) = claim_and_take(connection)
-    return lease(run, (SECRET,), asked=harness.clock.now, answered=harness.clock.now)
+    return lease(run, (SECRET,), sent_at=harness.clock.now, answered=harness.clock.now)
 
 
 def test_leases_that_lapsed_while_the_database_was_away_are_renewed_before_calls_go_on(
@@ -79,7 +79,7 @@ def test_a_run_withdrawn_by_a_poll_is_named_by_no_later_poll(
 
         # While its take is being answered it is not known to be this worker's.
         harness.dispatcher.leased_runs.add(
-            lease(leased.run._replace(id=uuid4()), (), asked=0.0, answered=0.0)
+            lease(leased.run._replace(id=uuid4()), (), sent_at=0.0, answered=0.0)
         )
         lease_watch.run_once()
         assert set(poll_cancellations(connection)[0]) == {leased.run.id}
@@ -120,7 +120,7 @@ def test_a_run_that_was_aborted_and_sent_again_is_called(
         connection.execute("UPDATE inflight SET token = token + 2")
         again = run._replace(token=run.token + 2)
         harness.dispatcher.accept(
-            [lease(again, (SECRET,), asked=harness.clock.now, answered=harness.clock.now)]
+            [lease(again, (SECRET,), sent_at=harness.clock.now, answered=harness.clock.now)]
         )
 
         lease_watch.run_once()

@@ -21,7 +21,7 @@ BUDGET = 100
 
 def long(size: int, account: int = 1) -> LeasedRun:
     run = taken(0.0)._replace(data=None, size=size, account_id=account)
-    return lease(run, (SECRET,), asked=0.0, answered=0.0)
+    return lease(run, (SECRET,), sent_at=0.0, answered=0.0)
 
 
 def ordered(payloads: PayloadBudget) -> list[LeasedRun]:

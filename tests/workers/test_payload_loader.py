@@ -46,7 +46,7 @@ def hold_long(database: str, harness: Harness, number: int, size: int = SIZE) ->
             book(connection, account, due_in=-1, data=bytes([each]) * size)
         runs = claim_and_take(connection)
     now = harness.clock.now
-    leased = [lease(run, (SECRET,), asked=now, answered=now) for run in runs]
+    leased = [lease(run, (SECRET,), sent_at=now, answered=now) for run in runs]
     harness.dispatcher.accept(leased)
     harness.step()
     return leased

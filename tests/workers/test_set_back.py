@@ -63,7 +63,7 @@ def test_a_deadline_that_was_written_while_the_clock_was_ahead_is_not_late(
     clock_harness.set(HOUR if taken_while_ahead else 0.0)
     (run,) = claim_and_take(connection)
     now = harness.clock.now
-    leased = lease(run, (SECRET,), asked=now, answered=now)
+    leased = lease(run, (SECRET,), sent_at=now, answered=now)
     harness.dispatcher.accept([leased])
     harness.step()
     answer = Reply(status=202, headers=(("Wakecall-Complete", "later; within=60"),))

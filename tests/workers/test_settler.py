@@ -94,7 +94,7 @@ def test_runs_parked_are_written_counted_and_let_go(database: str, harness: Harn
             book(connection, account, due_in=-1)
         runs = claim_and_take(connection)
         leased = [
-            lease(run, (SECRET,), asked=harness.clock.now, answered=harness.clock.now)
+            lease(run, (SECRET,), sent_at=harness.clock.now, answered=harness.clock.now)
             for run in runs
         ]
         harness.dispatcher.accept(leased)
@@ -127,7 +127,7 @@ def test_the_line_of_an_attempt_has_run_call_and_outcome(
     with connect(database) as connection:
         book(connection, add_account(connection), due_in=-1)
         (run,) = claim_and_take(connection)
-        leased = lease(run, (SECRET,), asked=harness.clock.now, answered=harness.clock.now)
+        leased = lease(run, (SECRET,), sent_at=harness.clock.now, answered=harness.clock.now)
         harness.dispatcher.accept([leased])
         harness.step()
         harness.engine.answer(Reply(status=503, timing=Timing(first_byte=1.5, total=2.0)))
@@ -178,7 +178,7 @@ def test_the_lateness_of_what_the_schedule_made_is_counted_and_no_other(
             book(connection, account, due_in=-1)
         scheduled, by_hand = claim_and_take(connection)
         for run in (scheduled, by_hand._replace(kind=RunKind.MANUAL)):
-            leased = lease(run, (SECRET,), asked=harness.clock.now, answered=harness.clock.now)
+            leased = lease(run, (SECRET,), sent_at=harness.clock.now, answered=harness.clock.now)
             harness.dispatcher.accept([leased])
             harness.step()
             harness.engine.answer(Reply(status=204))
@@ -202,7 +202,7 @@ def hold_some(connection: psycopg.Connection, harness: Harness, number: int) -> 
     for _ in range(number):
         book(connection, account, due_in=-1)
     now = harness.clock.now
-    found = [lease(run, (SECRET,), asked=now, answered=now) for run in claim_and_take(connection)]
+    found = [lease(run, (SECRET,), sent_at=now, answered=now) for run in claim_and_take(connection)]
     harness.dispatcher.accept(found)
     harness.step()
     for _ in found:
@@ -280,7 +280,7 @@ def test_a_locked_run_is_parked_later_and_the_others_at_once(
         for _ in range(2):
             book(connection, account, due_in=-1)
         now = harness.clock.now
-        leased = [lease(run, (), asked=now, answered=now) for run in claim_and_take(connection)]
+        leased = [lease(run, (), sent_at=now, answered=now) for run in claim_and_take(connection)]
         harness.dispatcher.leased_runs.update(leased)
         for each in leased:
             back = Parking(each.run.id, each.run.token, "http://x:80", 60, BlockReason.DOWN, "down")
@@ -304,7 +304,7 @@ def hold_interrupted(connection: psycopg.Connection, harness: Harness) -> Leased
     test_ticks.book(connection, account, late=5.0)
     now = harness.clock.now
     (run,) = claim_and_take(connection)
-    leased = lease(run, (), asked=now, answered=now)
+    leased = lease(run, (), sent_at=now, answered=now)
     harness.dispatcher.leased_runs.add(leased)
     leased.advance_tick(settlement_of(run))
     give_back(harness, leased)

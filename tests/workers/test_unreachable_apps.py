@@ -21,7 +21,7 @@ APP: dict[str, Any] = {
     "dialect": Dialect.DAPR,
     "endpoint": "orders",
     "base": "http://receiver.test",
-    "manner": CallOptions(retry=Constant(1, 3)),
+    "call_options": CallOptions(retry=Constant(1, 3)),
 }
 """A run of a Dapr job with the usual policy."""
 
@@ -173,7 +173,7 @@ def test_the_apps_that_are_reached_again_give_the_others_more_probes(harness: Ca
 def test_patience_does_not_consume_what_waits_for_its_app(harness: Capped) -> None:
     """A breaker that is open for another reason delays a run for an hour; then it is called."""
     probe(harness, REFUSED)
-    patient = lease(taken(0.0)._replace(**APP), (SECRET,), asked=0.0, answered=0.0)
+    patient = lease(taken(0.0)._replace(**APP), (SECRET,), sent_at=0.0, answered=0.0)
 
     for _ in range(3):
         harness.come_back(patient, late=7200)
@@ -188,7 +188,7 @@ def test_many_that_are_late_do_not_come_back_every_second(harness: Capped) -> No
     harness.destination().parked = 50_000
     harness.step(1.05)
     probe(harness, REFUSED)
-    patient = lease(taken(0.0)._replace(**APP), (SECRET,), asked=0.0, answered=0.0)
+    patient = lease(taken(0.0)._replace(**APP), (SECRET,), sent_at=0.0, answered=0.0)
 
     harness.come_back(patient, late=7200)
 
@@ -200,7 +200,7 @@ def test_answers_count_as_they_do_for_others(harness: Capped) -> None:
     probe(harness, Reply(status=410))
     probe(harness, Reply(status=410), attempts=3)
     probe(harness, Reply(error="connection-lost", error_detail="reset"), attempts=3)
-    probe(harness, Reply(status=500), manner=CallOptions(retry=Constant(0, 0)))
+    probe(harness, Reply(status=500), call_options=CallOptions(retry=Constant(0, 0)))
 
     assert settled(harness) == [RunState.SUCCEEDED, None, *[RunState.FAILED] * 3]
     assert not any(settlement.gone for _, settlement in harness.channels.settlements)

@@ -122,7 +122,7 @@ def _delivery(leased: LeasedRun, wall: datetime, completion_token: str | None) -
         attempt=run.attempts + 1,
         lateness=wall - run.due_at,
         missed=run.missed,
-        call_options=run.manner,
+        call_options=run.call_options,
         completion_token=completion_token,
         is_event=leased.is_event,
         app_token=leased.app_token,

@@ -23,7 +23,7 @@ _VALID_S: Final = CANCELLATIONS_VALID_FOR.total_seconds()
 class CancellationSnapshot(NamedTuple):
     """The answer to one poll."""
 
-    asked: float
+    sent_at: float
     """When the poll was sent, on the monotonic clock."""
     offset: float
     """The monotonic clock at the answer, less the database's clock, which was read before. An
@@ -48,7 +48,7 @@ class Cancellations:
         self._clock = clock
         self._wall = wall
         self._wall_offset = wall() - clock()
-        self._asked = -inf
+        self._sent_at = -inf
         self._least_offset = inf
         self._offsets: deque[tuple[float, float]] = deque()
         self.doubted_at = -inf
@@ -60,8 +60,8 @@ class Cancellations:
         self.withdrawn = snapshot.withdrawn
         self.suspended = snapshot.suspended
         gap = self._least_offset - snapshot.offset
-        drift = max(0.0, snapshot.asked - self._asked) * CLOCK_DRIFT_PER_S
-        self._asked = max(self._asked, snapshot.asked)
+        drift = max(0.0, snapshot.sent_at - self._sent_at) * CLOCK_DRIFT_PER_S
+        self._sent_at = max(self._sent_at, snapshot.sent_at)
         if MAX_CLOCK_GAP_S + drift < gap < inf:
             self._offsets.clear()
             self._doubt("database", gap)
@@ -69,7 +69,7 @@ class Cancellations:
         # Offsets ascend: one that is not the smallest, and expires first, is never the smallest.
         while self._offsets and self._offsets[-1][1] >= snapshot.offset:
             self._offsets.pop()
-        self._offsets.append((snapshot.asked, snapshot.offset))
+        self._offsets.append((snapshot.sent_at, snapshot.offset))
 
     def confirms(self, now: float, leased: LeasedRun) -> bool:
         """Whether a poll, or the take of the run, is recent enough for its call to begin now."""
@@ -78,8 +78,8 @@ class Cancellations:
         if abs(gap) > MAX_CLOCK_GAP_S:
             self._doubt("machine", gap)
         self._wall_offset = wall_offset
-        asked = max(self._asked, leased.confirmed_at)
-        return min(asked, leased.leased_at) > self.doubted_at and now - asked <= _VALID_S
+        sent_at = max(self._sent_at, leased.confirmed_at)
+        return min(sent_at, leased.leased_at) > self.doubted_at and now - sent_at <= _VALID_S
 
     def mark(self, runs: Sequence[LeasedRun]) -> None:
         """Mark the runs that are cancelled. Calls in flight go on; the others must not begin."""

@@ -126,10 +126,10 @@ class DatabasePoller(LoopThread):
             return
         late = UNTAKEN_LATE_S if self._redis_is_connected() else -LOOK_AHEAD.total_seconds()
         lookback = self._lookback.seconds()
-        asked = self._clock()
+        sent_at = self._clock()
         tickets = takes.untaken(connection, late=late, limit=MAX_FETCHED, lookback=lookback)
         if len(tickets) < MAX_FETCHED:
-            self._lookback.exhausted(asked)
+            self._lookback.exhausted(sent_at)
         if tickets:
             take(connection, tickets, self._dispatcher, self._account_cache, self._clock)
         if suspects(connection, limit=1):

@@ -65,15 +65,15 @@ class LeaseWatch(LoopThread):
         self._database.close()
 
     def _poll_cancellations(self, connection: psycopg.Connection) -> None:
-        asked = self._clock()
+        sent_at = self._clock()
         withdrawn, suspended, clock = takes.poll_cancellations(connection)
         answered = self._clock()
         # Collected before the dispatcher gets the snapshot: what is acknowledged is held by then.
         leased = list(self._dispatcher.leased_runs) if withdrawn else []
         known = [each.ticket for each in leased if each.is_withdrawn_by(withdrawn)]
-        took = answered - asked
+        took = answered - sent_at
         self._dispatcher.update_cancellations(
-            CancellationSnapshot(asked, answered - clock, withdrawn, suspended, took)
+            CancellationSnapshot(sent_at, answered - clock, withdrawn, suspended, took)
         )
         if known:
             takes.acknowledge_withdrawn(connection, known[:MAX_ACKNOWLEDGED])
@@ -95,12 +95,12 @@ class LeaseWatch(LoopThread):
 
     def _renew_leases(self, connection: psycopg.Connection, expiring: Sequence[LeasedRun]) -> None:
         doubted_at = self._dispatcher.cancellations.doubted_at
-        asked = self._clock()
+        sent_at = self._clock()
         renewed = takes.renew_leases(connection, [leased.ticket for leased in expiring])
         for leased in expiring:
             if leased.run.id in renewed:
                 leased.withdrawn = leased.withdrawn or renewed[leased.run.id]
-                leased.extend(asked)
+                leased.extend(sent_at)
             elif leased.leased_at <= doubted_at:
                 # Another worker may have taken it while this machine stood still.
                 leased.lose_lease()

@@ -113,9 +113,9 @@ class LeasedRun:
         """Count its lease as ended, as another worker may have it."""
         self.lease_ends_at = float("-inf")
 
-    def extend(self, asked: float) -> None:
-        """Note that a statement sent at `asked` renewed its lease."""
-        self.lease_ends_at = asked + _LEASE_S
+    def extend(self, sent_at: float) -> None:
+        """Note that a statement sent at `sent_at` renewed its lease."""
+        self.lease_ends_at = sent_at + _LEASE_S
 
     def is_withdrawn_by(self, withdrawn: Mapping[UUID, int]) -> bool:
         """Whether `withdrawn`, the highest cancelled token of each run, cancels it."""
@@ -142,8 +142,8 @@ class LeasedRun:
     @property
     def retry(self) -> Policy:
         """Its retry policy."""
-        manner = self.run.manner
-        return DEFAULT if manner is None or manner.retry is None else manner.retry
+        options = self.run.call_options
+        return DEFAULT if options is None or options.retry is None else options.retry
 
     @property
     def is_event(self) -> bool:
@@ -285,11 +285,11 @@ def lease(
     run: Taken,
     secrets: tuple[str, ...],
     *,
-    asked: float,
+    sent_at: float,
     answered: float,
     app_token: str | None = None,
 ) -> LeasedRun:
-    """The leased run of a take that was sent at `asked` and answered at `answered`.
+    """The leased run of a take that was sent at `sent_at` and answered at `answered`.
 
     `run.remaining` counts from the answer. The database read its clock before it answered, so the
     attempt is late by the way back, never early.
@@ -298,12 +298,14 @@ def lease(
         run=run,
         secrets=secrets,
         fire_at=answered + run.remaining,
-        lease_ends_at=asked + _LEASE_S,
-        confirmed_at=asked,
-        earliest=asked + run.remaining,
+        lease_ends_at=sent_at + _LEASE_S,
+        confirmed_at=sent_at,
+        earliest=sent_at + run.remaining,
     )
     leased.address = run.url
-    leased.unreachable_is_free = run.manner is not None and isinstance(run.manner.retry, Constant)
+    leased.unreachable_is_free = run.call_options is not None and isinstance(
+        run.call_options.retry, Constant
+    )
     if run.endpoint and run.url is not None:
         leased.address = address(
             run.url,

@@ -57,14 +57,14 @@ class PayloadLoader(LoopThread):
             return
         try:
             with self._database.use() as connection:
-                asked = self._clock()
+                sent_at = self._clock()
                 found, busy = _read(connection, batch)
         except Exception:
             self._order_again(batch)
             raise
         _convert(batch, found)
         self._dispatcher.on_payloads(
-            [leased for leased in batch if leased not in busy], asked, found
+            [leased for leased in batch if leased not in busy], sent_at, found
         )
         self._order_again(busy)
 

@@ -27,7 +27,7 @@ def take(
     If the data of their accounts cannot be read, which raises psycopg.Error, they are parked. A run
     that this release cannot read is parked alone, for a newer one.
     """
-    asked = clock()
+    sent_at = clock()
     unreadable: list[tuple[Taken, Exception]] = []
     taken = takes.take(connection, tickets, lambda *found: unreadable.append(found))
     answered = clock()
@@ -36,7 +36,7 @@ def take(
         logger.error(
             "runs.unreadable", runs=len(unreadable), run_id=str(run.id), error=describe_error(error)
         )
-        given = [lease(run, (), asked=asked, answered=answered) for run, _ in unreadable]
+        given = [lease(run, (), sent_at=sent_at, answered=answered) for run, _ in unreadable]
         dispatcher.give_back([(each, parked_as_unreadable(each, answered)) for each in given])
     if taken:
         try:
@@ -44,7 +44,7 @@ def take(
         except Exception:
             # The take is committed: if they are not parked, other workers get these runs only when
             # their leases have run out.
-            given = [lease(run, (), asked=asked, answered=answered) for run in taken]
+            given = [lease(run, (), sent_at=sent_at, answered=answered) for run in taken]
             dispatcher.give_back([(each, parked_as_unprepared(each)) for each in given])
             raise
         dispatcher.accept(
@@ -52,7 +52,7 @@ def take(
                 lease(
                     run,
                     secrets[run.account_id],
-                    asked=asked,
+                    sent_at=sent_at,
                     answered=answered,
                     app_token=None
                     if run.sealed_token is None

@@ -54,7 +54,7 @@ WHERE id = ANY (%(ids)b::uuid[]) AND state IN ('taken', 'running');
 -- name: call_options
 -- How runs are tried again: by the options of the version of the job to which they belong. NULL
 -- means the default options.
-SELECT i.id, CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END AS manner,
+SELECT i.id, CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END AS call_options,
        clock_timestamp() AS now
 FROM unnest(%(ids)b::uuid[]) AS v (id)
 JOIN inflight i ON i.id = ANY (ARRAY[v.id])

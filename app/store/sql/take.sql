@@ -31,7 +31,7 @@ SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at
        CASE WHEN j.id IS NULL THEN s.content_type ELSE j.content_type END AS content_type,
        CASE WHEN c.size <= %(longest)s THEN c.data END AS data,
        t.tried AS attempts_before_redelivery,
-       CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END AS manner,
+       CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END AS call_options,
        t.kind, coalesce(j.on_success, s.on_success) IS NOT NULL AS notify_on_success,
        coalesce(j.on_failure, s.on_failure) IS NOT NULL AS notify_on_failure,
        t.serial, coalesce(j.dialect, s.dialect) AS dialect,

@@ -294,8 +294,12 @@ def test_a_task_is_called_as_it_says(client: FlaskClient, connection: psycopg.Co
     assert client.post("/api/tasks", json=TASK).status_code == 200
     assert put(client, resource=CLEAN).status_code == 200
     run = begun(client, connection, CLEAN)
-    assert run.manner is not None
-    assert (run.url, run.data, run.manner.method) == ("http://127.0.0.1/clean", b"all", "POST")
+    assert run.call_options is not None
+    assert (run.url, run.data, run.call_options.method) == (
+        "http://127.0.0.1/clean",
+        b"all",
+        "POST",
+    )
     assert settled(connection, run, RunState.SUCCEEDED)
     assert isinstance(run.id, UUID)
     assert act(client, "abort", CLEAN)["accepted"] is False

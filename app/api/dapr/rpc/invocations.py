@@ -57,9 +57,9 @@ invocation_rpcs: Final = Blueprint("dapr_invocation_rpcs", __name__)
 def invoke_service() -> Response:
     """Pass a request on to an app of the account."""
     caller = admission.admit()
-    asked = messages.read(InvokeServiceRequest, bodies.read(bodies.MAX_LONG))
-    callee = invocations.find_callee(caller, asked.id, _not_invoked)
-    message = asked.message
+    received = messages.read(InvokeServiceRequest, bodies.read(bodies.MAX_LONG))
+    callee = invocations.find_callee(caller, received.id, _not_invoked)
+    message = received.message
     query = message.http_extension.querystring
     path = message.method.removeprefix("/")
     invocation = Invocation(

@@ -65,16 +65,16 @@ def _prepare() -> None:
 def schedule_job() -> Response:
     """Book a job, or overwrite it."""
     caller, app_id = callers.cached_sender(rpc_failures.no_app)
-    asked = _message(runtime.ScheduleJobRequest)
-    if not asked.HasField("job"):
+    received = _message(runtime.ScheduleJobRequest)
+    if not received.HasField("job"):
         raise rpc_failures.job_empty()
-    job = asked.job
+    job = received.job
     if not job.name:
         raise rpc_failures.name_empty()
     if not job.HasField("schedule") and not job.HasField("due_time"):
         raise rpc_failures.schedule_empty()
     try:
-        document = messages.to_document(job, overwrite=asked.overwrite)
+        document = messages.to_document(job, overwrite=received.overwrite)
         judge = partial(bookings.make_booking, app_id, job.name, document)
         dapr_jobs.book(current_context(), caller, judge, overwrite=document.overwrite)
     except Refusal as refusal:
