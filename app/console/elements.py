@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from app.api import path_prefix
 from app.api.context import current_context
-from app.console import curl, shown, times
+from app.console import curl, page_context, times
 from app.console.blueprint import PREFIX
 from app.console.forms import Form
 
@@ -41,14 +41,14 @@ def install(app: Flask) -> None:
         "to": to,
         "url_for": _url_for,
         "when": when,
-        "zones": shown.zones,
+        "zones": page_context.zones,
     }
 
 
 def when(instant: datetime, zone: str | None = None, *, relative: bool = True) -> Markup:
     """Return an instant as `<time>`: in `zone` or else the page's, and how far off it is."""
-    known = ZoneInfo(zone) if zone else shown.zone()
-    text = times.absolute(instant, known, now=shown.now(), hours=shown.hours())
+    known = ZoneInfo(zone) if zone else page_context.zone()
+    text = times.absolute(instant, known, now=page_context.now(), hours=page_context.hours())
     made = Markup('<time datetime="{0}" title="{0} · {1}">{2}</time>').format(
         times.iso(instant), known.key, text
     )
@@ -58,14 +58,14 @@ def when(instant: datetime, zone: str | None = None, *, relative: bool = True) -
 def ago(instant: datetime) -> Markup:
     """Return how far off an instant is: `in 5 s`, which the page's script keeps up to date."""
     return Markup('<time datetime="{}" class="off"><span class="ago">{}</span></time>').format(
-        times.iso(instant), times.relative(instant, shown.now())
+        times.iso(instant), times.relative(instant, page_context.now())
     )
 
 
 def stamp() -> Markup:
     """Return the time of the page's data, whose age the page's script keeps up to date."""
-    local = shown.now().astimezone(shown.zone())
-    text = f"{times.clock(local, hours=shown.hours())} {times.offset(local)}"
+    local = page_context.now().astimezone(page_context.zone())
+    text = f"{times.clock(local, hours=page_context.hours())} {times.offset(local)}"
     return Markup('<time id="stamp" datetime="{}">{}</time>').format(times.iso(local), text)
 
 

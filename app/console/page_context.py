@@ -1,4 +1,4 @@
-"""Shown: for whom, at which instant and in which zone the page of this request is made."""
+"""Page context: for whom, at which instant and in which zone the page of this request is made."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from flask import Flask, Response, g, render_template, request
 
-from app.console import elements, navigation, shown
+from app.console import elements, navigation, page_context
 from app.console.blueprint import PREFIX
 from app.console.forms import Form, Problem
 
@@ -103,14 +103,14 @@ def _problem_in(values: dict[str, Any]) -> Problem | None:
 
 
 def _common() -> dict[str, Any]:
-    person = shown.person()
+    person = page_context.person()
     return {
         "viewer": person,
-        "now": shown.now(),
-        "zone": shown.zone().key,
-        "shown_zone": shown.shown_zone(),
-        "offset_s": shown.offset_s(),
-        "theme": shown.theme(),
+        "now": page_context.now(),
+        "zone": page_context.zone().key,
+        "shown_zone": page_context.shown_zone(),
+        "offset_s": page_context.offset_s(),
+        "theme": page_context.theme(),
         "request_id": g.get("request_id", ""),
         "navigation": navigation.groups(is_operator=person is not None and person.operator),
         "scripts": SCRIPTS,

@@ -34,7 +34,7 @@ _UNITS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ladder:
+class RetrySteps:
     """The attempts of a run that never succeeds."""
 
     offsets: tuple[float, ...]
@@ -48,7 +48,7 @@ class Ladder:
         return self.most > len(self.offsets)
 
 
-def ladder(policy: Policy | None) -> Ladder:
+def steps_of(policy: Policy | None) -> RetrySteps:
     """Return the attempts under a retry policy; None for the default."""
     policy = policy or DEFAULT
     most = most_attempts(policy)
@@ -60,12 +60,12 @@ def ladder(policy: Policy | None) -> Ladder:
             continue
         following = offsets[-1] + wait_after(policy, made).total_seconds()
         if policy.max_age is not None and following > policy.max_age:
-            return Ladder(offsets=tuple(offsets), most=len(offsets))
+            return RetrySteps(offsets=tuple(offsets), most=len(offsets))
         offsets.append(following)
-    return Ladder(offsets=tuple(offsets), most=most)
+    return RetrySteps(offsets=tuple(offsets), most=most)
 
 
-def in_words(found: Ladder) -> str:
+def in_words(found: RetrySteps) -> str:
     """Return the attempts in a sentence."""
     if found.most == 1:
         return "One attempt, at the due time, and no retry."
@@ -76,7 +76,7 @@ def in_words(found: Ladder) -> str:
     return f"{text}. The last one is {_length(found.offsets[-1])} after the first."
 
 
-def chart(found: Ladder) -> Markup:
+def chart(found: RetrySteps) -> Markup:
     """Return the axis: logarithmic, from the due time to the last attempt."""
     end = max(found.offsets[-1], 1.0)
     marks = Markup("").join(

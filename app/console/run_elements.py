@@ -7,7 +7,7 @@ from datetime import datetime
 from flask import Flask
 from markupsafe import Markup
 
-from app.console import charts, firing_text, held_text, run_text, shown, times
+from app.console import charts, firing_text, held_text, page_context, run_text, times
 from app.domain import instants
 
 
@@ -39,15 +39,19 @@ def install(app: Flask) -> None:
 
 def dated_link(url: str, instant: datetime) -> Markup:
     """Return a link whose text is an instant, and how far off that is, as one `<time>`."""
-    text = times.absolute(instant, shown.zone(), now=shown.now(), hours=shown.hours())
+    text = times.absolute(
+        instant, page_context.zone(), now=page_context.now(), hours=page_context.hours()
+    )
     return Markup(
         '<time datetime="{}"><a href="{}">{}</a> <span class="ago">{}</span></time>'
-    ).format(times.iso(instant), url, text, times.relative(instant, shown.now()))
+    ).format(times.iso(instant), url, text, times.relative(instant, page_context.now()))
 
 
 def moment(instant: datetime) -> Markup:
     """Return an instant as `<time>` in the page's zone, in as few bytes as a long list can have."""
-    text = times.absolute(instant, shown.zone(), now=shown.now(), hours=shown.hours())
+    text = times.absolute(
+        instant, page_context.zone(), now=page_context.now(), hours=page_context.hours()
+    )
     return Markup('<time datetime="{}">{}</time>').format(times.iso(instant), text)
 
 
@@ -58,8 +62,8 @@ def lateness_text(milliseconds: float | None) -> str:
 
 def hour(instant: datetime) -> str:
     """Return the time of day of an instant in the page's zone, without seconds: `09:30`."""
-    local = instant.astimezone(shown.zone())
-    if shown.hours() == times.NOON:
+    local = instant.astimezone(page_context.zone())
+    if page_context.hours() == times.NOON:
         half = "am" if local.hour < times.NOON else "pm"
         return f"{(local.hour - 1) % times.NOON + 1}:{local:%M} {half}"
     return f"{local:%H:%M}"

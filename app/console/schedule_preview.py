@@ -1,4 +1,4 @@
-"""Previewed: the firings of a schedule, or its problem, for pages that show it live."""
+"""Schedule preview: the firings of a schedule, or its problem, for pages that show it live."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.api.native.documents import preview as preview_document
-from app.console import booking_form, shown
+from app.console import booking_form, page_context
 from app.console.forms import Problem, problem_of
 from app.domain.native.limits import MINIMUM_GAP
 from app.domain.preview import Preview
@@ -17,7 +17,7 @@ FIRINGS: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Previewed:
+class SchedulePreview:
     """Either a preview, or the problem of the schedule."""
 
     preview: Preview | None = None
@@ -35,19 +35,19 @@ class Previewed:
         )
 
 
-def preview(members: Mapping[str, Any], *, count: int = FIRINGS) -> Previewed:
+def preview(members: Mapping[str, Any], *, count: int = FIRINGS) -> SchedulePreview:
     """Return the preview of the members of a document, as the API previews them."""
     document = {**members, "count": count}
     try:
-        found, _ = preview_document.read(booking_form.body(document), shown.now())
+        found, _ = preview_document.read(booking_form.body(document), page_context.now())
     except Refused as error:
         return failed(error)
-    return Previewed(preview=found)
+    return SchedulePreview(preview=found)
 
 
-def failed(error: Refused) -> Previewed:
+def failed(error: Refused) -> SchedulePreview:
     """Return the problem of a schedule that cannot be read."""
-    return Previewed(problem=problem_of(error))
+    return SchedulePreview(problem=problem_of(error))
 
 
 def _seconds(number: int) -> str:

@@ -19,7 +19,7 @@ from werkzeug.http import parse_cookie, parse_etags
 from app.api import serving
 from app.api.wsgi_bridge import WsgiResponse
 from app.console import rendering
-from app.console.shown import THEME_COOKIE, THEMES
+from app.console.page_context import THEME_COOKIE, THEMES
 
 PREFIX: Final = "/docs"
 LISTS: Final = ("/llms.txt", "/llms-full.txt")

@@ -81,7 +81,7 @@ FIRING = Upcoming(
 )
 
 
-def test_a_firing_is_told_by_what_it_calls_and_how_often_without_secrets() -> None:
+def test_a_firing_is_described_by_what_it_calls_and_how_often_without_secrets() -> None:
     assert firing_text.title(FIRING) == "orders/7"
     assert firing_text.destination(FIRING) == "example.com:8443"
     assert firing_text.schedule(FIRING) == "once"

@@ -202,7 +202,7 @@ CRON = Cron(expression="0 15 10 ? * *")
         (At(instant=NOW), Misfire(window=5), "cannot be made within 5 seconds, it is skipped"),
     ],
 )
-def test_missed_firings_are_told_in_a_sentence(
+def test_missed_firings_are_explained_in_a_sentence(
     trigger: Trigger, misfire: Misfire, sentence: str
 ) -> None:
     assert sentence in job_text.misfire(job_of(trigger, misfire=misfire))
@@ -256,10 +256,10 @@ def test_the_request_has_the_headers_that_are_sent(method: str, data: bytes | No
         (Constant(0, 0), [0], "One attempt"),
     ],
 )
-def test_attempts_are_told_and_drawn(
+def test_attempts_are_listed_and_drawn(
     policy: RetryPolicy | Constant, offsets: list[float], sentence: str
 ) -> None:
-    ladder = retry_chart.ladder(policy)
+    ladder = retry_chart.steps_of(policy)
     assert list(ladder.offsets) == offsets
     assert retry_chart.in_words(ladder).startswith(sentence)
     chart = str(retry_chart.chart(ladder))
@@ -268,7 +268,7 @@ def test_attempts_are_told_and_drawn(
 
 
 def test_attempts_without_end_are_cut() -> None:
-    ladder = retry_chart.ladder(Constant(1, None))
+    ladder = retry_chart.steps_of(Constant(1, None))
     assert (len(ladder.offsets), ladder.is_cut) == (retry_chart.MAX_SHOWN, True)
     assert retry_chart.in_words(ladder).endswith(" and so on.")
 

@@ -1,4 +1,4 @@
-"""The settings pages: keys, secrets, members, account and audit, for each role and no stranger."""
+"""The settings pages: members, account and audit, and all pages for each role and no stranger."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ import pytest
 from flask import Flask
 
 from app.api.context import context_of
-from app.delivery.signing import sign
 from app.domain.role import Role
-from app.domain.scope import Scope
 from app.errors import Conflict
-from app.service import accounts, invitations, keys, members
+from app.service import invitations, keys, members
 from app.store import users
 from app.store.connection import ReconnectingConnection
-from tests.console.people import PASSWORD, SignedIn, add_user, browser_of, post, signed_in_as
+from tests.console.owners import EVIL, audited, owner
+from tests.console.people import PASSWORD, SignedIn, add_user, browser_of, signed_in_as
 from tests.console.rules import check_page
 from tests.factories import add_account, connect, one
 from workers.maintenance import Maintenance
+
+__all__ = ["owner"]
 
 PAGES = (
     "/console/accounts",
@@ -42,26 +43,6 @@ OWNERS_ONLY = {
     "/console/account/delete",
     "/console/audit",
 }
-EVIL = '"><script>alert(1)</script>'
-
-
-@pytest.fixture
-def owner(app: Flask) -> SignedIn:
-    """The owner of an account as sign-up makes it: with a key and a secret."""
-    with app.app_context():
-        accounts.create(context_of(app), "acme")
-    return signed_in_as(app, "ada@example.com", "acme")
-
-
-def audited(database: str, action: str) -> tuple[Any, ...]:
-    """Who did this last, from where, and to what."""
-    with connect(database) as connection:
-        found = connection.execute(
-            "SELECT user_email, address, object FROM audit WHERE action = %s ORDER BY id DESC",
-            [action],
-        ).fetchone()
-    assert found is not None, action
-    return found
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -85,132 +66,6 @@ def test_who_is_not_signed_in_sees_none(app: Flask, path: str) -> None:
 def test_unknown_parameters_are_refused(owner: SignedIn) -> None:
     for path in PAGES:
         assert owner.client.get(f"{path}?nonsense=1").status_code == 400, path
-
-
-# Keys.
-
-
-def test_a_new_key_is_shown_until_it_is_stored(app: Flask, owner: SignedIn, database: str) -> None:
-    form = {"label": "invoices", "scope": "book", "expiry": "30", "app": ""}
-    answer = owner.post("/console/keys", form)
-    path = answer.headers["Location"]
-    page = owner.get(path)
-    check_page(page)
-    found = re.search(r"wk_\w{48}", page)
-    assert found is not None
-    text = found[0]
-    assert app.test_client().get("/1/account", headers={"X-API-Key": text}).status_code == 200
-    assert text in owner.get(path)
-    assert text not in signed_in_as(app, owner.email, "acme").get(path)
-    assert audited(database, "key.create")[:2] == (owner.email, "127.0.0.1")
-    assert f"by {owner.email}" in owner.get("/console/keys")
-
-    assert owner.post(f"{path}/stored").status_code == 303
-    assert text not in owner.get(path)
-    check_page(owner.get(f"{path}/revoke"))
-    assert owner.post(f"{path}/revoke").status_code == 303
-    assert "is revoked" in owner.get("/console/keys")
-    assert app.test_client().get("/1/account", headers={"X-API-Key": text}).status_code == 401
-
-
-def test_who_uses_the_browser_next_sees_no_key_and_no_link(app: Flask, owner: SignedIn) -> None:
-    add_user(app, "next@example.com", "other")
-    form = {"email": "next@example.com", "password": PASSWORD}
-    for leave in (True, False):
-        signed_in = owner.with_role(Role.OWNER)
-        key_form = {"label": "", "scope": "book", "expiry": "", "app": ""}
-        assert signed_in.post("/console/keys", key_form).status_code == 303
-        invitation = {"email": "", "role": "member", "expiry": "7", "note": ""}
-        assert signed_in.post("/console/members/invitations", invitation).status_code == 303
-        for page, shown in (("start", r"wk_\w{48}"), ("members", "/console/join/")):
-            assert re.search(shown, signed_in.get(f"/console/{page}"))
-        if leave:
-            assert signed_in.post("/console/logout").status_code == 303
-        place = "/console/login" if leave else "/console/accounts"
-        assert post(signed_in.client, "/console/login", form, page=place).status_code == 303
-        for page, shown in (("start", r"wk_\w{48}"), ("members", "/console/join/")):
-            assert not re.search(shown, signed_in.get(f"/console/{page}"))
-
-
-@pytest.mark.parametrize(
-    ("form", "told"),
-    [
-        ({"scope": "everything"}, "The scope is unknown"),
-        ({"scope": "read", "expiry": "1000"}, "The expiry is unknown"),
-        ({"scope": "read", "label": "x" * 101}, "The label is too long"),
-        ({"scope": "admin", "app": "films"}, "cannot have the scope admin"),
-        ({"scope": "book", "app": EVIL}, "has no Dapr app"),
-    ],
-)
-def test_a_wrong_key_is_refused_in_the_page(
-    owner: SignedIn, form: dict[str, str], told: str
-) -> None:
-    answer = owner.post("/console/keys", form)
-    document = check_page(answer.data)
-    assert answer.status_code in {400, 404}
-    assert told in document.get_element_by_id("problem").text_content()
-
-
-def test_keys_come_in_pages(app: Flask, owner: SignedIn) -> None:
-    with app.app_context():
-        for number in range(60):
-            keys.create(context_of(app), "acme", f"key {number}" + EVIL, scope=Scope.READ)
-    document = check_page(owner.get("/console/keys"))
-    assert len(document.xpath("//tbody/tr")) == 50
-    (older,) = document.xpath("//a[@rel='next']/@href")
-    assert len(check_page(owner.get(older)).xpath("//tbody/tr")) == 11
-
-
-# Secrets.
-
-
-def test_secrets_are_masked_until_the_password_is_typed(
-    app: Flask, owner: SignedIn, database: str
-) -> None:
-    (secret,) = accounts.list_secrets(context_of(app), "acme")
-    with connect(database) as connection:
-        connection.execute("UPDATE web_session SET proved_at = NULL")
-    assert secret.value not in owner.get("/console/secrets")
-    answer = owner.post("/console/secrets/show", {"password": "wrong"})
-    assert answer.status_code == 400
-    assert secret.value not in answer.text
-    assert owner.post("/console/secrets/show", {"password": PASSWORD}).status_code == 303
-    page = owner.get("/console/secrets")
-    check_page(page)
-    assert secret.value in page.replace("&#43;", "+")
-    assert audited(database, "secret.show") == (owner.email, "127.0.0.1", "acme")
-
-    with connect(database) as connection:
-        connection.execute("UPDATE web_session SET proved_at = proved_at - interval '11 minutes'")
-    assert secret.value not in owner.get("/console/secrets")
-
-
-def test_a_rotation_leaves_the_older_secret_for_the_time_chosen(
-    app: Flask, owner: SignedIn
-) -> None:
-    assert owner.post("/console/secrets/rotate", {"overlap": "5"}).status_code == 400
-    assert owner.post("/console/secrets/rotate", {"overlap": "3600"}).status_code == 303
-    assert len(accounts.list_secrets(context_of(app), "acme")) == 2
-    assert owner.post("/console/secrets/rotate", {"overlap": "0"}).status_code == 303
-    assert len(accounts.list_secrets(context_of(app), "acme")) == 1
-
-
-def test_a_call_is_checked(app: Flask, owner: SignedIn) -> None:
-    (secret,) = accounts.list_secrets(context_of(app), "acme")
-    signed = sign([secret.value], message_id="msg_1", timestamp=1_700_000_000, body=b"one\ntwo")
-    form = {
-        "webhook-id": "msg_1",
-        "webhook-timestamp": "1700000000",
-        "webhook-signature": signed,
-        "body": "one\r\ntwo",
-    }
-    assert "Signed with one" in owner.post("/console/secrets/verify", form).text
-    assert "Not signed" in owner.post("/console/secrets/verify", {**form, "body": "x"}).text
-    for broken in ({"webhook-timestamp": "9" * 30}, {"webhook-timestamp": "-"}, {"body": EVIL}):
-        answer = owner.post("/console/secrets/verify", {**form, **broken})
-        check_page(answer.data)
-        assert "Not signed" in answer.text
-    assert "no webhook-signature" in owner.post("/console/secrets/verify", {}).text
 
 
 # Members.

@@ -300,7 +300,7 @@ def test_a_sign_in_leads_nowhere_else(app: Flask, elsewhere: str) -> None:
     assert 'name="next"' not in page
 
 
-def test_a_script_that_polls_is_told_to_open_the_sign_in_page(app: Flask) -> None:
+def test_a_script_that_polls_is_sent_to_the_sign_in_page(app: Flask) -> None:
     answer = browser_of(app).get(ACCOUNTS, headers={"HX-Request": "true"})
     assert answer.status_code == 401
     assert answer.headers["HX-Redirect"] == f"{LOGIN}?next={ACCOUNTS}"
@@ -323,7 +323,7 @@ def test_a_session_acts_for_one_account_at_a_time(app: Flask, signed_in: SignedI
     assert "second (current)" in signed_in.get(ACCOUNTS)
 
 
-def test_a_user_without_an_account_is_told_so(
+def test_a_user_without_an_account_sees_that(
     app: Flask, signed_in: SignedIn, database: str
 ) -> None:
     with connect(database) as connection:

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wakecall.cli.book import book
 
 from app.console import command_line, snippets, toml_file
 from tests.console.people import SignedIn
 from tests.console.rules import check_page
 from wakecall.cli import booking
+from wakecall.cli.book import book
 
 NASTY = 'it\'s $HOME `id` "é" \\ ${X}; !!\n--at\ttab \x07'
 CRON = {"url": "https://a.example/it's?x=$1&y=2", "cron": "0 30 9 ? * MON-FRI"}

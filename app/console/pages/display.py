@@ -7,7 +7,7 @@ from typing import Final
 from flask import Response, redirect, request
 from werkzeug import Response as BaseResponse
 
-from app.console import shown
+from app.console import page_context
 from app.console.blueprint import PREFIX, console
 
 _YEAR_S: Final = 365 * 86400
@@ -21,13 +21,17 @@ def display() -> BaseResponse:
     if theme is not None:
         keep_theme(response, theme)
     if zone is not None:
-        _keep(response, shown.ZONE_COOKIE, zone if zone in {shown.IN_UTC, shown.OF_JOB} else None)
+        _keep(
+            response,
+            page_context.ZONE_COOKIE,
+            zone if zone in {page_context.IN_UTC, page_context.OF_JOB} else None,
+        )
     return response
 
 
 def keep_theme(response: Response | BaseResponse, theme: str) -> None:
     """Store the theme of this browser; an unknown one means that of the system."""
-    _keep(response, shown.THEME_COOKIE, theme if theme in shown.THEMES else None)
+    _keep(response, page_context.THEME_COOKIE, theme if theme in page_context.THEMES else None)
 
 
 def same_site(path: str) -> str:

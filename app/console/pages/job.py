@@ -17,9 +17,9 @@ from app.console import (
     elements,
     job_rows,
     job_text,
+    page_context,
     payloads,
     retry_chart,
-    shown,
     snippets,
 )
 from app.console.access import needs, viewer
@@ -69,13 +69,13 @@ def _values(found: Job) -> dict[str, Any]:
     document = document_of(found)
     base = elements.base_url()
     is_native = booking.dialect is Dialect.NATIVE
-    steps = retry_chart.ladder(booking.call_options.retry)
+    steps = retry_chart.steps_of(booking.call_options.retry)
     return {
         "job": found,
         "booking": booking,
         "title": job_rows.title_of(booking),
         "target": job_rows.target_of(booking),
-        "state": job_rows.state_of(found, shown.now()),
+        "state": job_rows.state_of(found, page_context.now()),
         "expression": job_rows.expression_of(booking),
         "preview": _preview(found),
         "misfire": job_text.misfire(found),
@@ -106,7 +106,7 @@ def _runs(job_id: UUID, recent: Sequence[RecentRun]) -> dict[str, Any]:
 
 def _preview(found: Job) -> Preview | None:
     try:
-        return preview_job(found, now=shown.now(), count=FIRINGS)
+        return preview_job(found, now=page_context.now(), count=FIRINGS)
     except InvalidMember:
         return None
 

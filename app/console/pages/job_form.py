@@ -19,15 +19,15 @@ from app.console import (
     curl_import,
     elements,
     job_rows,
-    previewed,
-    shown,
+    page_context,
+    schedule_preview,
     snippets,
 )
 from app.console.access import needs, viewer
 from app.console.blueprint import PREFIX, console
 from app.console.forms import SHOWN, Form, refused
-from app.console.previewed import Previewed
 from app.console.rendering import page
+from app.console.schedule_preview import SchedulePreview
 from app.domain import crontab
 from app.domain.job import Booking, Job, ReadOnlyMembers
 from app.domain.one_time import At
@@ -47,7 +47,7 @@ _ONCE: Final = RetryPolicy(max_attempts=1)
 class Shown:
     """The preview and the document beside the form."""
 
-    schedule: Previewed
+    schedule: SchedulePreview
     document: str
     """The document that the form stands for; empty where none can express it."""
     snippets: Mapping[str, str]
@@ -184,7 +184,7 @@ def _page(
 
 
 def _beside(values: Any) -> Shown:  # noqa: ANN401 - a mapping of texts
-    schedule = previewed.preview(booking_form.schedule(values))
+    schedule = schedule_preview.preview(booking_form.schedule(values))
     try:
         members = booking_form.members(values)
     except Refused:
@@ -222,7 +222,7 @@ def _native(job_id: UUID) -> Job:
 def _blank() -> dict[str, str]:
     """Return the fields of a new job: tomorrow morning on the person's clock."""
     zone = viewer().zone
-    tomorrow = shown.now().astimezone(shown.zone()) + timedelta(days=1)
+    tomorrow = page_context.now().astimezone(page_context.zone()) + timedelta(days=1)
     return {
         "how": booking_form.AT,
         "when": f"{tomorrow:%Y-%m-%d}T{_MORNING:02d}:00",

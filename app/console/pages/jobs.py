@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from app.api.context import current_context
 from app.api.parameters import takes
-from app.console import job_query, job_rows, shown, times
+from app.console import job_query, job_rows, page_context, times
 from app.console.access import needs, viewer
 from app.console.blueprint import console
 from app.console.job_query import JobQuery
@@ -41,7 +41,7 @@ def jobs() -> ResponseReturnValue:
     return page(
         "jobs.html",
         query=query,
-        rows=job_rows.rows(found_jobs, runs, shown.now()),
+        rows=job_rows.rows(found_jobs, runs, page_context.now()),
         further=further,
         example=_EXAMPLE,
         at=_at,
@@ -68,7 +68,9 @@ def _find(query: JobQuery) -> tuple[list[ListedJob], str]:
 
 def _at(instant: datetime) -> Markup:
     """Return an instant with how far off it is, in as few bytes as a row of a list may have."""
-    local = times.absolute(instant, shown.zone(), now=shown.now(), hours=shown.hours())
+    local = times.absolute(
+        instant, page_context.zone(), now=page_context.now(), hours=page_context.hours()
+    )
     return Markup('<time datetime="{}">{} <span class="ago">{}</span></time>').format(
-        format_utc(instant), local, times.relative(instant, shown.now())
+        format_utc(instant), local, times.relative(instant, page_context.now())
     )

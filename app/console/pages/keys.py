@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from app.api import path_prefix
 from app.api.context import current_context
 from app.api.parameters import takes
-from app.console import new_keys, password_prompt, shown
+from app.console import new_keys, page_context, password_prompt
 from app.console.access import needs, viewer
 from app.console.blueprint import PREFIX, console
 from app.console.forms import SHOWN, Form, refused
@@ -135,7 +135,7 @@ def _wanted(values: dict[str, str]) -> Wanted:
         label=values["label"].strip(),
         scope=Scope(values["scope"]),
         app=values["app"].strip() or None,
-        expires_at=None if days is None else shown.now() + timedelta(days=days),
+        expires_at=None if days is None else page_context.now() + timedelta(days=days),
     )
 
 

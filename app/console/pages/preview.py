@@ -11,12 +11,12 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from app.api.parameters import takes
-from app.console import previewed
+from app.console import schedule_preview
 from app.console.access import needs, viewer
 from app.console.blueprint import console
 from app.console.forms import Form, Problem
-from app.console.previewed import Previewed
 from app.console.rendering import page
+from app.console.schedule_preview import SchedulePreview
 from app.domain import crontab
 from app.domain.role import Role
 from app.errors import InvalidMember
@@ -93,7 +93,7 @@ def _example(dialect: str) -> dict[str, str]:
     return {"timezone": viewer().zone, **example} if dialect == "crontab" else dict(example)
 
 
-def _preview(dialect: str, values: dict[str, str]) -> tuple[Previewed, dict[str, Any]]:
+def _preview(dialect: str, values: dict[str, str]) -> tuple[SchedulePreview, dict[str, Any]]:
     """Return the preview, and the members of the document that asks the API for it."""
     names = MEMBERS[dialect]
     members: dict[str, Any] = {name: values[name] for name in names if values.get(name)}
@@ -106,13 +106,13 @@ def _preview(dialect: str, values: dict[str, str]) -> tuple[Previewed, dict[str,
         if dialect == "crontab":
             members["cron"], _ = crontab.split(members.pop("crontab"))
     except InvalidMember as error:
-        return previewed.failed(error), {}
+        return schedule_preview.failed(error), {}
     if dialect not in {"native", "crontab"}:
         members["dialect"] = dialect
     if values.get("after"):
         members["after"] = values["after"]
     number = int(count) if count in _COUNTS else int(_COUNTS[0])
-    return previewed.preview(members, count=number), members
+    return schedule_preview.preview(members, count=number), members
 
 
 def _of_field(problem: Problem | None, dialect: str) -> Problem | None:

@@ -13,7 +13,7 @@ from app.api.context import current_context
 from app.api.native.documents import run_filter
 from app.api.native.documents.redelivery import UNSUCCESSFUL
 from app.api.parameters import takes
-from app.console import run_query, shown
+from app.console import page_context, run_query
 from app.console.access import needs, viewer
 from app.console.blueprint import PREFIX, console
 from app.console.elements import to
@@ -70,7 +70,7 @@ def ask_to_redeliver() -> Response:
         current_context(), viewer().caller, asked.wanted, after=None, dry=True
     )
     # Runs that fail from now on are not meant.
-    before = asked.wanted.before or shown.now()
+    before = asked.wanted.before or page_context.now()
     fields = [
         *((name, text) for name, text in asked.texts if name != "before"),
         ("before", instants.format_utc(before)),
@@ -155,7 +155,7 @@ def _asked(args: dict[str, list[str]]) -> Asked:
 
 def _matching(args: dict[str, list[str]]) -> RunQuery:
     """Return the filters, of whose states only those of unsuccessful runs are meant."""
-    query = run_query.parse(args, zone=shown.zone(), now=viewer().caller.now)
+    query = run_query.parse(args, zone=page_context.zone(), now=viewer().caller.now)
     states = query.wanted.states & frozenset(UNSUCCESSFUL)
     if not states:
         raise InvalidMember(

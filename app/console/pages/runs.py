@@ -9,7 +9,7 @@ from flask import Response, request
 from app.api.context import current_context
 from app.api.native.documents import run_filter
 from app.api.parameters import takes
-from app.console import run_query, shown
+from app.console import page_context, run_query
 from app.console.access import needs, viewer
 from app.console.blueprint import console
 from app.console.elements import to
@@ -63,9 +63,9 @@ def list_runs() -> Response:
         kinds=tuple(RunKind),
         classes=tuple(StatusClass),
         after_text=run_query.local_text(
-            query.wanted.after if query.value("after") else None, shown.zone()
+            query.wanted.after if query.value("after") else None, page_context.zone()
         ),
-        before_text=run_query.local_text(query.wanted.before, shown.zone()),
+        before_text=run_query.local_text(query.wanted.before, page_context.zone()),
         live=_POLL_S if found.newer is None else None,
         may_change=viewer().may(Role.MEMBER),
         neighbours=_neighbours(query, found),
@@ -75,7 +75,7 @@ def list_runs() -> Response:
 def parse_query() -> RunQuery:
     """Return the filters of this address; raises InvalidMember."""
     args = dict(request.args.lists())
-    return run_query.parse(args, zone=shown.zone(), now=viewer().caller.now)
+    return run_query.parse(args, zone=page_context.zone(), now=viewer().caller.now)
 
 
 def _neighbours(query: RunQuery, found: RunPage) -> dict[str, str]:

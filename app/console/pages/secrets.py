@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from app.api.context import current_context
 from app.api.parameters import takes
-from app.console import attempts, shown
+from app.console import attempts, page_context
 from app.console.access import needs, viewer
 from app.console.blueprint import PREFIX, console
 from app.console.forms import SHOWN, Form, refused
@@ -109,7 +109,7 @@ def _verdict(values: dict[str, str], body: str) -> str:
     )
     check.update(body.encode("utf-8", "replace"))
     stamp = values["webhook-timestamp"]
-    at_its_time = shown.now()
+    at_its_time = page_context.now()
     if stamp.isascii() and stamp.isdigit() and len(stamp) < 12:  # noqa: PLR2004 - until 33658
         at_its_time = datetime.fromtimestamp(int(stamp), UTC)
     match check.result(at_its_time):
