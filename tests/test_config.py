@@ -155,7 +155,7 @@ def test_limits_are_read_with_their_units(tmp_path: Path) -> None:
     assert changed == replace(DEFAULTS, jobs=None, stored_bytes=3 << 20)
 
 
-def test_there_is_a_worker_for_each_core_unless_it_is_said_otherwise(tmp_path: Path) -> None:
+def test_there_is_a_worker_for_each_core_unless_set_otherwise(tmp_path: Path) -> None:
     environ = {**DATABASE, "WAKECALL_HOME": str(tmp_path)}
 
     assert 1 <= load(environ).workers <= 4

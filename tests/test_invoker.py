@@ -58,7 +58,7 @@ def test_the_request_and_its_answer_come_through_whole(app: Receiver, invoker: I
     assert request.header("dapr-api-token") == "hush"
 
 
-def test_nothing_is_said_of_a_type_that_was_not_given(app: Receiver, invoker: Invoker) -> None:
+def test_a_type_that_was_not_given_is_not_sent(app: Receiver, invoker: Invoker) -> None:
     assert found(invoker, invocation(app.url(), b"x")).status == 200
     assert app.requests[0].header("content-type") is None
     assert app.requests[0].header("dapr-api-token") is None

@@ -57,7 +57,7 @@ log.configure("worker")
 harness = Harness()
 with connect(sys.argv[1]) as connection:
     [run] = claim_and_take(connection)
-leased = lease(run, (SECRET,), asked=harness.clock.now, answered=harness.clock.now)
+leased = lease(run, (SECRET,), sent_at=harness.clock.now, answered=harness.clock.now)
 reply = Reply(status=500, headers=(("X-Private", "PRIVATE"),), body=b"PRIVATE")
 attempt = Attempt(1, datetime(2026, 1, 1, tzinfo=UTC), 0.0, reply)
 end = leased.settlement(RunState.FAILED, reason="PRIVATE", attempt=attempt)
@@ -138,7 +138,7 @@ def test_the_description_of_an_error_has_state_and_message_without_values(
     assert log.describe_error(raised.value) == text
 
 
-def test_an_error_is_told_the_same_through_sqlalchemy(database: str) -> None:
+def test_an_error_is_the_same_through_sqlalchemy(database: str) -> None:
     with connect(database) as connection, pytest.raises(psycopg.Error) as raised:
         connection.execute("SELECT 1 / 0")
     wrapped = sqlalchemy.exc.DataError("SELECT PRIVATE", {"a": "PRIVATE"}, raised.value)

@@ -4,30 +4,20 @@ from __future__ import annotations
 
 from app.api import bodies, browsers, dialects, health, logged_path, negotiation
 from app.api.dapr import addresses
-from app.api.native.codecs import xml_encoding
-from app.api.native.codecs.reader import Body
 from app.api.native.documents import audit as audit_document
-from app.api.native.documents import bulk as bulk_document
-from app.api.native.documents import completion as completion_document
-from app.api.native.documents import job as job_document
 from app.api.native.documents import (
     job_filter,
-    payload,
-    redelivery,
     request_path,
     run_cursor,
     run_filter,
 )
 from app.api.native.documents import job_list as job_list_document
-from app.api.native.documents import rotation as rotation_document
 from app.api.native.documents.job import JobDocument
 from app.api.native.documents.job_list import JobList
 from app.api.native.documents.redelivery import UNSUCCESSFUL
-from app.api.xml_text import printable
-from app.console import booking_form, payloads
+from app.console import booking_form, payloads, toml_file
 from app.delivery import grpc
 from app.domain import (
-    booking,
     call_options,
     crontab,
     idempotency,
@@ -42,35 +32,17 @@ from app.domain import (
 from app.domain.native import expression
 from app.domain.run import Reply
 from app.service import sign_up
-from tests.api.native.job_documents import read_json, read_xml
 from tests.api.worst_dialects import DIALECTS
-from tests.worst import TextInput, numbered, repeated
+from tests.api.worst_documents import DOCUMENTS
+from tests.worst import TextInput, repeated
 
 INBOXES = inbox_address.InboxAddress(origin=inbox_address.read_origin("https://example.com"))
 INBOX = f"https://example.com/in/{'a' * 32}"
 REPLY = Reply(status=200, error=None)
-JOB = '{"url":"http://example.com/","when":"2031-01-01T00:00:00Z"}'
-JOB_XML = "<job><url>http://example.com/</url><when>2031-01-01T00:00:00Z</when></job>"
-
-
-def as_json(text: str) -> Body:
-    return Body(text.encode(), negotiation.JSON)
-
-
-def as_xml(text: str) -> Body:
-    return Body(text.encode(), negotiation.XML_TEXT)
-
-
-def job_json(text: str) -> None:
-    booking.check(job_document.to_booking(read_json(text.encode())), allow=())
-
-
-def job_xml(text: str) -> None:
-    booking.check(job_document.to_booking(read_xml(text.encode())), allow=())
-
 
 TEXT_INPUTS: dict[str, TextInput] = {
     **DIALECTS,
+    **DOCUMENTS,
     "Accept": TextInput(
         read=lambda text: negotiation.choose(text, negotiation.WITH_TEXT),
         worst=(
@@ -158,6 +130,10 @@ TEXT_INPUTS: dict[str, TextInput] = {
         read=lambda text: booking_form.values_of(JobDocument(data=text)),
         worst=(repeated("a"), repeated("\x01")),
         patterns=("console.booking_form._UNSENT",),
+    ),
+    "a text in wakecall.toml": TextInput(
+        read=lambda text: toml_file.value({text: text}),
+        worst=(repeated("a"), repeated("\x01"), repeated('"'), repeated("a", after=" ")),
     ),
     "a path as it is logged": TextInput(
         read=logged_path.without_token,
@@ -317,32 +293,6 @@ TEXT_INPUTS: dict[str, TextInput] = {
             lambda _: "ae" * 32,
         ),
     ),
-    "a job in JSON": TextInput(
-        read=job_json,
-        worst=(
-            repeated("["),
-            repeated('{"a":'),
-            numbered('"a%d":1', "{", "}"),
-            repeated('"a":1,', "{", '"a":1}'),
-            numbered('"a%d":1', "{", ',"a0":1}'),
-            repeated("\\u0041", '{"url":"', '"}'),
-            repeated("1", '{"timeout":', "}"),
-            numbered('"a%d":"1"', JOB[:-1] + ',"headers":{', "}}"),
-            numbered('"a%d"', JOB[:-1] + ',"tags":[', "]}"),
-            repeated("1,", JOB[:-1] + ',"retry":{"schedule":[', "1]}}"),
-            repeated("a b", JOB[:-1] + ',"signature":"', '"}'),
-            repeated(" ", after="x"),
-            repeated("\n", "{"),
-            repeated("\\\\", '{"a":"'),
-            repeated("A", JOB[:-1] + ',"dataEncoding":"base64","data":"', '"}'),
-            repeated("\\n", JOB[:-1] + ',"dataEncoding":"base64","data":"', '"}'),
-        ),
-        patterns=(
-            "api.native.codecs.schema._NUMBER",
-            "domain.call_options._TOKEN",
-            "domain.call_options._VISIBLE",
-        ),
-    ),
     "a header's name and value": TextInput(
         read=lambda text: call_options.check_headers(((text, "a"), ("a", text))),
         worst=(repeated("a"), repeated(" ", "a")),
@@ -365,104 +315,6 @@ TEXT_INPUTS: dict[str, TextInput] = {
             "domain.target._LABEL",
             "domain.target._NUMBER",
             "domain.target._PORT",
-        ),
-    ),
-    "jobs in JSON": TextInput(
-        read=lambda text: bulk_document.read(as_json(text)),
-        worst=(
-            repeated("{},", "["),
-            repeated(" ", "["),
-            repeated(JOB + ",", "[", JOB + "]"),
-            repeated(JOB + "," + " " * 100, "[", JOB + "]"),
-            repeated(JOB + " " * 100, "["),
-        ),
-        patterns=(
-            "api.native.documents.bulk._BEGINNING",
-            "api.native.documents.bulk._AFTER_ELEMENT",
-        ),
-    ),
-    "a completion in JSON": TextInput(
-        read=lambda text: completion_document.read(as_json(text)),
-        worst=(
-            repeated("a", '{"status":"failed","message":"', '"}'),
-            numbered('"a%d":"1"', "{", "}"),
-            repeated("a", '{"status":"', '"}'),
-        ),
-    ),
-    "a redelivery in JSON": TextInput(
-        read=lambda text: redelivery.read(as_json(text)),
-        worst=(
-            repeated('"failed",', '{"state":[', '"dead"]}'),
-            repeated("failed,", '{"state":"', 'dead"}'),
-        ),
-    ),
-    "a redelivery in XML": TextInput(
-        read=lambda text: redelivery.read(as_xml(text)),
-        worst=(repeated("<state>failed</state>", "<redelivery>", "</redelivery>"),),
-    ),
-    "a rotation": TextInput(
-        read=lambda text: rotation_document.read_overlap(as_json(text)),
-        worst=(repeated("9", '{"overlap":', "}"), repeated("0", '{"overlap":0.', "}")),
-    ),
-    "payload in base64": TextInput(
-        read=lambda text: payload.to_bytes(text, "base64"),
-        worst=(repeated("A"), repeated("="), repeated("\n")),
-    ),
-    "an XML declaration": TextInput(
-        read=lambda text: xml_encoding.decode(text.encode(), None),
-        worst=(
-            repeated(" ", '<?xml version="1.0"', "x"),
-            repeated("a", '<?xml version="1.0" encoding="a', "x"),
-            repeated(" ", '<?xml version="1.0" encoding="a"', "x"),
-            repeated("1", "<?xml version='1."),
-            repeated(" ", "<?xml", "x"),
-            repeated("<!---->", after="<job/>"),
-            repeated("<!--"),
-            repeated("<?"),
-            repeated("<?a?>"),
-            repeated(" \n"),
-            repeated("-", "<!--"),
-        ),
-        patterns=(
-            "api.native.codecs.xml_encoding._DECLARATION",
-            "api.native.codecs.xml_encoding._ANY_DECLARATION",
-            "api.native.codecs.xml_encoding._BEFORE_ROOT",
-        ),
-    ),
-    "a text that XML may not hold": TextInput(
-        read=printable, worst=(repeated("\0"), repeated("a\0")), patterns=("api.xml_text._UNFIT",)
-    ),
-    "a job in XML": TextInput(
-        read=job_xml,
-        worst=(
-            numbered(' xmlns:n%d="u"', "<job", "/>", separator=""),
-            numbered(' a%d="u"', "<job", "/>", separator=""),
-            repeated("&#65;", "<job><data>", "</data></job>"),
-            repeated("&amp;", "<job><data>", "</data></job>"),
-            repeated("&a;", "<job><data>", "</data></job>"),
-            repeated("<![CDATA[a]]>b", "<job><data>", "</data></job>"),
-            repeated("<!--a-->b", "<job><data>", "</data></job>"),
-            repeated("<?a?>", "<job>", "</job>"),
-            repeated("<a/>", "<job>", "</job>"),
-            repeated("<a/>x", "<job>", "</job>"),
-            repeated("<a:b/>", "<job>", "</job>"),
-            repeated("<tag/>", "<job><tags>", "</tags></job>"),
-            numbered('<header name="%d"/>', "<job><headers>", "</headers></job>", separator=""),
-            repeated("<wait>5</wait>", "<job><retry><schedule>", "</schedule></retry></job>"),
-            repeated("x", "<job><data>", "</data></job>"),
-            repeated("\r\n", "<job><data>", "</data></job>"),
-            repeated("<a>", "<job>"),
-            repeated("a", "<job><", "/></job>"),
-            repeated("<"),
-            repeated("]]", "<job>"),
-        ),
-    ),
-    "jobs in XML": TextInput(
-        read=lambda text: bulk_document.read(as_xml(text)),
-        worst=(
-            repeated(JOB_XML, "<jobs>", "</jobs>"),
-            repeated("<job/>", "<jobs>", "</jobs>"),
-            repeated("<!---->", f"<jobs>{JOB_XML}", "</jobs>"),
         ),
     ),
 }

@@ -44,7 +44,7 @@ def test_a_tab_asks_again_as_often_as_its_page_says_for_what_has_changed() -> No
     assert last.at - first.at >= 1
 
 
-def test_what_tabs_cost_is_told_and_held_against_the_aim() -> None:
+def test_what_tabs_cost_is_reported_and_compared_with_the_aim() -> None:
     late = {"alone": [0.001] * 100, "beside": [0.001] * 90 + [0.006] * 10}
 
     found = console.measured(late, PAGES, seconds=50.0)

@@ -57,7 +57,7 @@ def test_arrows_choose_among_the_pages_and_escape_closes(page: Page) -> None:
     expect(field).to_be_hidden()
 
 
-def test_an_id_that_nothing_has_is_said_to_fit_nothing(page: Page) -> None:
+def test_an_id_that_nothing_has_matches_nothing(page: Page) -> None:
     page.goto("/console/runs")
     page.get_by_role("link", name="Find").click()
     page.get_by_role("combobox", name="Page, job or id").fill(

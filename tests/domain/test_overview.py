@@ -34,7 +34,7 @@ def test_newest_counts_replace_earlier_ones() -> None:
     assert found.more_before is None
 
 
-def test_what_was_not_counted_before_is_still_told() -> None:
+def test_what_was_not_counted_before_is_still_reported() -> None:
     newest = RunCounts(counts=(counted(0, 7),), more_before=None)
     found = merged(newest, (counted(0, 1), counted(1, 1)), SPAN)
     assert found.more_before == counted(1, 1).begins

@@ -179,7 +179,7 @@ def test_a_page_examines_a_bounded_number_of_jobs_and_leads_on(
     assert listed(client, f"host=none&sort={sort}") == []
 
 
-def test_a_long_payload_is_left_out_and_said(client: FlaskClient) -> None:
+def test_a_long_payload_is_left_out_and_its_length_is_shown(client: FlaskClient) -> None:
     client.put("/1/dapr-apps/app", json={"url": "http://127.0.0.1:6200"})
     for name, size in (("long", 2047), ("fits", 2046)):
         body = {"schedule": "@every 1h", "data": "x" * size}

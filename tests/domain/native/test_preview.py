@@ -106,7 +106,7 @@ ONLY = "day-of-month and day-of-week: only day-of-month counts, "
         ),
     ],
 )
-def test_what_is_said_of_a_schedule(cron: Cron, after: datetime, warnings: list[str]) -> None:
+def test_the_warnings_about_a_schedule(cron: Cron, after: datetime, warnings: list[str]) -> None:
     assert list(preview_of(cron, after).warnings) == warnings
 
 
@@ -151,7 +151,7 @@ def test_a_pause_that_the_clock_makes_is_reported(
         assert trigger.next_after(both, begin) != end
 
 
-def test_an_instant_has_nothing_to_be_said_of_it() -> None:
+def test_an_instant_has_no_warnings() -> None:
     at, zone = At(instant=NOW + timedelta(days=1)), zones.find("UTC")
     found = native_preview.preview_trigger(at, after=NOW, count=5, zone=zone)
     assert (found.next, found.minimum_gap) == ((at.instant,), None)
