@@ -88,17 +88,11 @@ def load(environ: Mapping[str, str]) -> Settings:
     """
     home = Path(environ.get("WAKECALL_HOME") or "var").absolute()
     instance = _instance(home)
-    database_url = environ.get("DATABASE_URL") or instance.get("database_url")
-    if not database_url:
-        raise Misconfigured(
-            f"DATABASE_URL is not set, and no instance runs from {home}. Start one with "
-            "`make run`, or set DATABASE_URL or WAKECALL_HOME."
-        )
     return Settings(
         home=home,
         host=environ.get("HOST") or "127.0.0.1",
         port=number(environ, "PORT", default=8000, minimum=1, maximum=65535),
-        database_url=check_database_url(database_url),
+        database_url=_database_url(environ, instance, home),
         redis_url=check_redis_url(
             environ.get("REDIS_URL") or instance.get("redis_url") or _DEFAULT_REDIS_URL
         ),
@@ -140,6 +134,16 @@ def load(environ: Mapping[str, str]) -> Settings:
             environ.get("WAKECALL_GRPC_CERTIFICATE"), environ.get("WAKECALL_GRPC_KEY")
         ),
     )
+
+
+def _database_url(environ: Mapping[str, str], instance: Mapping[str, str], home: Path) -> str:
+    found = environ.get("DATABASE_URL") or instance.get("database_url")
+    if not found:
+        raise Misconfigured(
+            f"DATABASE_URL is not set, and no instance runs from {home}. Start one with "
+            "`make run`, or set DATABASE_URL or WAKECALL_HOME."
+        )
+    return check_database_url(found)
 
 
 def number(

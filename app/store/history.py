@@ -132,21 +132,24 @@ def _newest_attempts(connection: Connection, rows: Sequence[Row[Any]]) -> dict[U
     return attempts
 
 
+def shared_by_summaries(row: Row[Any]) -> dict[str, Any]:
+    """Return what a Run and a RunSummary have in common, of a row of LIVE_ROWS or SETTLED_ROWS."""
+    return {
+        "id": row.id,
+        "job_id": row.job_id,
+        "kind": RunKind(row.kind),
+        "due_at": row.due_at,
+        "state": RunState(row.state),
+        "missed": row.missed,
+        "settled_at": row.settled_at,
+        "next_attempt_at": row.next_attempt_at,
+        "reason": row.reason,
+        "complete_by": row.complete_by,
+    }
+
+
 def _run(row: Row[Any], attempts: tuple[Attempt, ...]) -> Run:
-    return Run(
-        id=row.id,
-        job_id=row.job_id,
-        job_version=row.job_version,
-        kind=RunKind(row.kind),
-        due_at=row.due_at,
-        state=RunState(row.state),
-        missed=row.missed,
-        settled_at=row.settled_at,
-        next_attempt_at=row.next_attempt_at,
-        reason=row.reason,
-        attempts=attempts,
-        complete_by=row.complete_by,
-    )
+    return Run(**shared_by_summaries(row), job_version=row.job_version, attempts=attempts)
 
 
 def _attempt(row: Row[Any]) -> Attempt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -102,19 +102,7 @@ def check(
         rows = [_Checkable(*row) for row in found]
         unread: list[UUID] = []
         verdicts = list(_verdicts(rows, unread, unreadable, leases_count=leases_count))
-        fresh = [
-            Fresh(
-                row.id,
-                row.account_id,
-                row.fresh_at,
-                row.due_at if row.kind == RunKind.SCHEDULED else None,
-                row.reason,
-                # The request that asked for the run, or for its redelivery, has counted it.
-                counted=row.kind == RunKind.MANUAL or row.token > FIRST_TOKEN,
-            )
-            for row, action in verdicts
-            if action is Action.NOTIFY and row.fresh_at is not None
-        ]
+        fresh = list(_fresh(verdicts))
         turns = give_turns(connection, fresh, limits)
         held_up = turns.waiting | turns.queued
         notifying = [
@@ -137,6 +125,21 @@ def check(
         begun=Counter(each.account_id for each in fresh if each.id not in turns.queued),
         postponed=len(held_up),
     )
+
+
+def _fresh(verdicts: Iterable[tuple[_Checkable, Action]]) -> Iterator[Fresh]:
+    """Yield the runs that begin only now, whose turn the limits of their accounts decide."""
+    for row, action in verdicts:
+        if action is Action.NOTIFY and row.fresh_at is not None:
+            yield Fresh(
+                row.id,
+                row.account_id,
+                row.fresh_at,
+                row.due_at if row.kind == RunKind.SCHEDULED else None,
+                row.reason,
+                # The request that asked for the run, or for its redelivery, has counted it.
+                counted=row.kind == RunKind.MANUAL or row.token > FIRST_TOKEN,
+            )
 
 
 def defer(

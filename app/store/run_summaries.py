@@ -8,9 +8,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, text
 
 from app.domain.retry_policy import DEFAULT, most_attempts
-from app.domain.run import RunKind, RunState
 from app.domain.run_summary import Called, LastAttempt, RunSummary
 from app.store import call_options
+from app.store.history import shared_by_summaries
 
 # The first and the last due time limit the partitions to search. LIMIT 1 makes PostgreSQL look each
 # row up by its key, and not read all attempts or jobs.
@@ -64,16 +64,7 @@ def summaries_of(
 
 def _summary(row: Row[Any], beside: Row[Any]) -> RunSummary:
     return RunSummary(
-        id=row.id,
-        job_id=row.job_id,
-        kind=RunKind(row.kind),
-        due_at=row.due_at,
-        state=RunState(row.state),
-        missed=row.missed,
-        settled_at=row.settled_at,
-        next_attempt_at=row.next_attempt_at,
-        reason=row.reason,
-        complete_by=row.complete_by,
+        **shared_by_summaries(row),
         attempts=row.attempts,
         lateness_ms=beside.lateness_ms,
         last=_last(beside),

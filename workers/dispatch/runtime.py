@@ -48,14 +48,7 @@ class WorkerRuntime:
     ) -> None:
         self._clock = read_uptime
         self._loop = Loop(clock=self._clock)
-        guard = Guard(
-            self._loop,
-            Resolver(self._loop),
-            allow=settings.allow_targets,
-            deny=settings.deny_targets,
-            inboxes=settings.inbox_address,
-        )
-        self._engine = Engine(self._loop, guard, ca_file=settings.ca_file)
+        self._engine = _make_engine(self._loop, settings)
         self._account_cache = AccountCache(SecretBox(settings.secret_keys), clock=self._clock)
         self.channels = Channels()
         self.dispatcher = Dispatcher(
@@ -161,3 +154,14 @@ class WorkerRuntime:
             thread.join(timeout=5)
         self.settler.flush()
         self._loop.close()
+
+
+def _make_engine(loop: Loop, settings: Settings) -> Engine:
+    guard = Guard(
+        loop,
+        Resolver(loop),
+        allow=settings.allow_targets,
+        deny=settings.deny_targets,
+        inboxes=settings.inbox_address,
+    )
+    return Engine(loop, guard, ca_file=settings.ca_file)
