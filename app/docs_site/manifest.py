@@ -79,7 +79,7 @@ _HOW_TO: Final = Part(
             entries=(
                 _entry("how-to/many-jobs", "docs/how-to/book-many-jobs.md"),
                 _entry("how-to/declare-jobs", "docs/how-to/declare-jobs.md"),
-                _entry("how-to/plan-and-apply", "docs/plan.md"),
+                _entry("how-to/plan-and-apply", "docs/plan-and-apply.md"),
             ),
         ),
         Group(

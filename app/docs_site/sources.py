@@ -200,11 +200,7 @@ def read(root: Path = ROOT, *, made: Mapping[str, str], groups: tuple[Group, ...
 
     `groups` of the reference have pages that are not files, and `made` their Markdown.
     """
-    further = {
-        "reference": (*groups, problem_pages(root), _unlisted(root)),
-        "explain": (decisions(root),),
-    }
-    complete = (replace(part, groups=(*part.groups, *further.get(part.slug, ()))) for part in PARTS)
+    complete = [replace(part, groups=_complete(root, part, groups)) for part in PARTS]
     parts = tuple(part for each in complete if (part := _present(root, made, each)).groups)
     entries = [HOME, *(e for part in parts for group in part.groups for e in group.entries)]
     by_file: dict[str, list[Entry]] = {}
