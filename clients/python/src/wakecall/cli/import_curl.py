@@ -68,13 +68,13 @@ def import_curl(session: Session, *, source: Path, cron: str | None, name: str |
     shown = {key: value for key, value in document.items() if value not in (None, "", {})}
     for each in notes:
         session.out.hint(each)
-    title = name or _name_of(f"{document['url']}")
+    title = name or name_of(f"{document['url']}")
     if session.options.is_json:
         session.out.document({**shown, "name": title})
         return
     if cron is None:
         session.out.hint("The job has no schedule yet: give --cron, or add it.")
-    sys.stdout.write(_toml(title, shown))
+    sys.stdout.write(to_toml(title, shown))
 
 
 def read(text: str) -> tuple[dict[str, Json], list[str]]:
@@ -179,18 +179,29 @@ def _seconds(text: str | None) -> float | None:
         raise click.UsageError(f"--max-time {text} is not a number.") from None
 
 
-def _name_of(url: str) -> str:
+def name_of(url: str) -> str:
+    """Return a name for the job of a URL: the last part of its path, or its host."""
     parts = urlsplit(url)
     return parts.path.strip("/").rpartition("/")[2] or f"{parts.hostname}"
 
 
-def _toml(name: str, job: dict[str, Json]) -> str:
-    """Return the job as a table of wakecall.toml: strings of JSON are strings of TOML."""
-    lines = [f"[jobs.{json.dumps(name)}]"]
+def to_toml(name: str, job: dict[str, Json]) -> str:
+    """Return the job as a table of wakecall.toml."""
+    lines = [f"[jobs.{_string(name)}]"]
     for key, value in job.items():
         if isinstance(value, dict):
-            pairs = (f"{json.dumps(each)} = {json.dumps(text)}" for each, text in value.items())
+            pairs = (f"{_string(each)} = {_text(text)}" for each, text in value.items())
             lines.append(f"{key} = {{ {', '.join(pairs)} }}")
         else:
-            lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
+            lines.append(f"{key} = {_text(value)}")
     return "\n".join(lines) + "\n"
+
+
+def _text(value: Json) -> str:
+    """Return a value of a job, in which a dollar sign would otherwise begin a variable."""
+    return _string(value.replace("$", "$$") if isinstance(value, str) else value)
+
+
+def _string(value: Json) -> str:
+    """Return a value as JSON, whose strings are strings of TOML, but for one character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -15,6 +15,7 @@ from wakecall.cli.account import accuracy, status, whoami
 from wakecall.cli.book import book
 from wakecall.cli.completion import completion
 from wakecall.cli.endpoints import app, runner
+from wakecall.cli.import_crontab import import_crontab
 from wakecall.cli.import_curl import import_curl
 from wakecall.cli.inbox import inbox
 from wakecall.cli.jobs import job
@@ -69,7 +70,7 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
 )
 """The commands of `wakecall`, in the order of its help."""
 
-IMPORTS: Final[tuple[click.Command, ...]] = (import_curl,)
+IMPORTS: Final[tuple[click.Command, ...]] = (import_curl, import_crontab)
 """The commands of `wakecall import`."""
 
 

@@ -1,0 +1,92 @@
+"""Import wget: the job that makes the request of a wget command."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+import click
+
+from wakecall.cli import booking
+from wakecall.cli.output import Json
+
+_FORM: Final = "application/x-www-form-urlencoded"
+_VALUES: Final = (
+    *(("-O", "--output-document"), ("-o", "--output-file"), ("-a", "--append-output")),
+    *(("-t", "--tries"), ("-T", "--timeout"), ("-w", "--wait"), ("--waitretry",), ("-U",)),
+    *(("--user-agent",), ("--user",), ("--password",), ("--method",), ("--read-timeout",)),
+    *(("--connect-timeout",), ("--dns-timeout",), ("-P", "--directory-prefix")),
+)
+_FLAGS: Final = (
+    *(("-q", "--quiet"), ("-nv", "--no-verbose"), ("-v", "--verbose"), ("--spider",)),
+    *(("--no-check-certificate",), ("-S", "--server-response"), ("--no-cache",), ("-b",)),
+    *(("--delete-after",), ("--content-on-error",), ("-4",), ("-6",), ("-nd",)),
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reads the options of wget; what it does not know is wrong usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise click's error for a command that cannot be read."""
+        raise click.UsageError(f"The wget command cannot be read: {message}.")
+
+
+def read(text: str) -> tuple[dict[str, Json], list[str]]:
+    """Return the job of a wget command, and notes on what was left out. Raises click's errors."""
+    given = _parser().parse_args(_split(shlex.split(text)[1:]))
+    if len(given.urls) != 1:
+        raise click.UsageError(f"The command has {len(given.urls)} URLs; a job has one.")
+    url = given.urls[0] if "://" in given.urls[0] else f"http://{given.urls[0]}"
+    data = _data(given)
+    headers: dict[str, str] = {}
+    for line in given.header:
+        name, _, value = line.partition(":")
+        headers[name.strip()] = value.strip()
+    if given.user is not None:
+        pair = f"{given.user}:{given.password or ''}"
+        headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+    kinds = [name for name in headers if name.lower() == "content-type"]
+    kind = headers.pop(kinds[0]) if kinds else _FORM
+    method = given.method or ("HEAD" if given.spider else "POST" if data else "GET")
+    notes = ["Certificates are always checked."] if given.no_check_certificate else []
+    job: dict[str, Json] = {"url": url, "method": method.upper(), "headers": headers}
+    return {**job, "contentType": kind if data else None, "data": data}, notes
+
+
+def _split(words: Sequence[str]) -> list[str]:
+    """Return the words with flags such as `-qO-` divided into `-q` and `-O-`."""
+    found: list[str] = []
+    for word in words:
+        while word[:2] == "-q" and word != "-q":
+            found.append("-q")
+            word = f"-{word[2:]}"  # noqa: PLW2901 - what is left of the word
+        found.append(word)
+    return found
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="wget", add_help=False, allow_abbrev=False)
+    parser.add_argument("urls", nargs="*")
+    parser.add_argument("--header", action="append", default=[])
+    for name in ("--post-data", "--body-data", "--post-file", "--body-file"):
+        parser.add_argument(name)
+    for names in _VALUES:
+        parser.add_argument(*names)
+    for names in _FLAGS:
+        parser.add_argument(*names, action="store_true")
+    return parser
+
+
+def _data(given: argparse.Namespace) -> str:
+    found = given.post_data or given.body_data
+    if found is not None:
+        return f"{found}"
+    path = given.post_file or given.body_file
+    if path is None:
+        return ""
+    return booking.read_bytes(Path(path), "--post-file").decode("utf-8", "replace")

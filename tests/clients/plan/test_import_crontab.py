@@ -1,0 +1,181 @@
+"""Import crontab: lines that run curl or wget become jobs; each other line has its reason."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.cli.invocation import Commands
+from tests.clients.plan.conftest import Write
+from wakecall.cli.failures import Exit
+
+CRONTAB = """
+# m h dom mon dow command
+MAILTO=ops@example.com
+TOKEN = "abc def"
+BASE=https://api.example.com
+30 4 1,15 * 5 curl -fs -H "Authorization: Bearer $TOKEN" -d 'a=$1' ${BASE}/invoices > /dev/null 2>&1
+CRON_TZ=Europe/Berlin
+@daily /usr/bin/wget -qO- --post-data="x=1" 'https://example.com/nightly?a=1&b=2' >> /var/log/x
+@hourly\twget -q --header 'X-A: 1' https://example.com/nightly &>/dev/null
+"""
+JOBS: dict[str, dict[str, Any]] = {
+    "invoices": {
+        "url": "https://api.example.com/invoices",
+        "cron": "30 4 1,15 * 5",
+        "timezone": "America/New_York",
+        "method": "POST",
+        "headers": {"Authorization": "Bearer abc def"},
+        "contentType": "application/x-www-form-urlencoded",
+        "data": "a=$1",
+    },
+    "nightly": {
+        "url": "https://example.com/nightly?a=1&b=2",
+        "cron": "@daily",
+        "timezone": "Europe/Berlin",
+        "method": "POST",
+        "contentType": "application/x-www-form-urlencoded",
+        "data": "x=1",
+    },
+    "nightly-2": {
+        "url": "https://example.com/nightly",
+        "cron": "@hourly",
+        "timezone": "Europe/Berlin",
+        "method": "GET",
+        "headers": {"X-A": "1"},
+    },
+}
+
+
+def imported(wakecall: Commands, text: str, *options: str) -> tuple[dict[str, Any], str]:
+    done = wakecall.run("import", "crontab", *options, given=text)
+    assert done.code == 0, done.err
+    return tomllib.loads(done.out), done.err
+
+
+def test_lines_become_jobs_with_their_schedules_as_they_are(wakecall: Commands) -> None:
+    found, err = imported(wakecall, CRONTAB, "--tz", "America/New_York", "--set", "night")
+    assert err == ""
+    assert (found["version"], found["set"]) == (1, "night")
+    jobs = {**JOBS, "invoices": {**JOBS["invoices"], "data": "a=$$1"}}
+    assert found["jobs"] == jobs
+
+
+def test_programs_read_json(wakecall: Commands) -> None:
+    done = wakecall.run("import", "crontab", "--json", "--tz", "America/New_York", given=CRONTAB)
+    assert {each.pop("name"): each for each in done.json()} == JOBS
+
+
+def test_the_result_can_be_applied(real: Commands, write: Write) -> None:
+    done = real.run("import", "crontab", "--tz", "America/New_York", given=CRONTAB)
+    write(done.out, head="")
+    assert real.run("apply").code == 0
+    for name, expected in JOBS.items():
+        job = real.run("job", "get", f"name:{name}", "--json").json()
+        assert {each: job[each] for each in expected} == expected
+        assert job["tags"] == ["managed:crontab"]
+
+
+def test_a_zone_that_is_not_given_is_named(wakecall: Commands) -> None:
+    line = "0 9 * * * curl https://example.com/a\n"
+    found, err = imported(wakecall, line)
+    assert "timezone" not in found["jobs"]["a"]
+    assert "give that of the machine with --tz" in err
+    assert imported(wakecall, line, "--utc")[0]["jobs"]["a"]["timezone"] == "UTC"
+    again = f"CRON_TZ=Asia/Tokyo\n{line}TZ=\n{line}"
+    jobs = imported(wakecall, again, "--tz", "Asia/Tokyo")[0]["jobs"]
+    assert list(jobs) == ["a", "a-2"]
+
+
+def test_a_user_may_follow_the_schedule(wakecall: Commands, home: Path) -> None:
+    path = home / "crontab"
+    path.write_text(
+        "0 9 * * * root curl https://example.com/a\n@daily www wget https://e.example/b\n"
+    )
+    done = wakecall.run("import", "crontab", "--user-column", "--utc", str(path))
+    assert sorted(tomllib.loads(done.out)["jobs"]) == ["a", "b"]
+    assert wakecall.run("import", "crontab", str(path)).code == Exit.REFUSED
+
+
+LEFT_OUT = (
+    ("*/5 * * * * curl https://e.example/", "more often than every 10 minutes"),
+    ("0,55 * * * * curl https://e.example/", "more often than every 10 minutes"),
+    ("0,59 0,23 * * * curl https://e.example/", "more often than every 10 minutes"),
+    ("@reboot curl https://e.example/", "@reboot has no meaning"),
+    ("5/10 * * * * curl https://e.example/", "in different ways"),
+    ("61 * * * * curl https://e.example/", "'61' cannot be read"),
+    ("L * * * * curl https://e.example/", "'L' cannot be read"),
+    ("0 9 * * * /usr/local/bin/backup.sh", "neither curl nor wget"),
+    ("0 9 * * * cd /tmp && curl https://e.example/", "needs a shell"),
+    ("0 9 * * * curl https://e.example/ | sh", "needs a shell"),
+    ("0 9 * * * curl https://e.example/ &", "needs a shell"),
+    ("0 9 * * * curl https://e.example/$(date)", "needs $( from a shell"),
+    ("0 9 * * * curl https://e.example/`date`", "needs ` from a shell"),
+    ("0 9 * * * curl https://e.example/$HOST", "needs $HOST from a shell"),
+    ("0 9 * * * curl -d @- https://e.example/%hello", "a new line of its input"),
+    ("0 9 * * * curl 'https://e.example/", "as a shell does"),
+    ("0 9 * * * curl --cert x https://e.example/", "unrecognized arguments: --cert"),
+    ("0 9 * * * wget --mirror https://e.example/", "unrecognized arguments: --mirror"),
+    ("0 9 * * * wget https://e.example/a https://e.example/b", "2 URLs"),
+    ("0 9 * * *", "no schedule and command"),
+    ("nonsense", "no schedule and command"),
+)
+
+
+@pytest.mark.parametrize(("line", "reason"), LEFT_OUT, ids=[each[0] for each in LEFT_OUT])
+def test_any_other_line_is_left_out_with_the_reason(
+    wakecall: Commands, line: str, reason: str
+) -> None:
+    good = "0 8 * * * curl https://example.com/good"
+    found, err = imported(wakecall, f"{good}\n{line}\n", "--utc")
+    assert list(found["jobs"]) == ["good"]
+    first, second = err.splitlines()
+    assert first.startswith("Line 2 is left out: ")
+    assert reason in first
+    assert second == f"  {line}"
+    assert wakecall.run("import", "crontab", "--utc", given=f"{line}\n").code == Exit.REFUSED
+
+
+@pytest.mark.parametrize(
+    "schedule", ["*/10 * * * *", "0,50 * * * *", "0,59 1,3 * * *", "30 4 1,15 * fri", "@monthly"]
+)
+def test_schedules_that_leave_ten_minutes_are_taken(wakecall: Commands, schedule: str) -> None:
+    line = f"{schedule} curl https://example.com/a\n"
+    assert imported(wakecall, line, "--utc")[0]["jobs"]["a"]["cron"] == schedule
+
+
+def test_what_cron_escapes_is_restored_and_dollars_stay(wakecall: Commands) -> None:
+    line = r"0 9 * * * curl -d 'a\%20$b' 'https://example.com/\%41$${x}'" "\n"
+    job = imported(wakecall, line, "--utc")[0]["jobs"]
+    assert [each["data"] for each in job.values()] == ["a%20$$b"]
+    assert [each["url"] for each in job.values()] == ["https://example.com/%41$$$${x}"]
+
+
+def test_wget_as_it_is_written(wakecall: Commands) -> None:
+    line = (
+        "0 9 * * * wget --quiet --spider --user a --password b --no-check-certificate e.example\n"
+        "0 9 * * * wget --method=PUT --body-data '{}' --header='Content-Type: application/json' "
+        "-O /dev/null https://example.com/x\n"
+    )
+    found, err = imported(wakecall, line, "--utc")
+    assert "Line 1: Certificates are always checked." in err
+    assert found["jobs"] == {
+        "e.example": {
+            "url": "http://e.example",
+            "cron": "0 9 * * *",
+            "timezone": "UTC",
+            "method": "HEAD",
+            "headers": {"Authorization": "Basic YTpi"},
+        },
+        "x": {
+            "url": "https://example.com/x",
+            "cron": "0 9 * * *",
+            "timezone": "UTC",
+            "method": "PUT",
+            "contentType": "application/json",
+            "data": "{}",
+        },
+    }
