@@ -25,6 +25,7 @@ from wakecall.cli.login import login, logout
 from wakecall.cli.options import Group, Root
 from wakecall.cli.plan import apply, plan, validate
 from wakecall.cli.preview import preview
+from wakecall.cli.pull import pull
 from wakecall.cli.raw import open_page, send_request
 from wakecall.cli.redeliver import redeliver
 from wakecall.cli.runs import run
@@ -51,6 +52,7 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     validate,
     plan,
     apply,
+    pull,
     import_,
     verify,
     sign,

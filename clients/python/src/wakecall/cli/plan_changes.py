@@ -263,7 +263,8 @@ def _schedule(session: Session, planned: Planned) -> str:
 def _next(session: Session, planned: Planned) -> Iterator[str]:
     text = (planned.job or {}).get("next")
     if text is None:
-        yield "paused"
+        if planned.was is not None or planned.outcome == "created":
+            yield "paused"
         return
     instant = datetime.fromisoformat(text)
     if instant != planned.was:
