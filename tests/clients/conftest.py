@@ -19,14 +19,21 @@ from wakecall import Client
 
 
 @pytest.fixture(scope="module")
-def service(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """The application on a database of the module's own."""
+def service_database(databases: Databases) -> Iterator[str]:
+    """The URL of the module's own database."""
     url = databases.fresh()
+    yield url
+    databases.drop(database_name(url))
+
+
+@pytest.fixture(scope="module")
+def service(service_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The application on the module's own database."""
     app = create_app(
         config.load(
             {
                 "WAKECALL_HOME": str(tmp_path_factory.mktemp("home")),
-                "DATABASE_URL": url,
+                "DATABASE_URL": service_database,
                 "WAKECALL_SECRET_KEY": Fernet.generate_key().decode(),
                 "WAKECALL_ALLOW_TARGETS": "127.0.0.0/8",
                 "WAKECALL_RATE_LIMIT": "off",
@@ -36,7 +43,6 @@ def service(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> I
     yield app
     with app.app_context():
         db.engine.dispose()
-    databases.drop(database_name(url))
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from wakecall.cli.jobs import job
 from wakecall.cli.keys import key
 from wakecall.cli.listen import listen
 from wakecall.cli.login import login, logout
+from wakecall.cli.mcp_server import mcp
 from wakecall.cli.options import Group, Root
 from wakecall.cli.plan import apply, plan, validate
 from wakecall.cli.preview import preview
@@ -67,6 +68,7 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     status,
     send_request,
     open_page,
+    mcp,
     completion,
     version,
 )

@@ -63,6 +63,11 @@ class Session:
     @cached_property
     def client(self) -> Client:
         """The client of the service. Raises Failure if there is no service or no key."""
+        return self.client_of(self.connection.url, self.key)
+
+    @property
+    def key(self) -> str:
+        """The API key. Raises Failure if there is no service or no key."""
         connection = self.connection
         if not connection.key:
             raise Failure(
@@ -71,7 +76,7 @@ class Session:
                 f"There is no API key for {connection.url} (from {connection.url_from}).",
                 "Save one: wakecall login; or set WAKECALL_KEY, or name a file with --key-file.",
             )
-        return self.client_of(connection.url, connection.key)
+        return connection.key
 
     def client_of(self, url: str, key: str, retries: Retries | None = None) -> Client:
         """Return a client of another service or key, or with other retries."""

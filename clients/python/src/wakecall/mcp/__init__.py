@@ -1,1 +1,4 @@
-"""MCP server of Wakecall."""
+"""MCP: a server of the Model Context Protocol, through which agents look at an account and book.
+
+`wakecall mcp` serves one key over standard input and output.
+"""
