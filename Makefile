@@ -67,6 +67,10 @@ simulate: ## Play seeds of a year with faults and check all promises; SEED=17 SE
 	@$(DEVELOP) && exec $(BIN)/python -m tests.simulation --seed $(SEED) --seeds $(or $(BREAKAGES),$(SEEDS)) \
 	  $(if $(CRASHES),--crashes $(CRASHES)) $(if $(BREAKAGES),--breakages)
 
+.PHONY: fuzz
+fuzz: ## Send drawn requests to every operation for ten minutes (FUZZ_MINUTES); FUZZ_SEED=1 repeats a run
+	@$(DEVELOP) && exec $(BIN)/python -m tests.api.openapi.fuzz
+
 .PHONY: lint
 lint: ## Check format, lint, types and import rules
 	@$(DEVELOP)

@@ -41,7 +41,7 @@ class _Described:
 
     def __init__(self, prefix: str) -> None:
         self.operations: dict[tuple[str, str], tuple[Document, Mapping[str, Any]]] = {}
-        for describe in (DESCRIPTIONS["/openapi"],):
+        for describe in DESCRIPTIONS.values():
             described = describe(prefix)
             made = Document(orjson.loads(orjson.dumps(assemble.document(described))))
             for each in described.operations:

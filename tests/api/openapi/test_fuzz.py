@@ -1,0 +1,19 @@
+"""A short run of what `make fuzz` does for ten minutes."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from app.api.openapi.routes import DESCRIPTIONS
+from tests.api.openapi.documents import described_at
+from tests.api.openapi.fuzz import fuzz
+
+
+def test_drawn_requests_are_answered_as_described(app: Flask, key: str) -> None:
+    result = fuzz(app, key, number=1, cases=2, until=0)
+    documents = [described_at(app, path) for path in DESCRIPTIONS]
+    described = {f"{each.method} {each.path}" for of in documents for each in of.operations}
+
+    assert "\n\n".join(result.failures) == ""
+    # The address from which the document itself is read is not drawn.
+    assert described - set(result.requests) == {"GET /openapi.json"}
