@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from time import monotonic
 from typing import Any, get_type_hints
 
 import httpx2
@@ -151,6 +152,51 @@ def test_requests_go_below_the_address_and_never_elsewhere() -> None:
     assert str(second.url) == f"{first.url}&cursor=c2"
     assert second.headers["authorization"] == "Bearer key"
     assert first.headers["user-agent"].startswith("wakecall-python/")
+
+
+def test_a_raw_path_may_have_a_query_and_nothing_that_changes_where_it_goes() -> None:
+    asked: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        return httpx2.Response(200, json=[])
+
+    client = of(answer)
+    client.request("GET", "/1/jobs?tag=a+b&tag=&x=%26", params={"limit": 5})
+    client.request("GET", "/1/jobs/by-name/a%2Fb")
+    assert [f"{each.url}".removeprefix("https://wakecall.test/base") for each in asked] == [
+        "/1/jobs?tag=a%20b&tag=&x=%26&limit=5",
+        "/1/jobs/by-name/a%2Fb",
+    ]
+    for odd in ("", "1/jobs", "//evil.test/1", "/1/jobs#x", "/1/a b", "/1\n", "@evil.test"):
+        with pytest.raises(ValueError, match="path"):
+            client.request("GET", odd)
+
+
+def test_what_json_cannot_hold_is_refused_before_it_is_sent() -> None:
+    client = of(lambda _: httpx2.Response(500))
+    for odd in (float("nan"), "\ud800"):
+        with pytest.raises(ValueError, match=r"JSON|surrogates"):
+            client.jobs.book(URL, when=NOW, json=odd)
+    with pytest.raises(ValueError, match="address"):
+        Client("key", url="http://☃.test").account()
+
+
+def test_one_tag_may_be_given_alone() -> None:
+    assert NewJob(url=URL, tags="billing").to_document()["tags"] == ["billing"]
+
+
+def test_following_an_inbox_does_not_hurry_a_server_that_does_not_wait() -> None:
+    asked: list[float] = []
+    call = {"number": 1, "received": "2026-11-22T09:30:00Z", "method": "POST", "bytes": 0}
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        asked.append(monotonic())
+        calls = [{**call, "signature": "missing", "answer": "204"}] if len(asked) == 3 else []
+        return httpx2.Response(200, json=calls)
+
+    assert next(of(answer).inboxes.follow("7", after=0)).number == 1
+    assert asked[2] - asked[0] >= 0.4
 
 
 def test_a_redirect_is_not_followed() -> None:

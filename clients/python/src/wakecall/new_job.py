@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-import json as json_codec
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict
 
-from wakecall._core.requests import camel, instant
+from wakecall._core.requests import JSON, camel, instant, to_json
 from wakecall.models import Method, Misfire, OnGap, OnOverlap, RetryPolicy
 from wakecall.spans import to_seconds, to_span
-
-JSON = "application/json"
 
 
 class JobContent(TypedDict, total=False):
@@ -115,7 +112,7 @@ class NewJob:
             on_overlap=self.on_overlap,
             enabled=None if self.enabled else False,
             name=self.name,
-            tags=list(self.tags) or None,
+            tags=([self.tags] if isinstance(self.tags, str) else list(self.tags)) or None,
             method=self.method,
             headers=dict(self.headers) if self.headers else None,
             timeout=_seconds(self.timeout),
@@ -142,7 +139,7 @@ class NewJob:
         if self.json is not None:
             if self.data is not None:
                 raise ValueError("data and json exclude each other.")
-            text = json_codec.dumps(self.json, ensure_ascii=False, separators=(",", ":"))
+            text = to_json(self.json).decode()
             return {"content_type": self.content_type or JSON, "data": text}
         if not isinstance(self.data, bytes):
             return {"content_type": self.content_type, "data": self.data}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from time import monotonic
 from typing import Final
 
 from wakecall._async.pages import AsyncPages
@@ -14,6 +16,9 @@ from wakecall.models import Inbox, InboxAnswer, InboxCall
 
 MAX_WAIT: Final = 25
 """Seconds for which the service waits at most for a call."""
+
+_LEAST_PAUSE_S: Final = 0.2
+"""Between the beginnings of two requests for the next calls."""
 
 
 class AsyncInboxes:
@@ -84,9 +89,12 @@ class AsyncInboxes:
         """The calls as they come, without an end: those after `after`, else those from now on."""
         number = (await self.get(inbox)).calls if after is None else after
         while True:
+            asked_at = monotonic()
             for call in await self.calls_after(inbox, number):
                 number = call.number
                 yield call
+            # A proxy may answer in the service's place without waiting.
+            await asyncio.sleep(max(asked_at + _LEAST_PAUSE_S - monotonic(), 0.0))
 
 
 def _id(inbox: str | Inbox) -> str:

@@ -85,6 +85,8 @@ class AsyncSession:
                         return Failure(reason="the answer is too long", is_sent=True)
                     if monotonic() > give_up_at:
                         return Failure(reason="the answer takes too long", is_sent=True)
+        except httpx2.InvalidURL as error:
+            raise ValueError(f"The address cannot be sent: {error}") from None
         except httpx2.RequestError as error:
             return failure_of(error)
         headers = {name.lower(): value for name, value in response.headers.items()}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 from uuid import uuid4
 
 from wakecall.spans import to_seconds
@@ -20,6 +20,7 @@ Parameter = str | int | float | bool | datetime | timedelta | Iterable[str] | No
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHOD: Final = re.compile(r"[A-Z]{1,20}")
+_PATH: Final = re.compile(r"/(?!/)[^\s#\x00-\x1f\x7f]*")
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 """What a header can carry as a key or a token."""
@@ -133,13 +134,18 @@ def raw(
 ) -> Request:
     """A request as the caller writes it; a POST gets a key unless its headers have one.
 
-    Raises ValueError for a method, path or key that cannot be sent.
+    The path may have a query of its own. Raises ValueError for a method, path or key that cannot
+    be sent.
     """
     verb = method.upper()
     if not _METHOD.fullmatch(verb):
         raise ValueError(f"{method[:40]!r} is not a method.")
-    if not path.startswith("/") or path.startswith("//"):
-        raise ValueError(f"The path {path[:80]!r} does not begin with one slash, as in /1/jobs.")
+    if not _PATH.fullmatch(path):
+        raise ValueError(
+            f"The path {path[:80]!r} cannot be sent. It begins with one slash, as in /1/jobs, and "
+            "spaces and # are written %20 and %23."
+        )
+    path, _, given_query = path.partition("?")
     given = tuple((headers or {}).items())
     keys = [value for name, value in given if name.lower() == "idempotency-key"]
     key = idempotency_key if idempotency_key is not None else next(iter(keys), None)
@@ -148,7 +154,7 @@ def raw(
     return Request(
         method=verb,
         path=path,
-        query=parameters(params or {}),
+        query=(*parse_qsl(given_query, keep_blank_values=True), *parameters(params or {})),
         body=body,
         headers=tuple(each for each in given if each[0].lower() != "idempotency-key"),
         idempotency_key=None if key is None else checked_key(key),
@@ -171,8 +177,8 @@ def checked_key(key: str) -> str:
 
 
 def to_json(document: object) -> bytes:
-    """The document in JSON."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    """The document in JSON; raises ValueError for NaN and half characters, which JSON has not."""
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def path(*segments: str) -> str:

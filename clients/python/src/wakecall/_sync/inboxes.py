@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from time import monotonic
 from typing import Final
 
 from wakecall._core import values
@@ -14,6 +16,9 @@ from wakecall.models import Inbox, InboxAnswer, InboxCall
 
 MAX_WAIT: Final = 25
 """Seconds for which the service waits at most for a call."""
+
+_LEAST_PAUSE_S: Final = 0.2
+"""Between the beginnings of two requests for the next calls."""
 
 
 class Inboxes:
@@ -78,9 +83,12 @@ class Inboxes:
         """The calls as they come, without an end: those after `after`, else those from now on."""
         number = (self.get(inbox)).calls if after is None else after
         while True:
+            asked_at = monotonic()
             for call in self.calls_after(inbox, number):
                 number = call.number
                 yield call
+            # A proxy may answer in the service's place without waiting.
+            time.sleep(max(asked_at + _LEAST_PAUSE_S - monotonic(), 0.0))
 
 
 def _id(inbox: str | Inbox) -> str:
