@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from flask import Blueprint, Flask, Response, current_app, redirect, request
-from flask.typing import ResponseReturnValue
+from flask import Blueprint, Flask, Response, current_app, request
 
 from app.api import caching
 from app.api.parameters import takes
@@ -29,7 +28,7 @@ def add_pages(app: Flask, path_of: Callable[[str], str]) -> None:
 @references.get("/problems/<code>")
 @needs_no_key
 @takes(ignoring=True)
-def problem(code: str) -> ResponseReturnValue:
+def problem(code: str) -> Response:
     """Describe a problem type in two lines of text, or lead to its page."""
     found = BY_CODE.get(code)
     if found is None:
@@ -39,10 +38,16 @@ def problem(code: str) -> ResponseReturnValue:
     path_of: Callable[[str], str] | None = current_app.extensions.get(_PAGES)
     accepted = request.headers.get("Accept", "").lower()
     if path_of is not None and "text/html" in accepted:
-        return caching.public(redirect(path_of(code)))  # type: ignore[arg-type] # Flask's redirect makes Flask's response
+        return _lead_to(path_of(code))
     if path_of is not None and "text/markdown" in accepted:
-        return caching.public(redirect(f"{path_of(code)}.md"))  # type: ignore[arg-type] # as above
+        return _lead_to(f"{path_of(code)}.md")
     error, kind = found
     meaning = (error.__doc__ or "").partition("\n")[0]
     text = f"{kind.status} {kind.title}\n{meaning}\n"
     return caching.public(Response(text, content_type="text/plain; charset=utf-8"))
+
+
+def _lead_to(path: str) -> Response:
+    response = Response(status=302, headers={"Location": path})
+    response.headers.pop("Content-Type")
+    return caching.public(response)

@@ -14,7 +14,7 @@ PAGES = (
 )
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390), ("light", 320)])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 320)])
 def test_pages_are_for_everyone(open_page: Open, theme: str, width: int) -> None:
     page = open_page(
         PAGES[0],

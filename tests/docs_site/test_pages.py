@@ -129,6 +129,12 @@ def test_pages_have_the_headers_of_the_console(client: FlaskClient) -> None:
         assert "Set-Cookie" not in headers, path
 
 
+def test_the_console_leads_here(client: FlaskClient) -> None:
+    for path in ("/", "/console/login"):
+        document = check_page(client.get(path).data)
+        assert "/docs" in document.xpath("//a/@href"), path
+
+
 def test_a_page_that_is_known_is_not_sent_again(client: FlaskClient) -> None:
     page = client.get("/docs/reference/runs")
     assert page.headers["Cache-Control"] == "public, max-age=300"

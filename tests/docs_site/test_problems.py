@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
+from app import config, create_app
 from app.api.problems import BY_CODE
 from app.docs_site.sources import ROOT
 from tests.console.rules import check_page
+from tests.docs_site.conftest import SETTINGS
 
 FOLDER = ROOT / "docs" / "problems"
 
@@ -24,6 +27,14 @@ def test_each_type_resolves_to_a_page(client: FlaskClient, code: str) -> None:
     assert f"Status {kind.status}" in document.xpath("string(//article/p[1])")
     headings = [each.text_content().strip(" #") for each in document.xpath("//article/h2")]
     assert headings == ["What causes it", "Example", "What to do"]
+
+
+def test_a_prefix_is_part_of_the_path_to_the_page(tmp_path: Path) -> None:
+    settings = {**SETTINGS, "WAKECALL_HOME": str(tmp_path), "WAKECALL_PATH_PREFIX": "/calls"}
+    client = create_app(config.load(settings)).test_client()
+    answer = client.get("/problems/conflict", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.data) == (302, b"")
+    assert answer.headers["Location"] == "/calls/docs/problems/conflict"
 
 
 def test_programs_get_text_or_markdown(client: FlaskClient) -> None:

@@ -161,6 +161,12 @@ OPERATIONS: Final = (
                 content={negotiation.TEXT: Content(schema=TEXT)},
                 headers=("Cache-Control",),
             ),
+            Answer(
+                status=302,
+                about="For an `Accept` with `text/html` or `text/markdown`: its page is at "
+                "`Location`.",
+                headers=("Cache-Control", "Location"),
+            ),
         ),
         problems=(NotFound,),
     ),
