@@ -88,6 +88,15 @@ def test_what_may_be_done_names_the_key_to_repeat_it_with(
     assert canned.requests[-1].headers["idempotency-key"] == key
 
 
+def test_a_command_that_takes_no_key_names_none(wakecall: Commands, canned: Canned) -> None:
+    job = "03ba07bc-0c8b-4a82-9a47-c65e7a8d24af"
+    canned.answers["POST", f"/1/jobs/{job}/pause"] = lost(httpx2.ReadTimeout)
+
+    done = wakecall.run("job", "pause", job, "--json")
+
+    assert (done.code, "remedy" in done.problem) == (Exit.UNREACHED, False)
+
+
 def test_a_page_of_something_else_is_not_an_answer(wakecall: Commands, canned: Canned) -> None:
     canned.answers["GET", "/1/jobs"] = lambda _request: "html"
     wakecall.transport = httpx2.MockTransport(lambda _: httpx2.Response(200, text="<html>"))

@@ -180,6 +180,7 @@ def test_members_of_a_job_are_changed_and_the_others_stay(real: Commands) -> Non
     )
 
     assert done.code == 0, done.err
+    assert real.run("job", "set", "report", "--unset", "tags").code == Exit.USAGE
     assert done.out.startswith("Changed report; next ")
     changed = real.run("job", "get", job, "--json").json()
     assert (changed["cron"], changed["timezone"]) == ("0 0 8 * * ?", "Europe/Berlin")
@@ -250,7 +251,7 @@ def test_colours_are_for_terminals_that_want_them(real: Commands, account: Accou
     account.add_run()
     del real.environ["NO_COLOR"]
 
-    assert "\x1b[31m✕\x1b[0m failed" in real.person("run", "list").out
+    assert "\x1b[31m✕\x1b[0m 500" in real.person("run", "list").out
     assert "\x1b" not in real.person("run", "list", "--no-color").out
     assert "\x1b" not in real.run("run", "list").out
     real.environ["NO_COLOR"] = "1"

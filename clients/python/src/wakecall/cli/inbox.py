@@ -9,7 +9,7 @@ import click
 
 from wakecall.cli import bulk, inbox_feed, times, views
 from wakecall.cli.inbox_feed import Feed
-from wakecall.cli.options import Group
+from wakecall.cli.options import Group, idempotency_key
 from wakecall.cli.output import Column, Json, Row
 from wakecall.cli.session import Session, pass_session
 
@@ -42,10 +42,16 @@ def list_inboxes(session: Session) -> None:
 @inbox.command("create")
 @click.option("--label", default="", help="What it is for.")
 @click.option("--answer", type=_ANSWERS, default="204", help=_ANSWER_HELP)
+@idempotency_key()
 @pass_session
-def create(session: Session, *, label: str, answer: str) -> None:
+def create(session: Session, *, label: str, answer: str, idempotency_key: str | None) -> None:
     """Create an inbox, and print its URL."""
-    made = session.ask("POST", "/1/inboxes", document={"label": label, "answer": answer})
+    made = session.ask(
+        "POST",
+        "/1/inboxes",
+        document={"label": label, "answer": answer},
+        idempotency_key=idempotency_key,
+    )
     session.out.one(made, f"{made['url']}", of="url")
 
 

@@ -115,6 +115,9 @@ def set_job(
     if not changes and not unset:
         raise click.UsageError("Give what is to be changed.")
     document = _existing(session, reference, may_lack=bool(to) and not is_id(reference))
+    absent = [each for each in unset if each not in document]
+    if absent:
+        raise click.BadParameter(f"The job has no {', '.join(absent)}.", param_hint="--unset")
     kept = {key: value for key, value in document.items() if key not in _ASSIGNED | {*unset}}
     if "when" in changes or "cron" in changes:
         kept = {key: value for key, value in kept.items() if key not in _SCHEDULE}

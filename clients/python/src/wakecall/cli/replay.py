@@ -20,6 +20,7 @@ _OWN: Final = frozenset(
 )
 """Headers of the connection, which the copy has of its own."""
 
+_LEFT_OPEN: Final = "the run is called again within the hour; --fail ends it"
 _MAX_ANSWER: Final = 64 * 1024
 """Bytes of an answer that are read."""
 
@@ -110,8 +111,10 @@ def _send(http: httpx2.Client, target: Target, call: Row) -> Replayed:
 
 def report(session: Session, call: Row, replayed: Replayed, *, fails: bool) -> Replayed:
     """Complete the run of a call that succeeded here, with `fails` also one that failed."""
-    if call["signature"] != "verified" or not (replayed.is_success or fails):
+    if call["signature"] != "verified":
         return replayed
+    if not (replayed.is_success or fails):
+        return replace(replayed, note=_LEFT_OPEN)
     result = "succeeded" if replayed.is_success else "failed"
     document = {"status": result}
     if not replayed.is_success:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 import httpx2
 
-from wakecall import Answer, Client, Retries
+from wakecall import Answer, Client, Retries, errors
 from wakecall.cli import times
 from wakecall.cli.config import Connection, is_private, resolve
 from wakecall.cli.failures import Exit, Failure
@@ -84,6 +84,7 @@ class Session:
         if self.options.verbose:
             transport = Tracing(transport)
         http = httpx2.Client(transport=transport, timeout=self.options.timeout)
+        click.get_current_context().call_on_close(http.close)
         return Client(key, url=url, timeout=self.options.timeout, retries=retries, http=http)
 
     def ask(
@@ -114,14 +115,19 @@ class Session:
         idempotency_key: str | None = None,
     ) -> Answer:
         """Send a request; return the answer. Raises the library's errors."""
-        return self.client.request(
-            method,
-            path,
-            params=query,
-            json=document,
-            headers=HEADERS,
-            idempotency_key=idempotency_key,
-        )
+        try:
+            return self.client.request(
+                method,
+                path,
+                params=query,
+                json=document,
+                headers=HEADERS,
+                idempotency_key=idempotency_key,
+            )
+        except errors.WakecallError as error:
+            if not _takes_key():
+                error.idempotency_key = None
+            raise
 
     def list(
         self, path: str, query: Mapping[str, Parameter] | None = None, *, most: int | None = None
@@ -157,6 +163,12 @@ class Session:
         click.echo(f"{question}\nType {wanted} to go on: ", nl=False, err=True)
         if sys.stdin.readline().strip() != wanted:
             raise Failure(Exit.REFUSED, "Not confirmed", "Nothing was done.")
+
+
+def _takes_key() -> bool:
+    """Return whether the command can be repeated with an idempotency key."""
+    command = click.get_current_context().command
+    return any(each.name == "idempotency_key" for each in command.params)
 
 
 def parsed(answer: Answer) -> Json:
