@@ -43,8 +43,8 @@ _SCHEDULE: Final = {
         maxLength=MAX_INSTANT,
     ),
     "cron": note(
-        "The times of the calls: a Quartz expression of 6 or 7 fields, in UTC or in `timezone`, at "
-        "least ten minutes apart.",
+        "The times of the calls, at least ten minutes apart, in UTC or in `timezone`: a Quartz "
+        "expression of 6 or 7 fields, a crontab expression of 5, or `@daily` and the like.",
     ),
     "timezone": note("The name of a zone of the IANA database: `Europe/Berlin`."),
     "onGap": note("What becomes of a local time that a clock change skips; `skip` if absent."),
