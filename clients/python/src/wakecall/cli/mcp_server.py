@@ -1,4 +1,4 @@
-"""MCP server: the command that serves agents, with the key of the profile in use."""
+"""MCP server: the command that serves agents, with one key or over HTTP with those of requests."""
 
 from __future__ import annotations
 
@@ -13,20 +13,42 @@ from wakecall.cli.session import Session, pass_session
 
 @click.command("mcp", cls=Command)
 @click.option("--read-only", is_flag=True, help="Hide the tools that book and change.")
+@click.option("--http", is_flag=True, help="Serve HTTP; each request carries its own key.")
+@click.option("--host", default="127.0.0.1", help="With --http: the address; 127.0.0.1 if absent.")
+@click.option("--port", default=8001, help="With --http: the port; 8001 if absent.")
+@click.option(
+    "--allow-host",
+    multiple=True,
+    envvar="WAKECALL_MCP_HOSTS",
+    metavar="NAME",
+    help="With --http: a name under which agents reach it; others are refused. May be repeated.",
+)
 @pass_session
-def mcp(session: Session, *, read_only: bool) -> None:
+def mcp(
+    session: Session,
+    *,
+    read_only: bool,
+    http: bool,
+    host: str,
+    port: int,
+    allow_host: tuple[str, ...],
+) -> None:
     """Serve an agent over standard input and output (Model Context Protocol).
 
     The agent starts this command itself: docs/mcp.md shows how each agent is set up.
     """
-    require_extra()
-    from wakecall.mcp import one_key  # noqa: PLC0415 - installed with the extra alone
+    _require_extra()
+    from wakecall.mcp import http as many  # noqa: PLC0415 - installed with the extra alone
+    from wakecall.mcp import one_key  # noqa: PLC0415 - as above
 
-    connection = session.connection
-    one_key.serve(session.key, connection.url, is_read_only=read_only, zone=session.zone)
+    url, zone = session.connection.url, session.zone
+    if http:
+        many.serve(url, host=host, port=port, hosts=allow_host, is_read_only=read_only, zone=zone)
+    else:
+        one_key.serve(session.key, url, is_read_only=read_only, zone=zone)
 
 
-def require_extra() -> None:
+def _require_extra() -> None:
     """Refuse to go on without the packages of the extra. Raises Failure."""
     if importlib.util.find_spec("mcp") is None:
         raise Failure(
