@@ -14,16 +14,19 @@ _ESCAPES: Final = str.maketrans(
     {chr(code): f"\\u{code:04x}" for code in (*range(0x20), 0x7F)}
     | {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 )
-_VARIABLE: Final = "${"
+_SOURCES: Final = frozenset({"env", "file"})
+"""Members of a table that stands for a value of the environment or a file."""
+
+_SET: Final = "console"
 _UNKNOWN: Final = frozenset({"name", "when"})
 
 
 def render(account: str, document: Mapping[str, Any]) -> str:
     """Return the file with one job; empty if the file cannot hold the job.
 
-    It holds recurring jobs only, and replaces `${name}` in texts by variables.
+    It holds recurring jobs only, and takes a table with `env` or `file` for a reference.
     """
-    if "cron" not in document or _has_variable(document):
+    if "cron" not in document or _has_source(document):
         return ""
     name = document.get("name") or UNNAMED
     members = [
@@ -31,7 +34,8 @@ def render(account: str, document: Mapping[str, Any]) -> str:
         for each, given in document.items()
         if each not in _UNKNOWN and given is not None
     ]
-    head = ["version = 1", f"account = {text(account)}", "", f"[jobs.{key(name)}]"]
+    head = ["version = 1", f"account = {text(account)}", f"set = {text(_SET)}"]
+    head += ["", f"[jobs.{key(name)}]"]
     return "\n".join([*head, *members, ""])
 
 
@@ -46,11 +50,12 @@ def text(given: str) -> str:
 
 
 def value(given: Any) -> str:  # noqa: ANN401 - any value of a JSON document
-    """Return a value of a JSON document; objects are inline tables."""
+    """Return a value of a JSON document as the command reads it; objects are inline tables."""
     if isinstance(given, bool):
         return "true" if given else "false"
     if isinstance(given, str):
-        return text(given)
+        # The command replaces ${name} by a variable, and $$ by a dollar sign.
+        return text(given.replace("$", "$$"))
     if isinstance(given, Mapping):
         pairs = (f"{key(name)} = {value(each)}" for name, each in given.items())
         return "{ " + ", ".join(pairs) + " }" if given else "{}"
@@ -59,9 +64,7 @@ def value(given: Any) -> str:  # noqa: ANN401 - any value of a JSON document
     return repr(given)
 
 
-def _has_variable(given: Any) -> bool:  # noqa: ANN401 - as of `value`
-    if isinstance(given, str):
-        return _VARIABLE in given
+def _has_source(given: Any) -> bool:  # noqa: ANN401 - any value of a JSON document
     if isinstance(given, Mapping):
-        return any(_has_variable(each) for pair in given.items() for each in pair)
-    return isinstance(given, list | tuple) and any(map(_has_variable, given))
+        return not _SOURCES.isdisjoint(given) or any(map(_has_source, given.values()))
+    return isinstance(given, list | tuple) and any(map(_has_source, given))
