@@ -39,7 +39,7 @@ def _render(error: errors.WakecallError) -> Response:
 
 
 def _page(error: errors.WakecallError) -> Response:
-    words = request.path.removeprefix(responses.PREFIX).replace("/", " ").replace("-", " ")
+    words = request.path.rpartition("/")[2].replace("-", " ")
     is_missing = isinstance(error, errors.NotFound)
     found = site.current().find(words[:MAX_QUERY])[:_SUGGESTED] if is_missing else []
     html = render_template(

@@ -23,6 +23,12 @@ _BEFORE: Final = 60
 _TITLE_WEIGHT: Final = 6.0
 _HEADING_WEIGHT: Final = 4.0
 _MIN_COMPLETED: Final = 2
+_COMMON_SHARE: Final = 0.3
+_FILLERS: Final = frozenset({
+    "a", "an", "and", "are", "at", "be", "by", "can", "do", "does", "for", "from", "how", "i", "if",
+    "in", "is", "it", "my", "of", "on", "or", "the", "to", "what", "when", "why", "with", "you",
+    "your",
+})  # fmt: skip
 _COMPLETION_WEIGHT: Final = 0.6
 _WORD: Final = re.compile(r"\w+")
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -94,12 +100,16 @@ class Index:
         self._words = sorted(self._weights)
 
     def find(self, query: str, limit: int = MAX_RESULTS) -> list[Found]:
-        """Return the sections that have all words of the query; if none has, those that have some.
+        """Return the sections that match the query, the best first.
 
-        The last word may be the beginning of one. The best sections come first.
+        A section with more of its words comes before one with fewer, unless these count much more.
+        The last word may be the beginning of one.
         """
         asked = (_stem(each.lower()) for each in _WORD.findall(query[:MAX_QUERY]))
         terms = list(dict.fromkeys(asked))[:MAX_TERMS]
+        # A word that distinguishes nothing is looked for only if there is no other.
+        telling = [each for each in terms if not self._is_common(each)]
+        terms = telling if any(each in self._weights for each in telling) else terms
         if not terms:
             return []
         scores: Counter[int] = Counter()
@@ -108,13 +118,15 @@ class Index:
             for number, score in self._matches(term, is_last=term == terms[-1]).items():
                 scores[number] += score  # type: ignore[assignment] # a Counter adds floats too
                 matched[number] += 1
-        most = max(matched.values(), default=0)
-        best = [number for number in scores if matched[number] == most]
-        best.sort(key=lambda number: (-scores[number], number))
+        best = sorted(scores, key=lambda number: (-scores[number] * matched[number] ** 2, number))
         return [
             Found(unit=self._units[each], excerpt=_excerpt(self._units[each].text, terms))
             for each in best[:limit]
         ]
+
+    def _is_common(self, term: str) -> bool:
+        is_everywhere = len(self._weights.get(term, ())) > len(self._units) * _COMMON_SHARE
+        return is_everywhere or term in _FILLERS
 
     def _matches(self, term: str, *, is_last: bool) -> dict[int, float]:
         """Return the score of each section for one word, or for the words that begin with it."""

@@ -16,10 +16,11 @@ from tests.worst import is_fast
     [
         ("retries", "reference/jobs"),
         ("onGap", "reference/schedules"),
-        ("on overlap", "reference/schedules"),
+        ("onOverlap", "reference/schedules"),
         ("idempotency key", "reference/idempotency"),
         ("Retry-After", "how-to/from-dapr"),
         ("rotate secret", "how-to/rotate-secrets"),
+        ("how do I rotate a secret?", "how-to/rotate-secrets"),
         ("too many requests", "problems/rate-limited"),
         ("book many jobs", "how-to/many-jobs"),
         ("proxy nginx", "reference/operations"),
