@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+import wakecall
 from app.delivery.signing import sign
 
 VECTORS: list[dict[str, Any]] = json.loads(
@@ -58,3 +59,24 @@ def _text(body: bytes) -> str:
         return body.decode()
     except UnicodeDecodeError:
         return ""
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
+def test_the_python_client_judges_each_call_as_the_other_one_does(vector: dict[str, Any]) -> None:
+    webhook, body = wakecall.Webhook(*vector["secrets"]), b64decode(vector["body"])
+    now = datetime.fromtimestamp(vector["now"], UTC)
+    if vector["outcome"] != "call":
+        with pytest.raises(getattr(wakecall, vector["outcome"])):
+            webhook.verify(body, vector["headers"], now=now)
+        return
+    call = webhook.verify(body, vector["headers"], now=now)
+    for name, value in vector.get("call", {}).items():
+        assert _shown(call, name) == value, name
+
+
+def _shown(call: wakecall.Call, name: str) -> object:
+    """A member of a call as the vectors write it."""
+    if name == "latenessMs":
+        return None if call.lateness is None else call.lateness.total_seconds() * 1000
+    value = getattr(call, name)
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
