@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.api import bodies, browsers, dialects, health, logged_path, negotiation
-from app.api.dapr import addresses
+from app.api.dapr import addresses, direct
 from app.api.native.documents import audit as audit_document
 from app.api.native.documents import (
     job_filter,
@@ -17,6 +17,7 @@ from app.api.native.documents.job_list import JobList
 from app.api.native.documents.redelivery import UNSUCCESSFUL
 from app.console import booking_form, payloads, toml_file
 from app.delivery import grpc
+from app.docs_site.search import Index, Unit
 from app.domain import (
     call_options,
     crontab,
@@ -40,6 +41,8 @@ INBOXES = inbox_address.InboxAddress(origin=inbox_address.read_origin("https://e
 INBOX = f"https://example.com/in/{'a' * 32}"
 REPLY = Reply(status=200, error=None)
 
+INDEX = Index([Unit(slug="a", page="A", anchor="b", heading="B", text="an example of aB")])
+
 TEXT_INPUTS: dict[str, TextInput] = {
     **DIALECTS,
     **DOCUMENTS,
@@ -58,6 +61,22 @@ TEXT_INPUTS: dict[str, TextInput] = {
             "api.negotiation._PART",
             "api.negotiation._WEIGHT",
         ),
+    ),
+    "the query of the documentation's search": TextInput(
+        read=INDEX.find,
+        worst=(repeated("a "), repeated("aB"), repeated("a"), repeated("\xe9-")),
+        patterns=("docs_site.search._WORD", "docs_site.search._HUMP"),
+    ),
+    "the address of a Dapr job": TextInput(
+        read=lambda text: direct.covers({"wsgi.url_scheme": "http", "REQUEST_URI": text}),
+        worst=(
+            repeated("a", "/v1.0/jobs/", "?"),
+            repeated("/v1.0/jobs/"),
+            repeated("%41", "/v1.0-alpha1/jobs/"),
+        ),
+        patterns=("api.dapr.direct._PATH",),
+        # Read on the event loop.
+        limit_s=0.01,
     ),
     "the query of /readyz": TextInput(
         read=health.asks_about_all,
