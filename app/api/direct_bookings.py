@@ -182,8 +182,10 @@ class DirectBookings:
         sender: Sender = environ[SENDER]
         if sender.key is None or sum(name in environ for name in _CREDENTIALS) != 1:
             return None
-        self._context.key_use.note(sender.key.id)
-        return self._context.key_cache.get(sender.key)
+        found = self._context.key_cache.get(sender.key)
+        if found is not None:
+            self._context.key_use.note(found.key_id)
+        return found
 
     def _count(self, caller: CachedCaller) -> RateState | Literal[False] | None:
         """Count the request; False without a limit, None if the route is to count it."""
