@@ -235,7 +235,10 @@ class LoopDetected(Refused):
 
 
 class Unavailable(WakecallError):
-    """The database cannot be reached, or too many requests arrive at once. Nothing was stored."""
+    """The database cannot be reached, or too many requests arrive at once.
+
+    Nothing was stored, unless the connection was lost while the request was being stored.
+    """
 
     code = "unavailable"
 

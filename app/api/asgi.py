@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from app.api import dialects, forwarded, refusals, wsgi_bridge
+from app.api import dialects, direct_bookings, forwarded, refusals, wsgi_bridge
 from app.api.direct_bookings import DirectBookings
 from app.api.downloads import SEND_S, Downloads
 from app.api.fair_gate import FairGate, GateRefused
@@ -160,6 +160,10 @@ class AsgiApp:
                 booked = await self._direct.answer(environ)
                 if booked is not None:
                     return booked
+                if direct_bookings.is_unknown(environ):
+                    # Not through the gate, whose refusal would say that nothing was stored. The
+                    # route uses no database, so it holds a thread for a moment only.
+                    return await self._call(environ)
             return await self._answer(environ, sender, long=upload.acquired)
         finally:
             self._uploads.release(upload)

@@ -109,9 +109,14 @@ def install(app: Flask) -> None:
     app.teardown_request(lambda _error: database.declare_away(is_away=False))
 
 
+def is_unknown(environ: Message) -> bool:
+    """Whether this request was booked, and its database was lost before it had answered."""
+    return _AWAY in environ
+
+
 def _resume() -> None:
     """Continue with what became of a booking whose database was lost while it was stored."""
-    if _AWAY in request.environ:
+    if is_unknown(request.environ):
         database.declare_away(is_away=True)
 
 

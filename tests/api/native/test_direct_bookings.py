@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
@@ -15,9 +15,12 @@ from flask import Flask
 
 from app.api.context import current_context
 from app.api.direct_bookings import MAX_BODY
+from app.api.fair_gate import FairGate
+from app.domain import key as keys
 from app.service import accounts
 from app.service.booking_batches import Outcome
 from app.store import booking_batches
+from app.store.booking_batches import WantedJob
 from tests.api.both_ways import Answered, Asked, Ways
 from tests.api.conftest import MakeApp
 from tests.factories import connect, one
@@ -227,6 +230,25 @@ def test_a_key_that_was_revoked_meanwhile_is_refused(
     assert ways.outcomes == [Outcome.STORED, Outcome.LEFT_OUT]
 
 
+def test_a_forged_key_does_not_mark_the_real_one_as_used(
+    app: Flask, key: str, ask: Callable[..., Asked]
+) -> None:
+    secret = key[-38:-6]
+    body = key[:-38] + secret[::-1]
+    forged = body + keys._checksum(body)
+
+    async def play(ways: Ways) -> None:
+        await ways.ask(ways.by_route, ask())
+        used = ways.direct._context.key_use._used
+        used.clear()
+        assert (await ways.ask_directly(ask(authorization=f"Bearer {forged}"))).status == 401
+        assert used == set()
+        assert (await ways.ask_directly(ask())).status == 201
+        assert len(used) == 1
+
+    Ways(app).play(play)
+
+
 def test_the_rate_limit_counts_each_request_once(
     make_app: MakeApp, ask: Callable[..., Asked], redis_url: str
 ) -> None:
@@ -315,6 +337,24 @@ def test_a_database_that_is_lost_while_it_stores_is_reported_and_not_asked_again
     # Once by the route, once although the answer was lost, and once afterwards.
     with connect(database) as connection:
         assert one(connection, "SELECT count(*) FROM job") == 3
+
+
+def test_no_refusal_replaces_an_unknown_outcome(
+    app: Flask, ask: Callable[..., Asked], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(ways: Ways) -> Answered:
+        await ways.ask(ways.by_route, ask())
+        monkeypatch.setattr(ways.direct._batches, "_write", lose)
+        # Each request is refused by this gate, and the client leaves responses unread meanwhile.
+        monkeypatch.setattr(ways.directly, "_gate", FairGate(0, 0, max_waiting=0))
+        return await ways.ask_directly(ask())
+
+    def lose(wanted: Sequence[WantedJob]) -> list[Outcome]:
+        monkeypatch.setattr(ways.directly._downloads.unread, "exhausted", lambda _owner: True)
+        return [Outcome.UNKNOWN] * len(wanted)
+
+    ways = Ways(app)
+    assert ways.play(play).status == 503
 
 
 def test_locations_have_the_prefix_of_the_proxy(
