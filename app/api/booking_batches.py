@@ -2,7 +2,8 @@
 
 The thread writes one batch after the other. So the more bookings arrive, the more of them share a
 statement and a commit, and a booking that comes alone waits for nothing. Accounts take turns within
-a batch, and wait for at most the batch that is being written.
+a batch, and wait for at most the batch that is being written. While the database is away, nothing
+waits here: each booking is left to its route.
 """
 
 from __future__ import annotations
@@ -28,14 +29,21 @@ how long no booking is taken of an account whose own batch was left out."""
 
 MAX_APART: Final = 1024
 
+AWAY_S: Final = 1.0
+"""How long no booking is taken after the database was away. Then none is until one was written."""
+
+WAIT_S: Final = 2.0
+"""How long a booking waits for its batch to begin, and others for a batch that does not end."""
+
 Write = Callable[[Sequence[WantedJob]], list[Outcome]]
 
 
 class _Waiting(NamedTuple):
-    """A booking that waits, and its size in bytes."""
+    """A booking that waits since a time of the event loop, and its size in bytes."""
 
     wanted: WantedJob
     size: int
+    since: float
     ended: asyncio.Future[Outcome]
 
 
@@ -49,38 +57,78 @@ class BookingBatches:
         self._writing: asyncio.Task[None] | None = None
         self._alone_until = 0.0
         self._apart: dict[int, float] = {}
+        self._begun_at = 0.0
+        self._away_until: float | None = None
+        """When the database is tried again; None while it answers."""
+        self._is_stopped = False
 
     async def book(self, wanted: WantedJob, size: int) -> Outcome:
         """Store a job together with others; `size` is about its size in bytes."""
         loop = asyncio.get_running_loop()
-        account = wanted.caller.account.id
-        queue = self._waiting.get(account)
-        if queue is None:
-            if self._apart and self._is_apart(account, loop.time()):
-                return Outcome.LEFT_OUT
-            queue = self._waiting[account] = deque()
-        elif len(queue) >= MAX_WAITING:
+        account, now = wanted.caller.account.id, loop.time()
+        if self._takes_none(now) or (self._apart and self._is_apart(account, now)):
             return Outcome.LEFT_OUT
-        ended: asyncio.Future[Outcome] = loop.create_future()
-        queue.append(_Waiting(wanted, size, ended))
+        queue = self._waiting.setdefault(account, deque())
+        if len(queue) >= MAX_WAITING:
+            return Outcome.LEFT_OUT
+        each = _Waiting(wanted, size, now, loop.create_future())
+        queue.append(each)
         if self._writing is None:
             # It begins when all requests that have arrived by now have come to this point.
+            self._begun_at = now
             self._writing = asyncio.create_task(self._write_all())
-        return await ended
+        timer = loop.call_later(WAIT_S, self._leave_out, account, now)
+        try:
+            return await each.ended
+        finally:
+            timer.cancel()
 
     def shutdown(self) -> None:
-        """End the thread when it has written its batch."""
+        """End the thread when it has written its batch; all others are left out from now on."""
+        self._is_stopped = True
+        self._leave_out_all()
         self._threads.shutdown()
+
+    def _takes_none(self, now: float) -> bool:
+        """Whether no booking is to wait now, as none may be written soon."""
+        if self._is_stopped:
+            return True
+        if self._away_until is not None and (now < self._away_until or self._writing is not None):
+            return True
+        return self._writing is not None and now - self._begun_at > WAIT_S
+
+    def _leave_out(self, account: int, until: float) -> None:
+        """End the bookings of an account that wait since `until` or longer, in their queue."""
+        queue = self._waiting.get(account)
+        while queue and queue[0].since <= until:
+            _end(queue.popleft(), Outcome.LEFT_OUT)
+        if queue is not None and not queue:
+            del self._waiting[account]
+
+    def _leave_out_all(self) -> None:
+        for queue in self._waiting.values():
+            for each in queue:
+                _end(each, Outcome.LEFT_OUT)
+        self._waiting.clear()
+
+    def _note_database(self, outcomes: Sequence[Outcome]) -> None:
+        """Let nothing wait for a database that is away, which may take seconds to be noticed."""
+        if Outcome.AWAY in outcomes or Outcome.UNKNOWN in outcomes:
+            self._away_until = asyncio.get_running_loop().time() + AWAY_S
+            self._leave_out_all()
+        else:
+            self._away_until = None
 
     async def _write_all(self) -> None:
         try:
             while batch := self._next_batch():
+                self._begun_at = asyncio.get_running_loop().time()
                 outcomes = await self._write_batch([each.wanted for each in batch])
-                if Outcome.STORED not in outcomes and len(batch) > 1:
+                self._note_database(outcomes)
+                if Outcome.REFUSED in outcomes and len(batch) > 1:
                     self._set_apart(batch)
                 for each, outcome in zip(batch, outcomes, strict=True):
-                    if not each.ended.done():
-                        each.ended.set_result(outcome)
+                    _end(each, outcome)
         finally:
             self._writing = None
 
@@ -106,7 +154,7 @@ class BookingBatches:
                 del self._waiting[account]
             elif not alone:
                 self._waiting.move_to_end(account)
-            if not each.ended.cancelled():
+            if not each.ended.done():
                 batch.append(each)
                 size += each.size
         if alone and first is not None and first in self._waiting:
@@ -128,3 +176,8 @@ class BookingBatches:
         if until and until <= now:
             del self._apart[account]
         return until > now
+
+
+def _end(each: _Waiting, outcome: Outcome) -> None:
+    if not each.ended.done():
+        each.ended.set_result(outcome)

@@ -33,6 +33,10 @@ class Outcome(Enum):
     """It was not stored. When it is booked by itself, it is stored, or the reason is found."""
     UNKNOWN = auto()
     """The connection was lost before the response came."""
+    REFUSED = auto()
+    """The statement failed, so that no job of the batch was stored."""
+    AWAY = auto()
+    """The database cannot be reached. Nothing was sent."""
 
 
 class BatchWriter:
@@ -56,10 +60,10 @@ class BatchWriter:
                 is_sent = True
                 stored = insert_batch(connection, wanted)
         except psycopg.Error as error:
-            if is_sent and is_away(error):
-                return [Outcome.UNKNOWN] * len(wanted)
+            if is_away(error):
+                return [Outcome.UNKNOWN if is_sent else Outcome.AWAY] * len(wanted)
             self._log(error, len(wanted))
-            return [Outcome.LEFT_OUT] * len(wanted)
+            return [Outcome.REFUSED] * len(wanted)
         if stored.clock is not None:
             self._context.clock_estimate.note(stored.clock)
         return [Outcome.STORED if each.id in stored.ids else Outcome.LEFT_OUT for each in wanted]

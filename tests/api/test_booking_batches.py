@@ -144,14 +144,14 @@ def test_the_account_whose_bookings_fail_is_set_apart(monkeypatch: pytest.Monkey
 
     def judge(batch: Sequence[WantedJob]) -> list[Outcome]:
         fails = any(each.caller.account.id == 2 for each in batch)
-        return [Outcome.LEFT_OUT if fails else Outcome.STORED for _ in batch]
+        return [Outcome.REFUSED if fails else Outcome.STORED for _ in batch]
 
     async def play(batches: BookingBatches, writer: Writer) -> None:
         writer.go.release(100)
-        left_out, stored = [Outcome.LEFT_OUT], [Outcome.STORED]
-        assert await asyncio.gather(*asking(batches, 1, 2, 1)) == left_out * 3
+        refused, stored = [Outcome.REFUSED], [Outcome.STORED]
+        assert await asyncio.gather(*asking(batches, 1, 2, 1)) == refused * 3
         mixed = await asyncio.gather(*asking(batches, 1, 2, 1, 2, 3))
-        assert mixed == [*stored, *left_out, *stored, *left_out, *stored]
+        assert mixed == [*stored, *refused, *stored, *refused, *stored]
         assert await batches.book(wanted(2), 1) is Outcome.LEFT_OUT
         assert await asyncio.gather(*asking(batches, 3, 1, 3)) == stored * 3
 
@@ -159,9 +159,113 @@ def test_the_account_whose_bookings_fail_is_set_apart(monkeypatch: pytest.Monkey
     assert run(play, judge) == [[1, 2, 1], [1, 1], [2, 2], [3], [3, 3], [1]]
 
 
+def test_an_account_that_is_set_apart_adds_nothing_to_what_it_has_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(booking_batches, "APART_S", 3600.0)
+
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        asked = asking(batches, *[1] * (2 * MAX_BATCH + 1))
+        writer.go.release()
+        await asyncio.gather(*asked[:MAX_BATCH])
+        await writer.until_begun()
+        await writer.until_begun()
+        more = asking(batches, *[1] * 2)
+        await asyncio.sleep(0)
+        assert [each.result() for each in more if each.done()] == [Outcome.LEFT_OUT] * 2
+        writer.go.release(10)
+        assert await asked[-1] is Outcome.REFUSED
+
+    run(play, lambda batch: [Outcome.REFUSED] * len(batch))
+
+
+def test_names_that_are_taken_set_nobody_apart() -> None:
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        writer.go.release(100)
+        for _ in range(2):
+            found = await asyncio.gather(*asking(batches, 1, 2, 1))
+            assert found == [Outcome.LEFT_OUT] * 3
+
+    assert run(play, lambda batch: [Outcome.LEFT_OUT] * len(batch)) == [[1, 2, 1]] * 2
+
+
+@pytest.mark.parametrize("outcome", [Outcome.AWAY, Outcome.UNKNOWN])
+def test_nothing_waits_for_a_database_that_is_away(
+    monkeypatch: pytest.MonkeyPatch, outcome: Outcome
+) -> None:
+    monkeypatch.setattr(booking_batches, "AWAY_S", 3600.0)
+
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        first = asking(batches, 1, 2)
+        await writer.until_begun()
+        waiting = asking(batches, 1, 2, *range(3, 100))
+        await asyncio.sleep(0)
+        writer.go.release()
+        assert await asyncio.gather(*first) == [outcome] * 2
+        assert set(await asyncio.gather(*waiting)) == {Outcome.LEFT_OUT}
+        assert await batches.book(wanted(5), 1) is Outcome.LEFT_OUT
+
+    assert run(play, lambda batch: [outcome] * len(batch)) == [[1, 2]]
+
+
+def test_one_booking_tries_a_database_that_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(booking_batches, "AWAY_S", 0.0)
+    outcomes = iter([Outcome.AWAY])
+
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        writer.go.release()
+        assert await batches.book(wanted(1), 1) is Outcome.AWAY
+        trying = asking(batches, 2, 3, 2)
+        await writer.until_begun()
+        assert await asyncio.gather(*trying[1:]) == [Outcome.LEFT_OUT] * 2
+        writer.go.release(10)
+        assert await trying[0] is Outcome.STORED
+        assert set(await asyncio.gather(*asking(batches, 2, 3, 2))) == {Outcome.STORED}
+
+    def judge(batch: Sequence[WantedJob]) -> list[Outcome]:
+        return [next(outcomes, Outcome.STORED)] * len(batch)
+
+    assert run(play, judge) == [[1], [2], [2, 3, 2]]
+
+
+def test_only_what_is_being_written_waits_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(booking_batches, "WAIT_S", 0.1)
+
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        first = asking(batches, 1, 1)
+        await writer.until_begun()
+        later = asking(batches, 1, 2)
+        assert await asyncio.gather(*later) == [Outcome.LEFT_OUT] * 2
+        # From now on nobody waits for the batch that does not end.
+        (late,) = asking(batches, 3)
+        await asyncio.sleep(0)
+        assert late.done()
+        assert await late is Outcome.LEFT_OUT
+        writer.go.release()
+        assert await asyncio.gather(*first) == [Outcome.STORED] * 2
+
+    assert run(play) == [[1, 1]]
+
+
+def test_after_the_shutdown_nobody_waits() -> None:
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        first = asking(batches, 1)
+        await writer.until_begun()
+        waiting = asking(batches, 1, 2)
+        await asyncio.sleep(0)
+        writer.go.release(10)
+        batches.shutdown()
+        late = asking(batches, 1, 3)
+        async with asyncio.timeout(30):
+            found = await asyncio.gather(*first, *waiting, *late)
+        assert found == [Outcome.STORED, *[Outcome.LEFT_OUT] * 4]
+
+    assert run(play) == [[1]]
+
+
 def test_accounts_that_are_written_alone_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(booking_batches, "APART_S", 3600.0)
-    outcomes = iter([Outcome.LEFT_OUT])
+    outcomes = iter([Outcome.REFUSED])
 
     async def play(batches: BookingBatches, writer: Writer) -> None:
         writer.go.release(100)
@@ -189,7 +293,9 @@ def test_a_request_that_is_given_up_before_its_turn_is_not_booked() -> None:
     assert run(play) == [[1], [3]]
 
 
-def test_a_defect_in_the_writer_leaves_nobody_waiting() -> None:
+def test_a_defect_in_the_writer_leaves_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(booking_batches, "AWAY_S", 0.0)
+
     def judge(_batch: Sequence[WantedJob]) -> list[Outcome]:
         raise ZeroDivisionError
 

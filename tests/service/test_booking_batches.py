@@ -26,6 +26,7 @@ from app.store.booking_batches import WantedJob
 from tests.factories import one
 
 STORED, LEFT_OUT, UNKNOWN = Outcome.STORED, Outcome.LEFT_OUT, Outcome.UNKNOWN
+REFUSED, AWAY = Outcome.REFUSED, Outcome.AWAY
 
 
 @pytest.fixture
@@ -220,7 +221,7 @@ def test_a_name_that_somebody_else_is_booking_delays_its_batch_for_a_moment(
             (cached.account.id,),
         )
         batch = [want(context, cached, "held"), want(context, cached)]
-        assert writer.write(batch) == [LEFT_OUT, LEFT_OUT]
+        assert writer.write(batch) == [REFUSED, REFUSED]
         assert stored(connection) == 1
         # Booked by itself, the other one waits for nobody.
         jobs.create(context, cached, booking(cached))
@@ -257,7 +258,7 @@ def test_without_a_server_nothing_was_stored(
         raise psycopg.OperationalError
 
     monkeypatch.setattr("app.store.connection.open_session", refuse)
-    assert BatchWriter(context).write([want(context, cached)]) == [LEFT_OUT]
+    assert BatchWriter(context).write([want(context, cached)]) == [AWAY]
 
 
 def test_what_cannot_be_booked_is_refused_before_it_waits(
