@@ -145,13 +145,16 @@ def _keys_in(environ: Mapping[str, Any]) -> tuple[list[KeyText], list[bytes]]:
     path = environ.get("PATH_INFO", "")
     if path == CONSOLE or path.startswith(f"{CONSOLE}/"):
         return [], _sessions_in(environ)
-    texts = _bare_keys(environ)
-    scheme, _, credentials = environ.get(_AUTHORIZATION, "").strip(" \t").partition(" ")
+    texts = [each for each in _bare_keys(environ) if len(each) <= auth.MAX_CREDENTIALS]
+    authorization: str = environ.get(_AUTHORIZATION, "")
+    if len(authorization) > auth.MAX_CREDENTIALS:
+        authorization = ""
+    scheme, _, credentials = authorization.strip(" \t").partition(" ")
     credentials = credentials.strip(" ")
     pair: tuple[str, ...] = ()
     if scheme.lower() == "bearer":
         texts.append(credentials)
-    elif scheme.lower() == "basic" and len(credentials) <= auth.MAX_CREDENTIALS:
+    elif scheme.lower() == "basic":
         pair = auth.basic_pair(credentials) or ()
     return _read(texts), [each.digest for each in _read(pair)]
 

@@ -49,6 +49,8 @@ def test_a_key_is_known_again_however_it_is_sent(sent: dict[str, str]) -> None:
         {"AUTHORIZATION": "Basic !"},
         {"AUTHORIZATION": "Basic " + "A" * 4000},
         {"AUTHORIZATION": f"Digest {ONE}"},
+        {"AUTHORIZATION": f"Bearer {' ' * 512}{ONE}"},
+        {"X_API_KEY": f"{ONE}{' ' * 512}"},
     ],
 )
 def test_what_is_not_a_key_is_not_remembered(sent: dict[str, str]) -> None:
