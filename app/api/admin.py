@@ -24,9 +24,7 @@ class AdminPort:
 
     def __init__(self, answers: QuickAnswers, host: str, port: int) -> None:
         self._answers = answers
-        self._server = embedded.server(
-            self._serve, host, port, has_lifespan=False, backlog=128, backpressure=64
-        )
+        self._server = embedded.server(self._serve, host, port, backlog=128, backpressure=64)
         self._serving: asyncio.Task[None] | None = None
 
     def start(self) -> None:

@@ -141,13 +141,17 @@ class AsgiApp:
         await receive()
         if self._end is not None:
             await self._end()
+        self.shutdown()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def shutdown(self) -> None:
+        """End the threads when their work is done; no server may serve requests any more."""
         self._threads.shutdown()
         if self._direct is not None:
             self._direct.shutdown()
         if self._inbox_calls is not None:
             self._inbox_calls.shutdown()
         self._downloads.shutdown()
-        await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer_with_body(
         self, environ: Message, sender: Sender, receive: Receive
@@ -159,6 +163,7 @@ class AsgiApp:
             if self._direct is not None and not self._downloads.unread.exhausted(sender.lane):
                 booked = await self._direct.answer(environ)
                 if booked is not None:
+                    self._senders.remember(sender, booked.status)
                     return booked
                 if direct_bookings.is_unknown(environ):
                     # Not through the gate, whose refusal would say that nothing was stored. The

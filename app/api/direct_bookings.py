@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple
 from flask import Flask, request
 
 from app import random_ids
-from app.api import caching, rate, refusals
+from app.api import caching, rate, refusals, senders
 from app.api.auth import Bound
 from app.api.booking_batches import BookingBatches
 from app.api.context import context_of
@@ -145,6 +145,7 @@ class DirectBookings:
             return None
         outcome = await self._batches.book(booking.wanted, booking.size)
         if outcome is Outcome.STORED:
+            self._note_account(environ, booking.wanted.caller.account.id)
             return self._response(booking, state)
         environ[rate.COUNTED] = state
         if outcome is Outcome.UNKNOWN:
@@ -200,6 +201,11 @@ class DirectBookings:
         if limits.requests_per_second is None:
             return False
         return self._rates.count_in_memory(caller.account.id, limits.requests_per_second)
+
+    def _note_account(self, environ: Message, account: int) -> None:
+        limits = self._context.limit_cache.get(account)
+        if limits is not None:
+            senders.note(environ, account, limits.concurrent_requests)
 
     def _response(self, booking: DirectBooking, state: RateState | Literal[False]) -> WsgiResponse:
         headers = [

@@ -15,16 +15,15 @@ def server(
     address: str,
     port: int,
     *,
-    has_lifespan: bool = True,
     backlog: int = 2048,
     backpressure: int = 2000,
 ) -> Server:
-    """Create a server for an ASGI application, which gets lifespan events if `has_lifespan`."""
+    """Create a server for an ASGI application, which gets no lifespan events."""
     return Server(
         application,
         address=address,
         port=port,
-        interface=Interfaces.ASGI if has_lifespan else Interfaces.ASGINL,
+        interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
         websockets=False,
         backlog=backlog,

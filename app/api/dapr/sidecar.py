@@ -155,20 +155,18 @@ def _serve_here(
     """Serve in this process, which ends here."""
     application = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - Flask's own way
     application.register_blueprint(invocations.invocation_routes)
-    level = current_context().settings.log_level
-    begin = partial(web_process.start, level, name="sidecar")
     invoker = Invoker(
         allow=current_context().settings.allow_targets, deny=current_context().settings.deny_targets
     )
     asgi = AsgiApp(
         _BoundApplication(application, bound),
-        begin=begin,
         share=THREADS,  # the only account may use all threads
         body_s=BODY_S,
         direct=DirectBookings(application, bound=bound),
         onward=partial(invocations.pass_on, invoker.invoke),
     )
     rpcs = partial(_serve_rpcs, application, asgi, addresses, grpc_port, shares_port=shares_port)
+    web_process.start(current_context().settings.log_level, name="sidecar")
     web_process.run(_serve(asgi, addresses, port, ready, rpcs))
     invoker.close()
     # os._exit: a server thread that needs the interpreter during its teardown would abort.
@@ -228,6 +226,8 @@ async def _serve(
     await asyncio.gather(*serving)
     if rpcs is not None:
         await rpcs.stop(web_process.DRAIN_S)
+    # Only now: until then the other servers have requests under way.
+    asgi.shutdown()
 
 
 def _is_free(address: str, port: int, option: str) -> bool:

@@ -16,6 +16,7 @@ from flask import Flask
 from app.api.context import current_context
 from app.api.direct_bookings import MAX_BODY
 from app.api.fair_gate import FairGate
+from app.api.senders import Sender
 from app.domain import key as keys
 from app.service import accounts
 from app.service.booking_batches import Outcome
@@ -228,6 +229,36 @@ def test_a_key_that_was_revoked_meanwhile_is_refused(
     refused, again = ways.play(play)
     assert (refused.status, refused) == (401, again)
     assert ways.outcomes == [Outcome.STORED, Outcome.LEFT_OUT]
+
+
+def test_credentials_that_are_too_long_for_the_route_book_nothing(
+    app: Flask, key: str, ask: Callable[..., Asked]
+) -> None:
+    ways = Ways(app)
+    answers = both(ways, ask(), ask(authorization=f"Bearer {' ' * 512}{key}"))
+    assert [each.status for each in answers] == [201, 401]
+    assert ways.outcomes == [Outcome.STORED]
+
+
+def test_the_account_of_a_direct_booking_is_remembered(
+    app: Flask, ask: Callable[..., Asked]
+) -> None:
+    async def play(ways: Ways) -> None:
+        await ways.ask(ways.by_route, ask())
+        ways.directly._senders.remember = noting  # type: ignore[method-assign]
+        assert (await ways.ask_directly(ask())).status == 201
+
+    remembered = []
+
+    def noting(sender: Sender, status: int) -> None:
+        remembered.append((sender.account, sender.max_concurrent, status))
+
+    Ways(app).play(play)
+    with app.app_context():
+        account = accounts.get_account(current_context(), "account-1")
+        limits = current_context().limit_cache.get(account.id)
+    assert limits is not None
+    assert remembered == [(account.id, limits.concurrent_requests, 201)]
 
 
 def test_a_forged_key_does_not_mark_the_real_one_as_used(
