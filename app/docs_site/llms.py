@@ -24,7 +24,7 @@ def index(site: Site) -> str:
             for entry in group.entries:
                 source = site.listing.pages[entry.slug]
                 text = shorten(site.rendered(source).description)
-                url = f"{site.links.to_page(source.slug)}.md"
+                url = site.links.to_twin(source.slug)
                 lines.append(f"- [{source.title}]({url})" + (f": {text}" if text else ""))
         lines.append("")
     return "\n".join(lines)

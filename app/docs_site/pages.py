@@ -14,6 +14,7 @@ from app.api.parameters import takes
 from app.api.scopes import needs_no_key
 from app.console import rendering
 from app.docs_site import llms, responses, site
+from app.docs_site.links import INDEX
 from app.docs_site.search import MAX_QUERY, Found
 from app.docs_site.sources import ROOT, Source
 from app.errors import NotFound
@@ -24,7 +25,6 @@ _IMAGES: Final = ROOT / "docs" / "images"
 _IMAGE_TYPES: Final = {".svg": "image/svg+xml", ".png": "image/png"}
 _SVG_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 """Charts have styles within them. Without scripts and requests, these change only the image."""
-_INDEX: Final = "index"
 
 
 @docs.get("/docs")
@@ -108,7 +108,7 @@ def _page(slug: str) -> Response:
     known = site.current().listing.pages
     is_markdown = slug.endswith(_SUFFIX) or responses.wants_markdown(request.environ)
     bare = slug.removesuffix(_SUFFIX)
-    source = known.get("" if bare == _INDEX else bare)
+    source = known.get("" if bare == INDEX else bare)
     if source is None:
         raise NotFound(
             "There is no such page.",
@@ -127,7 +127,7 @@ def _html(source: Source) -> str:
         **frame(source.slug),
         source=source,
         rendered=found.rendered(source),
-        markdown_url=found.links.to_page(source.slug or _INDEX) + _SUFFIX,
+        markdown_url=found.links.to_twin(source.slug),
         before=before,
         after=after,
     )
@@ -155,6 +155,6 @@ def _result(found: Found) -> dict[str, str]:
         "page": found.unit.page,
         "heading": found.unit.heading,
         "url": links.to_page(found.unit.slug) + anchor,
-        "markdown": links.to_page(found.unit.slug or _INDEX) + _SUFFIX,
+        "markdown": links.to_twin(found.unit.slug),
         "excerpt": "".join(each.text for each in found.excerpt).strip(),
     }

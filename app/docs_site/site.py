@@ -12,7 +12,7 @@ from flask import Flask, current_app
 
 from app.api.openapi.assemble import document
 from app.api.openapi.native import description as native
-from app.docs_site import api_reference, markdown, search, sources
+from app.docs_site import api_reference, markdown, search, sources, twins
 from app.docs_site.links import Links
 from app.docs_site.manifest import Group, Part
 from app.docs_site.markdown import Rendered
@@ -92,8 +92,8 @@ class Site:
         return known
 
     def markdown(self, source: Source) -> str:
-        """Return the Markdown of a page, whose links lead to that of other pages."""
-        return self.links.in_markdown(source.file, source.markdown)
+        """Return the Markdown of a page, as the site serves it."""
+        return twins.twin(source, self.links)
 
     def navigation(self, slug: str) -> list[NavPart]:
         """Return the navigation of a page."""

@@ -169,6 +169,9 @@ def test_an_output_follows_what_prints_it() -> None:
         ("1.5 ms", "0.25 ms", True),
         ("whsec_abc", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", True),
         ("http://127.0.0.1:8000/x", "http://127.0.0.1:40001/y", False),
+        ("key create demo --scope book", f"key create {name_of(1)} --scope book", True),
+        ("key create demo --scope book", f"key create {name_of(1234)} --scope book", True),
+        ("key create demo --scope book", "key create other --scope book", False),
     ],
 )
 def test_what_a_page_shows_is_compared_except_for_what_changes(

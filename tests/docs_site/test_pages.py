@@ -96,23 +96,6 @@ def test_the_table_of_contents_leads_to_the_headings(documents: dict[str, HtmlEl
     assert len(listed) > 3
 
 
-@pytest.mark.parametrize("slug", ["", "reference/runs", "how-to/console"])
-def test_a_page_has_a_twin_in_markdown(client: FlaskClient, slug: str) -> None:
-    twin = client.get(f"{url_of(slug or 'index')}.md")
-    assert twin.content_type == "text/markdown; charset=utf-8"
-    assert twin.text.startswith("# ")
-    asked = client.get(url_of(slug), headers={"Accept": "text/markdown"})
-    assert (asked.status_code, asked.data) == (200, twin.data)
-
-
-def test_links_of_a_twin_lead_to_twins(client: FlaskClient) -> None:
-    text = client.get("/docs/start/first-call.md").text
-    assert "](/docs/start/receive.md)" in text
-    links = re.findall(r"\]\((/docs/[^)#]+)", client.get("/llms-full.txt").text)
-    assert len(links) > 100
-    assert [each for each in set(links) if client.get(each).status_code != 200] == []
-
-
 def test_the_list_for_programs_names_each_page(client: FlaskClient, site: Site) -> None:
     listed = re.findall(
         r"^- \[.+?\]\((/docs/\S+)\.md\)", client.get("/llms.txt").text, re.MULTILINE
