@@ -314,6 +314,53 @@ def test_an_inbox_of_one_s_own_keeps_its_answer(
     assert (len(receiver.requests), completions(canned)) == (1, [])
 
 
-@pytest.mark.parametrize("target", ["http://", "http://a:0", "http://a?x=1", "http://[", "99999"])
-def test_what_is_not_a_local_url_is_refused(wakecall: Commands, target: str) -> None:
-    assert wakecall.run("listen", target).code == Exit.USAGE
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("http://", "http://a:0", "http://a?x=1", "http://[", "99999", "99999/hooks", "0/hooks"),
+        *("http://3000", "http://3000/hooks", "http://0x7f", "https://example.3000", "http://a b"),
+        *("ftp://localhost:3000", "localhost:x", "/hooks", "", "http://user@localhost:3000"),
+    ],
+)
+def test_what_is_not_a_url_or_port_is_refused(
+    wakecall: Commands, canned: Canned, target: str
+) -> None:
+    done = wakecall.run("listen", target)
+
+    assert (done.code, canned.requests) == (Exit.USAGE, [])
+    assert "is not a URL such as http://localhost:3000/hooks, or a port." in words(done.err)
+
+
+@pytest.mark.parametrize("target", ["3000x", "example.com", "example.com:3000/x", "10.0.0.1:3000"])
+def test_another_machine_is_called_only_by_a_whole_url(
+    wakecall: Commands, canned: Canned, target: str
+) -> None:
+    done = wakecall.run("listen", target)
+
+    assert (done.code, canned.requests) == (Exit.USAGE, [])
+    assert "give the whole URL, with http:// or https://" in words(done.err)
+
+
+@pytest.mark.parametrize(
+    ("target", "base"),
+    [
+        ("3000", "http://localhost:3000"),
+        ("3000/hooks/", "http://localhost:3000/hooks"),
+        ("127.0.0.1:3000/x", "http://127.0.0.1:3000/x"),
+        ("[::1]:3000", "http://[::1]:3000"),
+        ("app.localhost:3000", "http://app.localhost:3000"),
+        ("http://example.com/hooks", "http://example.com/hooks"),
+        ("HTTPS://my_app:8443", "HTTPS://my_app:8443"),
+    ],
+)
+def test_a_port_an_address_of_this_machine_and_a_url_are_taken(
+    wakecall: Commands, polls: Listen, target: str, base: str
+) -> None:
+    polls()
+
+    assert f"{INBOX['url']} -> {base}\n" in wakecall.run("listen", target).err
+
+
+def words(text: str) -> str:
+    """A message of click without the breaks between its lines."""
+    return " ".join(text.split())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,7 +21,10 @@ from wakecall.cli.output import Row
 from wakecall.cli.replay import Replayed, Target
 from wakecall.cli.session import Session, pass_session
 
-_HTTP: Final = ("http://", "https://")
+_HTTP: Final = ("http", "https")
+_PORT: Final = re.compile(r"[0-9]+(?:/.*)?")
+_HOST: Final = re.compile(r"[\w-]+(?:\.[\w-]+)*\.?")
+_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 _MAX_LABEL: Final = 100
 
 
@@ -48,6 +53,9 @@ def listen(  # noqa: PLR0913 - one for each option
     local_timeout: float,
 ) -> int:
     """Bring calls to URL on this machine, as `3000` or http://localhost:3000/hooks.
+
+    `3000/hooks` is a path of a port of this machine. Another machine is given with http:// or
+    https://.
 
     The calls arrive at an inbox of the account, whose URL is printed: book calls of it. Each is
     sent to URL with its path, query, headers and body, one after the other. If it is answered with
@@ -102,19 +110,52 @@ def _keys(session: Session, send: Callable[[Row], Replayed]) -> Iterator[list[Ro
 
 
 def _local_url(text: str) -> str:
-    """Return the URL that a port, an address or a URL stands for. Raises click's errors."""
-    url = f"http://localhost:{text}" if text.isdecimal() else text
-    url = url if url.startswith(_HTTP) else f"http://{url}"
+    """Return the URL that a port, an address of this machine or a URL stands for.
+
+    Raises click's errors. Another machine is meant only by a whole URL, as signed calls go there.
+    """
+    port = _PORT.fullmatch(text)
+    url = f"http://localhost:{text}" if port else text if "://" in text else f"http://{text}"
     try:
         parts = urlsplit(url)
-        is_usable = bool(parts.hostname) and parts.port != 0
+        host = parts.hostname or ""
+        is_usable = parts.scheme in _HTTP and _is_host(host) and parts.port != 0
     except ValueError:
         is_usable = False
-    if not is_usable or parts.query or parts.fragment:
+    if not is_usable or parts.query or parts.fragment or parts.username is not None:
         raise click.BadParameter(
-            f"{text!r} is not a URL such as http://localhost:3000/hooks.", param_hint="URL"
+            f"{text!r} is not a URL such as http://localhost:3000/hooks, or a port.",
+            param_hint="URL",
+        )
+    if "://" not in text and not _is_of_this_machine(host):
+        raise click.BadParameter(
+            f"{text!r} is not of this machine. To send calls to another, give the whole URL, "
+            f"with http:// or https://; a port of this machine is given as 3000 or 3000/hooks.",
+            param_hint="URL",
         )
     return url.rstrip("/")
+
+
+def _is_host(name: str) -> bool:
+    """Return whether a name is an address or a host name; a number such as 3000 is neither."""
+    if _address(name) is not None:
+        return True
+    # Resolvers take a name whose last label is a number for an IPv4 address: 9123 is 0.0.35.163.
+    return bool(_HOST.fullmatch(name)) and not _NUMBER.fullmatch(name.rstrip(".").split(".")[-1])
+
+
+def _is_of_this_machine(host: str) -> bool:
+    found = _address(host)
+    if found is not None:
+        return found.is_loopback or found.is_unspecified
+    return host == "localhost" or host.endswith(".localhost")
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
 
 
 def _inbox(session: Session, wanted: str | None) -> Row:

@@ -20,7 +20,7 @@ _OWN: Final = frozenset(
 )
 """Headers of the connection, which the copy has of its own."""
 
-_LEFT_OPEN: Final = "the run is called again within the hour; --fail ends it"
+_LEFT_OPEN: Final = "the run is called again within the hour; --fail completes it as failed at once"
 _MAX_ANSWER: Final = 64 * 1024
 """Bytes of an answer that are read."""
 
