@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx2
+import pytest
 
 from tests.clients.cli.invocation import NOW, Canned, Commands
 from wakecall.cli.failures import Exit
@@ -74,6 +76,79 @@ def test_a_job_that_is_deleted_before_its_run_ends_the_wait(
     done = wakecall.run(*BOOK)
 
     assert done.code == Exit.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("options", "waited"), [((), timedelta(minutes=5)), (("--wait-for", "90s"), timedelta(0, 90))]
+)
+def test_a_run_that_is_not_over_ends_the_wait_at_its_limit_after_the_due_time(
+    wakecall: Commands, canned: Canned, options: tuple[str, ...], waited: timedelta
+) -> None:
+    now = passing(wakecall)
+    prepare(canned)
+    canned.answers["GET", f"/1/jobs/{JOB}/runs"] = (200, [run("running", 202)])
+
+    done = wakecall.run(*BOOK, *options, sleep=now.sleep)
+
+    assert done.code == Exit.REFUSED
+    assert f"The run {RUN} is running, and goes on." in done.err
+    assert f"wakecall run watch {RUN}" in done.err
+    due = datetime.fromisoformat(BOOKED["when"])
+    assert timedelta(0) <= now() - due - waited < timedelta(seconds=3)
+    assert wakecall.run("book", "https://example.com/", "--in", "1s", "--wait-for", "x").code == 2
+
+
+def test_a_job_that_gets_no_run_ends_the_wait_as_well(wakecall: Commands, canned: Canned) -> None:
+    now = passing(wakecall)
+    prepare(canned)
+    canned.answers["GET", f"/1/jobs/{JOB}/runs"] = (200, [])
+    canned.answers["GET", f"/1/jobs/{JOB}"] = (200, BOOKED)
+
+    done = wakecall.run(*BOOK, "--json", sleep=now.sleep)
+
+    assert (done.code, done.out) == (Exit.REFUSED, "")
+    assert f"The job {JOB} has no run yet." in done.problem["detail"]
+    assert done.problem["remedy"] == f"Look at it: wakecall job get {JOB}"
+
+
+def test_a_limit_of_nothing_looks_once(wakecall: Commands, canned: Canned) -> None:
+    now = passing(wakecall)
+    canned.answers["POST", f"/1/jobs/{JOB}/fire"] = (202, {"id": RUN, "state": "waiting"})
+    canned.answers["GET", f"/1/runs/{RUN}"] = (200, run("succeeded", 204))
+
+    done = wakecall.run("job", "fire", JOB, "--wait-for", "0s", sleep=now.sleep)
+
+    assert (done.code, now()) == (Exit.DONE, NOW)
+
+
+def test_a_fired_job_is_waited_for_up_to_the_limit(wakecall: Commands, canned: Canned) -> None:
+    now = passing(wakecall)
+    canned.answers["POST", f"/1/jobs/{JOB}/fire"] = (202, {"id": RUN, "state": "waiting"})
+    canned.answers["GET", f"/1/runs/{RUN}"] = (200, run("waiting"))
+
+    done = wakecall.run("job", "fire", JOB, "--wait-for", "10s", sleep=now.sleep)
+
+    assert (done.code, f"The run {RUN} is waiting" in done.err) == (Exit.REFUSED, True)
+    assert timedelta(seconds=10) < now() - NOW < timedelta(seconds=13)
+
+
+class Passing:
+    """A clock that goes on as a command sleeps."""
+
+    def __init__(self) -> None:
+        self._now = NOW
+
+    def __call__(self) -> datetime:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+
+def passing(wakecall: Commands) -> Passing:
+    made = Passing()
+    wakecall.clock = made
+    return made
 
 
 def test_a_connection_that_is_lost_for_good_ends_the_wait(

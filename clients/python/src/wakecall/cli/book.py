@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import click
 
 from wakecall.cli import booking, times, views, waiting
@@ -21,10 +23,10 @@ from wakecall.cli.session import Session, pass_session
 @click.option("--name", help="A name, unique in the account.")
 @click.option("--paused", is_flag=True, help="Book the job paused.")
 @click.option("--check", is_flag=True, help="Only check the booking; store nothing.")
-@click.option("--wait", is_flag=True, help="Wait for the call, and fail if it fails.")
+@waiting.waits
 @idempotency_key()
 @pass_session
-def book(
+def book(  # noqa: PLR0913 - one for each option
     session: Session,
     *,
     target: str,
@@ -32,10 +34,12 @@ def book(
     paused: bool,
     check: bool,
     wait: bool,
+    wait_for: timedelta | None,
     idempotency_key: str | None,
     described: booking.Described,
 ) -> int:
     """Book a call of URL: once (--at, --in) or again and again (--cron)."""
+    wait = wait or wait_for is not None
     if check and wait:
         raise click.UsageError("--wait has nothing to wait for with --check.")
     document = {"url": target, **booking.members(session, described)}
@@ -56,7 +60,7 @@ def book(
         session.out.one(job, sentence(session.out, job, is_check=check))
     if not wait:
         return 0
-    run = waiting.follow_job(session, job)
+    run = waiting.follow_job(session, job, wait_for)
     if session.options.is_json:
         session.out.document(run)
     return waiting.exit_code(run)

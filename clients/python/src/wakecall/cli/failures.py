@@ -17,7 +17,7 @@ class Exit(IntEnum):
 
     DONE = 0
     REFUSED = 1
-    """The service refused the request, some of it failed, or the run waited for failed."""
+    """The service refused, some of it failed, or the run waited for failed or is not over."""
     USAGE = 2
     CHANGES = 3
     """`plan --detect` found changes, or `validate` found the file wrong."""

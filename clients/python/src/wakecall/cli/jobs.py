@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Final
 
 import click
@@ -146,11 +147,19 @@ def remove(session: Session, references: tuple[str, ...]) -> int:
 
 @job.command("fire")
 @click.argument("reference", metavar="JOB")
-@click.option("--wait", is_flag=True, help="Wait for the call, and fail if it fails.")
+@waiting.waits
 @idempotency_key()
 @pass_session
-def fire(session: Session, *, reference: str, wait: bool, idempotency_key: str | None) -> int:
+def fire(
+    session: Session,
+    *,
+    reference: str,
+    wait: bool,
+    wait_for: timedelta | None,
+    idempotency_key: str | None,
+) -> int:
     """Call a job now; its schedule stays as it is."""
+    wait = wait or wait_for is not None
     run = session.ask(
         "POST",
         f"/1/jobs/{session.job_id(reference)}/fire",
@@ -160,7 +169,7 @@ def fire(session: Session, *, reference: str, wait: bool, idempotency_key: str |
         session.out.one(run, f"Fired {reference}: run {run['id']}")
     if not wait:
         return 0
-    over = waiting.follow_run(session, f"{run['id']}")
+    over = waiting.follow_fired(session, f"{run['id']}", wait_for)
     if session.options.is_json:
         session.out.document(over)
     return waiting.exit_code(over)
