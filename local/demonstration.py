@@ -69,6 +69,11 @@ def command(url: str, key: str, target: str) -> str:
     )
 
 
+def sign_in_line(home: str, flask: str) -> str:
+    """Return the command that prints another link; `home` is the data directory."""
+    return f"WAKECALL_HOME={shlex.quote(home)} {shlex.quote(flask)} --app wsgi user sign-in {USER}"
+
+
 def shell_line(home: str, wakecall: str, target: str) -> str:
     """Return the command of the command line that does the same, and waits for the call.
 

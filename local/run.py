@@ -26,7 +26,6 @@ from local.instance import Instance
 from local.terminal import fail, say, shown, step
 
 _LOOPBACK: Final = "127.0.0.0/8,::1/128"
-_ANOTHER_LINK: Final = f"flask --app wsgi user sign-in {demonstration.USER}"
 _ELSEWHERE: Final = "https://example.com/wake"
 
 
@@ -157,7 +156,8 @@ def _introduce(instance: Instance, key: str, inbox: str, link: str) -> None:
         f"{key}   (account demo; kept in {shown(instance.home.path / homes.DEMO_KEY_FILE)})",
     )
     say("Console", f"{link}   (signs in once, within a day;")
-    say("", f"another one: {_ANOTHER_LINK})")
+    flask = shown(Path(sys.executable).with_name("flask"))
+    say("", f"another one: {demonstration.sign_in_line(shown(instance.home.path), flask)})")
     say("Logs", f"{shown(instance.home.log)}/")
     say("Stop", "Ctrl-C")
     say("", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
@@ -17,6 +18,7 @@ from app.config import load
 from local import cluster as clusters
 from local.client import Client
 from local.home import hold, password, release
+from local.instance import CHECKOUT
 from local.orphans import identity
 from local.owner import choose
 from tests.e2e.instance import Instance, until
@@ -81,6 +83,25 @@ def test_the_link_that_is_printed_signs_the_demo_user_in_once(instance: Instance
     assert "demo@localhost" in browser.open(page, form).read().decode()
     with pytest.raises(HTTPError, match="404"):
         browser.open(page)
+
+
+def test_the_command_that_is_printed_makes_another_link(instance: Instance) -> None:
+    printed = re.search(r"another one: (.*)\)$", instance.wait_for_line("another one: "))
+    assert printed is not None
+    surroundings = {"PATH": os.environ["PATH"], "HOME": f"{instance.home}"}
+
+    done = subprocess.run(
+        printed[1],
+        shell=True,
+        cwd=CHECKOUT,
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert f"http://127.0.0.1:{instance.port}/console/sign-in/" in done.stdout
 
 
 def test_a_second_start_from_the_same_data_directory_is_refused(instance: Instance) -> None:
