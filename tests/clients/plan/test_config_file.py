@@ -117,9 +117,15 @@ def test_validate_needs_no_service(wakecall: Commands, write: Write) -> None:
     assert "the set billing has 1 job." in done.err
 
 
-def test_a_file_that_is_missing_or_no_toml_is_wrong_usage(wakecall: Commands, write: Write) -> None:
+def test_a_file_that_is_missing_is_wrong_usage(wakecall: Commands) -> None:
     done = wakecall.run("validate")
     assert done.code == Exit.USAGE
     assert "There is no" in done.err
-    write("[", head="")
-    assert wakecall.run("validate").code == Exit.USAGE
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "apply"])
+def test_a_file_that_is_not_toml_is_wrong(wakecall: Commands, write: Write, command: str) -> None:
+    path = write("[", head="")
+    done = wakecall.run(command, "--file", "wakecall.toml")
+    assert done.code == Exit.CHANGES
+    assert f"{path} cannot be used: " in done.err

@@ -248,8 +248,11 @@ def is_private(path: Path) -> bool:
         return True
 
 
-def read_toml(path: Path) -> dict[str, Any] | None:
-    """Return the content of a TOML file, None if there is none. Raises Failure."""
+def read_toml(path: Path, *, wrong: Exit = Exit.USAGE) -> dict[str, Any] | None:
+    """Return the content of a TOML file, None if there is none.
+
+    Raises Failure, with the exit code `wrong` for a file that is not TOML.
+    """
     try:
         with path.open("rb") as file:
             return tomllib.loads(file.read(MAX_FILE_BYTES).decode())
@@ -258,7 +261,7 @@ def read_toml(path: Path) -> dict[str, Any] | None:
     except OSError as error:
         raise _broken(path, f"{error.strerror}") from None
     except ValueError as error:
-        raise _broken(path, f"{error}") from None
+        raise _broken(path, f"{error}", wrong) from None
 
 
 def _project_url(path: Path) -> str:
@@ -282,5 +285,5 @@ def _profile(name: str, profiles: Profiles) -> Profile:
     return found
 
 
-def _broken(path: Path, reason: str) -> Failure:
-    return Failure(Exit.USAGE, "Unreadable file", f"{path} cannot be used: {reason}.")
+def _broken(path: Path, reason: str, code: Exit = Exit.USAGE) -> Failure:
+    return Failure(code, "Unreadable file", f"{path} cannot be used: {reason}.")

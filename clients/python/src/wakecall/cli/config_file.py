@@ -141,7 +141,7 @@ class _Reader:
 
 def read(path: Path, environ: Mapping[str, str]) -> ConfigFile:
     """Return the content of a file. Raises Failure for one that is missing or wrong."""
-    document = read_toml(path)
+    document = read_toml(path, wrong=Exit.CHANGES)
     if document is None:
         raise Failure(
             Exit.USAGE,
