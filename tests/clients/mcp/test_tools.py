@@ -108,6 +108,44 @@ def test_a_refusal_tells_the_member_and_the_remedy(agent: Agent) -> None:
     assert "find_jobs" in agent.refusal("find_jobs", limit=51)
 
 
+def test_an_argument_that_a_tool_does_not_have_is_refused(agent: Agent) -> None:
+    booking = {"url": URL, "when": "2100-01-01T00:00:00", "dry_run": False}
+    refused = agent.refusal("book_call", **booking, time_zone="Europe/Berlin", Data="x")
+    assert "book_call has no argument time_zone, Data. Its arguments are url, when," in refused
+    assert "timezone, name, payload" in refused
+    assert agent.call("find_jobs")["jobs"] == []
+    assert "It has no arguments." in agent.refusal("account_overview", x=1)
+
+    async def ask(client: Client) -> Any:
+        return [each.input_schema for each in (await client.list_tools()).tools]
+
+    assert all(each["additionalProperties"] is False for each in agent.converse(ask))
+
+
+def test_a_wrong_argument_is_refused_by_its_name_and_reason(agent: Agent) -> None:
+    refused = agent.refusal("find_jobs", limit=51)
+    assert "limit is 51: input should be less than or equal to 50." in refused
+    assert "Correct this and call find_jobs again." in refused
+    assert "url is missing." in agent.refusal("book_call", when=FUTURE)
+    lost = agent.refusal("find_runs", state=["lost"])
+    assert "state.0 is 'lost': input should be 'claimed', 'taken'" in lost
+    for text in (refused, agent.refusal("get_run")):
+        assert "validation error" not in text
+        assert "pydantic" not in text
+
+
+def test_one_state_stands_for_a_list_of_one(agent: Agent) -> None:
+    assert agent.call("find_runs", state="failed")["runs"] == []
+    assert agent.call("redeliver", state="failed")["count"] == 0
+
+
+def test_what_is_not_the_id_of_a_run_is_refused_in_words_of_the_tools(agent: Agent) -> None:
+    for tool in ("get_run", "redeliver"):
+        refused = agent.refusal(tool, run="voices/7")
+        assert "run is 'voices/7', which is not the id of a run. find_runs lists" in refused
+        assert "path" not in refused
+
+
 def test_jobs_are_found_by_name_host_tag_and_firing(agent: Agent) -> None:
     soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     for number, when in enumerate((soon, FUTURE, FUTURE)):

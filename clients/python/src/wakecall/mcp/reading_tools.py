@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from wakecall import AsyncClient, WakecallError
 from wakecall.mcp.access import Ctx, access_of
@@ -20,7 +20,7 @@ from wakecall.mcp.documents import (
     present,
     zone_of,
 )
-from wakecall.mcp.tooling import answering, find_job, find_job_id
+from wakecall.mcp.tooling import answering, find_job, find_job_id, run_id
 from wakecall.mcp.views import (
     Shown,
     job_line,
@@ -45,6 +45,8 @@ Limit = Annotated[int, Field(ge=1, le=50)]
 # framework where it can be, so that a payload of JSON would be refused.
 JobRef = Annotated[str, Field(description="Id or name")]
 When = Annotated[str, Field(description="ISO 8601")]
+OR_ONE: Final = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+"""Takes a text for a list of one."""
 
 _OVER: Final = {"failed", "dead"}
 _NEAR: Final = 0.8
@@ -273,7 +275,7 @@ def _preview(preview: Preview, shown: Shown) -> Document:
 async def find_runs(
     ctx: Ctx,
     *,
-    state: list[RunState] | None = None,
+    state: Annotated[list[RunState] | None, OR_ONE] = None,
     job: JobRef = "",
     after: When = "",
     before: When = "",
@@ -311,7 +313,7 @@ async def get_run(
 ) -> Document:
     """Show a run, its attempts, and why it failed or waits."""
     access = access_of(ctx)
-    found = await access.client().runs.get(run)
+    found = await access.client().runs.get(run_id(run))
     view = run_view(found, (access.zone, access.now()), with_answer=include_answer)
     return {**view, **present(next_step=_after_run(found))}
 

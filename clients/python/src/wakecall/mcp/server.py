@@ -10,8 +10,10 @@ from typing import Any, Final
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, InputRequiredResult, Tool, ToolAnnotations
+from pydantic import ValidationError
 
 from wakecall import __version__
+from wakecall.mcp import arguments as arguments_of
 from wakecall.mcp import resources
 from wakecall.mcp.access import Access
 from wakecall.mcp.reading_tools import READING
@@ -62,8 +64,10 @@ class Server(MCPServer[Access]):
     async def list_tools(self) -> list[Tool]:
         """Return the tools that the key of the request may use, with the shortest schemas."""
         may_write = await self._access.may_write()
+        # Others are refused by `call_tool`.
+        closed = {"additionalProperties": False}
         return [
-            each.model_copy(update={"input_schema": compact(each.input_schema)})
+            each.model_copy(update={"input_schema": {**compact(each.input_schema), **closed}})
             for each in await super().list_tools()
             if may_write or each.name not in _WRITES
         ]
@@ -71,10 +75,18 @@ class Server(MCPServer[Access]):
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Access, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
-        """Call a tool; raises ToolError for one that the key may not use."""
+        """Call a tool; raises ToolError for one that the key may not use, and wrong arguments."""
         if name in _WRITES and not await self._access.may_write():
             raise ToolError(f"{name} is not offered: the key, or this server, is read-only.")
-        return await super().call_tool(name, arguments, context)
+        tool = self._tool_manager.get_tool(name)
+        if tool is not None:
+            arguments_of.check_names(name, arguments, tool.parameters)
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if isinstance(error.__cause__, ValidationError):
+                raise arguments_of.refusal(name, error.__cause__) from error
+            raise
 
 
 def build(access: Access, **settings: Any) -> Server:  # noqa: ANN401 - the SDK's settings

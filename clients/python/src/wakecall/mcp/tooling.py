@@ -57,6 +57,16 @@ def is_id(reference: str) -> bool:
         return False
 
 
+def run_id(reference: str) -> str:
+    """The id of a run as it was given; raises ValueError for what cannot be one."""
+    if not is_id(reference):
+        raise ValueError(
+            f"run is {reference[:80]!r}, which is not the id of a run. find_runs lists runs with "
+            "their ids."
+        )
+    return reference
+
+
 async def find_job(client: AsyncClient, reference: str) -> Job:
     """The job of an id or a name; raises WakecallError."""
     if is_id(reference):

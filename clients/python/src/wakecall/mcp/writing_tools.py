@@ -12,8 +12,8 @@ from wakecall.mcp import confirmation
 from wakecall.mcp.access import Ctx, access_of
 from wakecall.mcp.confirmation import Action, Outcome, is_approved
 from wakecall.mcp.documents import Document, moment, present, zone_of
-from wakecall.mcp.reading_tools import JobRef, When
-from wakecall.mcp.tooling import answering, find_job, find_job_id
+from wakecall.mcp.reading_tools import OR_ONE, JobRef, When
+from wakecall.mcp.tooling import answering, find_job, find_job_id, run_id
 from wakecall.mcp.views import Shown, job_line, job_members, run_line
 from wakecall.models import Job, Redelivery
 
@@ -35,7 +35,7 @@ async def book_call(  # noqa: PLR0913 - each is an argument of the tool
     payload: str = "",
     content_type: str = "",
     headers: dict[str, str] | None = None,
-    tags: list[str] | None = None,
+    tags: Annotated[list[str] | None, OR_ONE] = None,
     dry_run: bool = True,
 ) -> Document:
     """Book a call to a URL: once (when or after) or by cron. Books only with dry_run=false."""
@@ -137,7 +137,7 @@ async def redeliver(  # noqa: PLR0913 - each is an argument of the tool
     *,
     approval: Annotated[Outcome, Resolve(confirmation.approve_redelivery)],
     run: Annotated[str, Field(description="One run; else a selection")] = "",
-    state: list[ResentState] | None = None,
+    state: Annotated[list[ResentState] | None, OR_ONE] = None,
     job: JobRef = "",
     after: When = "",
     before: When = "",
@@ -151,7 +151,7 @@ async def redeliver(  # noqa: PLR0913 - each is an argument of the tool
     access = access_of(ctx)
     client = access.client()
     if run:
-        return await _redeliver_one(ctx, run, dry_run=dry_run)
+        return await _redeliver_one(ctx, run_id(run), dry_run=dry_run)
     if not is_approved(approval):
         return {"outcome": "nothing was done: the person declined"}
     done = await client.runs.redeliver_all(
