@@ -12,8 +12,11 @@ export declare class UnreadableAnswer extends Error {
 }
 /** The JSON of an answer. Throws UnreadableAnswer. */
 export declare function documentOf(answer: Answer): unknown;
-/** The error that an answer stands for, which is not a success; `now` is in milliseconds. */
-export declare function errorOf(answer: Answer, now: number): ProblemError;
+/**
+ * The error that an answer stands for, which is not a success; `now` is in milliseconds. Callers who
+ * left it to the client to mint the idempotency key are not asked for a new one.
+ */
+export declare function errorOf(answer: Answer, now: number, isMinted?: boolean): ProblemError;
 /**
  * The cursor of the page that `Link` leads to (RFC 8288); undefined on the last page. Only the
  * cursor is taken: the request goes where the first one went, whatever address the Link has.

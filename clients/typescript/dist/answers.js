@@ -5,6 +5,8 @@ export class UnreadableAnswer extends Error {
     name = "UnreadableAnswer";
 }
 const SHOWN_CHARACTERS = 200;
+// How the sentence begins that the service adds to the remedy of a response that it keeps.
+const NEW_KEY = "Send the corrected request with a new Idempotency-Key";
 const MAX_SECONDS = 1e9;
 /** The JSON of an answer. Throws UnreadableAnswer. */
 export function documentOf(answer) {
@@ -15,8 +17,11 @@ export function documentOf(answer) {
         throw new UnreadableAnswer(`The answer is not a document: ${beginning(answer)}`);
     }
 }
-/** The error that an answer stands for, which is not a success; `now` is in milliseconds. */
-export function errorOf(answer, now) {
+/**
+ * The error that an answer stands for, which is not a success; `now` is in milliseconds. Callers who
+ * left it to the client to mint the idempotency key are not asked for a new one.
+ */
+export function errorOf(answer, now, isMinted = false) {
     const document = problemDocument(answer);
     const text = (name) => {
         const value = document?.[name];
@@ -28,11 +33,14 @@ export function errorOf(answer, now) {
         title: text("title") ?? "",
         detail: text("detail") ?? (document ? "" : foreign(answer)),
         member: text("member"),
-        remedy: text("remedy"),
+        remedy: isMinted ? withoutKey(text("remedy")) : text("remedy"),
         requestId: answer.headers.get("x-request-id") ?? undefined,
         retryAfter: retryAfter(answer.headers, now),
         document: document ?? {},
     });
+}
+function withoutKey(remedy) {
+    return remedy?.split(NEW_KEY, 1)[0]?.trimEnd() || undefined;
 }
 /** The problem document; undefined if the body is not one of Wakecall's. */
 function problemDocument(answer) {

@@ -47,7 +47,7 @@ export class Attempts {
         return { waitMs };
     }
     #afterRefusal(answer) {
-        const error = errorOf(answer, Date.now());
+        const error = errorOf(answer, Date.now(), this.#request.isMinted);
         const isRunning = error.code === "still-running";
         if (isRunning || (answer.status >= 500 && !error.type)) {
             // An answer that is not the service's own leaves open what the service did.

@@ -12,6 +12,7 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_PATIENCE_MS = 60_000;
 // Runs of a job among which the one that is waited for is looked for.
 const LOOKED_AT = 20;
+const SHOWN_CHARACTERS = 200;
 export class Client {
     jobs;
     runs;
@@ -89,14 +90,21 @@ function baseUrl(given) {
     if (!given) {
         throw new NotConfigured("Give the address of Wakecall: the option `url`, or WAKECALL_URL.");
     }
-    const url = new URL(given);
-    if (url.protocol !== "https:" && url.protocol !== "http:") {
-        throw new TypeError(`The address of Wakecall has the scheme ${url.protocol} Use https or http.`);
-    }
-    if (url.username || url.password || url.search || url.hash) {
-        throw new TypeError("The address of Wakecall has no user, query or fragment.");
+    const url = parsed(given);
+    const isHttp = url?.protocol === "https:" || url?.protocol === "http:";
+    if (!url || !isHttp || url.username || url.password || url.search || url.hash) {
+        throw new TypeError(`${JSON.stringify(given.slice(0, SHOWN_CHARACTERS))} is not the address of a Wakecall. ` +
+            "Write it as in https://wakecall.example.com, without a query or a user name.");
     }
     return url.href.replace(/\/+$/, "");
+}
+function parsed(address) {
+    try {
+        return new URL(address);
+    }
+    catch {
+        return undefined;
+    }
 }
 /** The value of an environment variable, in runtimes that have them. */
 function fromEnvironment(name) {

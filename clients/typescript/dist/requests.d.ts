@@ -30,6 +30,8 @@ export interface Prepared {
     readonly url: string;
     readonly init: RequestInit;
     readonly idempotencyKey: string | undefined;
+    /** Whether the caller did not choose the key. */
+    readonly isMinted: boolean;
     /** Whether it changes nothing. */
     readonly isReading: boolean;
     /** Whether sending it twice has the effect of sending it once. */

@@ -14,7 +14,8 @@ export function prepare(base, apiKey, method, path, options) {
     if (key !== undefined) {
         headers.set("authorization", `Bearer ${key}`);
     }
-    const idempotencyKey = keyOf(method, headers, options);
+    const givenKey = options.idempotencyKey ?? headers.get("idempotency-key") ?? undefined;
+    const idempotencyKey = keyOf(method, givenKey, options);
     if (idempotencyKey !== undefined) {
         headers.set("idempotency-key", idempotencyKey);
     }
@@ -29,6 +30,7 @@ export function prepare(base, apiKey, method, path, options) {
         // A redirect would send the key to another address, and might turn a POST into a GET.
         init: { method, headers, body, redirect: "manual" },
         idempotencyKey,
+        isMinted: idempotencyKey !== undefined && givenKey === undefined,
         isReading: READING.has(method),
         isRepeatable: REPEATABLE.has(method),
     };
@@ -42,12 +44,12 @@ export function path(...segments) {
     }
     return ["/1", ...segments.map(encodeURIComponent)].join("/");
 }
-function keyOf(method, headers, options) {
+function keyOf(method, given, options) {
     if (method !== "POST" || options.hasKey === false) {
         return undefined;
     }
     // Minted here, outside the retries, so that all attempts of one call have the same key.
-    const key = options.idempotencyKey ?? headers.get("idempotency-key") ?? crypto.randomUUID();
+    const key = given ?? crypto.randomUUID();
     if (!KEY.test(key)) {
         throw new TypeError("An idempotency key has 1 to 255 visible ASCII characters without commas and quotes.");
     }

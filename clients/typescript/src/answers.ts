@@ -15,6 +15,8 @@ export class UnreadableAnswer extends Error {
 }
 
 const SHOWN_CHARACTERS = 200;
+// How the sentence begins that the service adds to the remedy of a response that it keeps.
+const NEW_KEY = "Send the corrected request with a new Idempotency-Key";
 const MAX_SECONDS = 1e9;
 
 /** The JSON of an answer. Throws UnreadableAnswer. */
@@ -26,8 +28,11 @@ export function documentOf(answer: Answer): unknown {
   }
 }
 
-/** The error that an answer stands for, which is not a success; `now` is in milliseconds. */
-export function errorOf(answer: Answer, now: number): ProblemError {
+/**
+ * The error that an answer stands for, which is not a success; `now` is in milliseconds. Callers who
+ * left it to the client to mint the idempotency key are not asked for a new one.
+ */
+export function errorOf(answer: Answer, now: number, isMinted = false): ProblemError {
   const document = problemDocument(answer);
   const text = (name: string): string | undefined => {
     const value = document?.[name];
@@ -39,11 +44,15 @@ export function errorOf(answer: Answer, now: number): ProblemError {
     title: text("title") ?? "",
     detail: text("detail") ?? (document ? "" : foreign(answer)),
     member: text("member"),
-    remedy: text("remedy"),
+    remedy: isMinted ? withoutKey(text("remedy")) : text("remedy"),
     requestId: answer.headers.get("x-request-id") ?? undefined,
     retryAfter: retryAfter(answer.headers, now),
     document: document ?? {},
   });
+}
+
+function withoutKey(remedy: string | undefined): string | undefined {
+  return remedy?.split(NEW_KEY, 1)[0]?.trimEnd() || undefined;
 }
 
 /** The problem document; undefined if the body is not one of Wakecall's. */

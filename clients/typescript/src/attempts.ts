@@ -81,7 +81,7 @@ export class Attempts<T> {
   }
 
   #afterRefusal(answer: Answer): Verdict<T> {
-    const error = errorOf(answer, Date.now());
+    const error = errorOf(answer, Date.now(), this.#request.isMinted);
     const isRunning = error.code === "still-running";
     if (isRunning || (answer.status >= 500 && !error.type)) {
       // An answer that is not the service's own leaves open what the service did.

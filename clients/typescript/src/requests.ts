@@ -36,6 +36,8 @@ export interface Prepared {
   readonly url: string;
   readonly init: RequestInit;
   readonly idempotencyKey: string | undefined;
+  /** Whether the caller did not choose the key. */
+  readonly isMinted: boolean;
   /** Whether it changes nothing. */
   readonly isReading: boolean;
   /** Whether sending it twice has the effect of sending it once. */
@@ -63,7 +65,8 @@ export function prepare(
   if (key !== undefined) {
     headers.set("authorization", `Bearer ${key}`);
   }
-  const idempotencyKey = keyOf(method, headers, options);
+  const givenKey = options.idempotencyKey ?? headers.get("idempotency-key") ?? undefined;
+  const idempotencyKey = keyOf(method, givenKey, options);
   if (idempotencyKey !== undefined) {
     headers.set("idempotency-key", idempotencyKey);
   }
@@ -78,6 +81,7 @@ export function prepare(
     // A redirect would send the key to another address, and might turn a POST into a GET.
     init: { method, headers, body, redirect: "manual" },
     idempotencyKey,
+    isMinted: idempotencyKey !== undefined && givenKey === undefined,
     isReading: READING.has(method),
     isRepeatable: REPEATABLE.has(method),
   };
@@ -93,12 +97,16 @@ export function path(...segments: readonly string[]): string {
   return ["/1", ...segments.map(encodeURIComponent)].join("/");
 }
 
-function keyOf(method: string, headers: Headers, options: RequestOptions): string | undefined {
+function keyOf(
+  method: string,
+  given: string | undefined,
+  options: RequestOptions,
+): string | undefined {
   if (method !== "POST" || options.hasKey === false) {
     return undefined;
   }
   // Minted here, outside the retries, so that all attempts of one call have the same key.
-  const key = options.idempotencyKey ?? headers.get("idempotency-key") ?? crypto.randomUUID();
+  const key = given ?? crypto.randomUUID();
   if (!KEY.test(key)) {
     throw new TypeError(
       "An idempotency key has 1 to 255 visible ASCII characters without commas and quotes.",

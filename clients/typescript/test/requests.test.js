@@ -110,6 +110,24 @@ test("an error tells what is wrong and what to do", async () => {
   });
 });
 
+test("a caller who chose no idempotency key is not asked for a new one", async () => {
+  const advice = "Send the corrected request with a new Idempotency-Key: this one repeats this answer.";
+  const refusals = ["Mend it.", ""].map((remedy) =>
+    problem(400, "invalid-member", { member: "cron", remedy: `${remedy} ${advice}`.trim() }),
+  );
+  const { client } = await scripted(...refusals, ...refusals);
+  const refused = async (/** @type {object} */ options) => {
+    const error = await client.jobs.book(URL_, { cron: "x" }, options).catch((each) => each);
+    assert.ok(error instanceof wakecall.InvalidMember);
+    return error.remedy;
+  };
+  assert.equal(await refused({}), "Mend it.");
+  assert.equal(await refused({}), undefined);
+  assert.equal(await refused({ idempotencyKey: "mine" }), `Mend it. ${advice}`);
+  const headers = { "idempotency-key": "mine" };
+  await assert.rejects(client.request("POST", "/1/jobs", { headers }), { remedy: advice });
+});
+
 test("each kind of problem has its error", async () => {
   const kinds = /** @type {[number, string, string][]} */ ([
     [401, "unauthenticated", "Unauthenticated"],
@@ -186,6 +204,17 @@ test("address and key are those of the environment", async () => {
   assert.equal(received[0]?.headers.authorization, "Bearer wk_env");
   delete process.env["WAKECALL_URL"];
   assert.throws(() => new wakecall.Client(), wakecall.NotConfigured);
+});
+
+test("what is not the address of a service is refused with an example of one", () => {
+  for (const url of ["127.0.0.1:8123", "localhost:8123", "ftp://a", "http://", "http://u@a", "http://a?b"]) {
+    assert.throws(() => new wakecall.Client({ url }), {
+      name: "TypeError",
+      message:
+        `"${url}" is not the address of a Wakecall. ` +
+        "Write it as in https://wakecall.example.com, without a query or a user name.",
+    });
+  }
 });
 
 test("where nobody listens, nothing was done", async () => {
