@@ -218,5 +218,35 @@ def test_without_a_key_the_ways_to_give_one_are_named(wakecall: Commands) -> Non
     assert wakecall.run("job", "list", "--key-file", "-", given="").code == Exit.UNAUTHENTICATED
 
 
+def test_a_key_that_is_refused_is_named_by_where_it_is_from(
+    wakecall: Commands, canned: Canned, home: Path
+) -> None:
+    problem = {
+        "type": "/problems/unauthenticated",
+        "title": "No key",
+        "detail": "Unknown key.",
+        "remedy": "Send `Authorization: Bearer KEY`.",
+    }
+    canned.answers["GET", "/1/jobs"] = (401, problem)
+    of_variable = wakecall.run("job", "list")
+    as_json = wakecall.run("job", "list", "--json")
+    del wakecall.environ["WAKECALL_KEY"]
+    config.write_profiles(
+        home / ".config" / "wakecall" / "config.toml",
+        Profiles(default="shop", profiles={"shop": Profile(url=URL, key=KEY)}),
+    )
+    of_profile = wakecall.run("job", "list")
+
+    assert of_variable.code == as_json.code == of_profile.code == Exit.UNAUTHENTICATED
+    remedy = "Save another one: wakecall login"
+    assert of_variable.err.startswith(
+        "wakecall: Unknown key. The key is that of WAKECALL_KEY. "
+        f"{remedy}, once WAKECALL_KEY is unset."
+    )
+    assert as_json.problem == problem
+    assert f"The key is that of profile shop. {remedy}." in of_profile.err
+    assert "Bearer" not in of_variable.err + of_profile.err
+
+
 def test_there_is_no_option_for_the_key_itself(wakecall: Commands) -> None:
     assert wakecall.run("--key", KEY, "job", "list").code == Exit.USAGE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 import httpx2
@@ -51,7 +52,9 @@ def test_each_refusal_has_its_code_and_is_printed_as_it_came(
 
     assert (programs.code, programs.problem) == (expected, document)
     assert (people.code, people.out) == (expected, "")
-    assert people.err == f"wakecall: It is {code}. Do otherwise.\n"
+    key = "The key is that of WAKECALL_KEY. Save another one: wakecall login, once WAKECALL_KEY is"
+    remedy = f"{key} unset." if status == HTTPStatus.UNAUTHORIZED else "Do otherwise."
+    assert people.err == f"wakecall: It is {code}. {remedy}\n"
 
 
 def lost(error: type[httpx2.TransportError]) -> Callable[[httpx2.Request], Any]:
@@ -67,7 +70,9 @@ def test_what_was_surely_not_done_says_so(wakecall: Commands, canned: Canned) ->
     done = wakecall.run(*BOOK, "--json")
 
     assert done.code == Exit.UNREACHED
-    assert "Nothing was done." in done.problem["detail"]
+    assert done.problem["detail"] == (
+        "The service was not reached: gone (https://wakecall.test). Nothing was done."
+    )
     assert "remedy" not in done.problem
     assert len(canned.requests) > 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from functools import cached_property, wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -77,6 +78,16 @@ class Session:
                 "Save one: wakecall login; or set WAKECALL_KEY, or name a file with --key-file.",
             )
         return connection.key
+
+    def with_origin_of_key(self, error: errors.Unauthenticated) -> errors.Unauthenticated:
+        """Return an error that tells people which key was refused, and how to use another one."""
+        connection: Connection | None = self.__dict__.get("connection")
+        if connection is None or not connection.key_from:
+            return error
+        origin = connection.key_from
+        once = ", once WAKECALL_KEY is unset" if origin == "WAKECALL_KEY" else ""
+        remedy = f"The key is that of {origin}. Save another one: wakecall login{once}."
+        return errors.Unauthenticated(replace(error.problem, remedy=remedy))
 
     def client_of(self, url: str, key: str, retries: Retries | None = None) -> Client:
         """Return a client of another service or key, or with other retries."""
@@ -223,7 +234,11 @@ def pass_session(
     def begin(*arguments: P.args, **settings: P.kwargs) -> R:
         context = click.get_current_context()
         world = context.find_object(World) or World()
-        return command(Session(options_of(context), world), *arguments, **settings)
+        session = Session(options_of(context), world)
+        try:
+            return command(session, *arguments, **settings)
+        except errors.Unauthenticated as error:
+            raise session.with_origin_of_key(error) from error
 
     return begin
 
