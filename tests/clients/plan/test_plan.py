@@ -39,14 +39,14 @@ def test_a_plan_shows_what_apply_then_does(real: Commands, write: Write, account
     assert head == f"Account {account.name} at https://wakecall.test, set billing"
     assert first.startswith("+ a  at 10:15 from Monday to Friday, Europe/Berlin; next ")
     assert second.startswith("+ b  every day at 09:00, UTC; next ")
-    assert total == "  0 unchanged. 2 to create, 0 to replace, 0 to end."
+    assert total == "  0 unchanged. 2 to create, 0 to replace, 0 to delete."
     assert names(real) == []
 
     assert applied(real).splitlines()[-2:] == ["Created a", "Created b"]
     assert names(real) == ["a", "b"]
     assert job(real, "a")["tags"] == ["managed:billing"]
     again = applied(real)
-    assert again.splitlines()[1:] == ["  2 unchanged. 0 to create, 0 to replace, 0 to end."]
+    assert again.splitlines()[1:] == ["  2 unchanged. 0 to create, 0 to replace, 0 to delete."]
 
 
 def test_what_changes_is_named(real: Commands, write: Write) -> None:
@@ -91,7 +91,7 @@ def test_only_the_set_is_pruned_and_after_a_question(real: Commands, write: Writ
     assert real.run("book", *booked, "--name", "theirs", "--tag", "managed:other").code == 0
     write(A)
     assert real.run("plan").out.splitlines()[1] == "- b  (with --prune)"
-    assert "1 to end" in real.run("plan", "--prune").out
+    assert "1 to delete." in real.run("plan", "--prune").out
     applied(real)
     assert names(real) == ["a", "b", "mine", "theirs"]
 
@@ -116,6 +116,8 @@ def test_a_refused_job_stops_everything_unless_it_goes_on(real: Commands, write:
         assert done.code == Exit.REFUSED
         assert "b is refused:" in done.err
         assert "fires again after 300 seconds" in done.err
+        total = "  0 unchanged. 1 to create, 0 to replace, 0 to delete, 1 refused."
+        assert done.out.splitlines()[-1] == total
     assert names(real) == []
     done = real.run("apply", "--keep-going")
     assert (done.code, done.out.splitlines()[-1]) == (Exit.REFUSED, "Created a")

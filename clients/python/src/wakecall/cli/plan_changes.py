@@ -224,7 +224,8 @@ def lines(session: Session, plan: Plan, *, prune: bool) -> Iterator[str]:
         yield f"- {left.get('name') or left['id']}{note}"
     yield (
         f"  {len(plan.of('unchanged'))} unchanged. {len(plan.of('created'))} to create, "
-        f"{len(plan.of('replaced'))} to replace, {len(plan.left_over) if prune else 0} to end."
+        f"{len(plan.of('replaced'))} to replace, {len(plan.left_over) if prune else 0} to delete"
+        f"{f', {len(plan.refused)} refused' if plan.refused else ''}."
     )
 
 
