@@ -87,6 +87,16 @@ def test_a_check_books_nothing(real: Commands) -> None:
     assert real.run("job", "list", "-o", "id").out == ""
 
 
+def test_a_program_gets_the_instant_of_what_was_checked(real: Commands) -> None:
+    once = real.run("book", TARGET, "--at", "2099-07-01T10:00Z", "--check")
+    again = real.run("book", TARGET, "--cron", "0 0 12 1 1 ? 2099", "--check", "--tz", "UTC")
+    paused = real.run("book", TARGET, "--cron", "@daily", "--paused", "--check", "-o", "id")
+
+    assert once.out == "2099-07-01T10:00:00+00:00\n"
+    assert again.out == "2099-01-01T12:00:00+00:00\n"
+    assert paused.out == "It would be booked, paused.\n"
+
+
 def test_a_local_time_is_sent_as_an_instant(real: Commands) -> None:
     in_berlin = real.run(
         "book", TARGET, "--at", "2099-07-01T10:00", "--tz", "Europe/Berlin", "--json"
@@ -106,6 +116,7 @@ def test_a_local_time_is_sent_as_an_instant(real: Commands) -> None:
         (("--in", "1h", "--header", "X-Shop"), "NAME:VALUE"),
         (("--in", "1h", "--data", "a", "--json-data", "1"), "--data and --json-data"),
         (("--in", "1h", "--retry", "/nowhere"), "cannot be read"),
+        (("--in", "1h", "--retry", "sometimes"), "none, fast, standard, patient"),
         (("--in", "1h", "--check", "--wait"), "nothing to wait for"),
         (("--at", "2099-03-29T02:30", "--tz", "Europe/Berlin"), "does not exist"),
         (("--in", "1h", "--tz", "Europe/Nowhere"), "no time zone"),

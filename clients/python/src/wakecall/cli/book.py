@@ -57,13 +57,22 @@ def book(  # noqa: PLR0913 - one for each option
         idempotency_key=idempotency_key,
     )
     if not wait or not session.options.is_json:
-        session.out.one(job, sentence(session.out, job, is_check=check))
+        _show(session, job, is_check=check)
     if not wait:
         return 0
     run = waiting.follow_job(session, job, wait_for)
     if session.options.is_json:
         session.out.document(run)
     return waiting.exit_code(run)
+
+
+def _show(session: Session, job: Row, *, is_check: bool) -> None:
+    text = sentence(session.out, job, is_check=is_check)
+    if is_check and session.out.format != "table" and not session.options.is_json:
+        # What was only checked has no id, which is what programs get of a booking.
+        session.out.line(session.out.plain(views.next_of(job)) or text)
+    else:
+        session.out.one(job, text)
 
 
 def sentence(out: Output, job: Row, *, is_check: bool) -> str:

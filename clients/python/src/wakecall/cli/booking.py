@@ -203,6 +203,10 @@ def retry_of(policy: str) -> Json:
         return RETRIES[policy]
     try:
         found = json.loads(read_bytes(Path(policy), "--retry"))
+    except click.BadParameter as error:
+        raise click.BadParameter(
+            f"{error.message} Give a file, or one of {', '.join(RETRIES)}.", param_hint="--retry"
+        ) from None
     except ValueError as error:
         raise click.BadParameter(f"{policy} is not JSON: {error}.", param_hint="--retry") from None
     if not isinstance(found, dict):
