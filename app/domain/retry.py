@@ -149,7 +149,8 @@ def again(
     is due n intervals after `due_at`, without jitter, but not sooner than `pause_after` allows.
     """
     if attempts_made >= most_attempts(policy):
-        return Failed(reason=f"{reason} All {attempts_made} attempts are used up.")
+        made = "The only attempt is" if attempts_made == 1 else f"All {attempts_made} attempts are"
+        return Failed(reason=f"{reason} {made} used up.")
     if isinstance(policy, Constant):
         planned = due_at + since_due(policy, attempts_made)
         pause = max(pause_after(policy, attempts_made), at_least)

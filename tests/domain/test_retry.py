@@ -115,12 +115,14 @@ def under(
 
 
 def test_a_policy_of_the_jobs_own_counts() -> None:
-    assert isinstance(under(RetryPolicy(max_attempts=1)), Failed)
+    once = Failed(reason="The receiver answered 500. The only attempt is used up.")
+    assert under(RetryPolicy(max_attempts=1)) == once
     steady = RetryPolicy(max_attempts=4, schedule=(1.0,))
     assert under(steady, made=3) == RetryAt(
         instant=NOW + timedelta(seconds=1), reason="The receiver answered 500."
     )
-    assert isinstance(under(steady, made=4), Failed)
+    spent = Failed(reason="The receiver answered 500. All 4 attempts are used up.")
+    assert under(steady, made=4) == spent
 
 
 @pytest.mark.parametrize(
