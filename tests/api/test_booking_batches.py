@@ -90,6 +90,13 @@ def test_what_arrives_while_a_batch_is_written_is_the_next_batch() -> None:
     assert run(play) == [[1, 1], [1, 1, 1], [1]]
 
 
+@pytest.fixture
+def many_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as for several batches of one account."""
+    monkeypatch.setattr(booking_batches, "MAX_WAITING", 1000)
+
+
+@pytest.mark.usefixtures("many_may_wait")
 def test_accounts_take_turns_and_wait_for_one_batch_of_another() -> None:
     async def play(batches: BookingBatches, writer: Writer) -> None:
         first = asking(batches, 1)
@@ -159,6 +166,7 @@ def test_the_account_whose_bookings_fail_is_set_apart(monkeypatch: pytest.Monkey
     assert run(play, judge) == [[1, 2, 1], [1, 1], [2, 2], [3], [3, 3], [1]]
 
 
+@pytest.mark.usefixtures("many_may_wait")
 def test_an_account_that_is_set_apart_adds_nothing_to_what_it_has_waiting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -263,6 +271,7 @@ def test_after_the_shutdown_nobody_waits() -> None:
     assert run(play) == [[1]]
 
 
+@pytest.mark.usefixtures("many_may_wait")
 def test_accounts_that_are_written_alone_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(booking_batches, "APART_S", 3600.0)
     outcomes = iter([Outcome.REFUSED])

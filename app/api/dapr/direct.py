@@ -9,12 +9,15 @@ from app.api import browsers
 from app.api.dapr import addresses, bookings, documents
 from app.api.dapr.documents import JobDocument
 from app.api.dapr.rpc.requests import GRPC
-from app.api.direct_bookings import DirectBooking, DirectRequest
+from app.api.direct_bookings import DirectBooking, DirectRequest, is_quick
 from app.api.wsgi_bridge import Message
 from app.domain.dapr.refusal import Refusal
 from app.service.dapr import apps
 from app.service.dapr import jobs as service
 from app.store.booking_batches import WantedJob
+
+MAX_BODY: Final = 2 * 1024
+"""To read so many bytes of escaped characters takes the event loop 0.2 ms."""
 
 _PATH: Final = re.compile(r"/v1\.0(?:-alpha1)?/jobs/[^/?]+")
 _NO_CONTENT: Final = 204
@@ -32,6 +35,8 @@ def read(request: DirectRequest) -> DirectBooking | None:
 
     Raises the errors of `addresses.job_name`, `documents.read` and `service.want`.
     """
+    if len(request.body) > MAX_BODY or not is_quick(request.body):
+        return None
     document = documents.read(request.body)
     name = addresses.job_name(request.environ).strip()
     if document.name:

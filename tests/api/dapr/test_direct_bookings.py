@@ -82,6 +82,8 @@ BY_ROUTE: Final[tuple[dict[str, Any], ...]] = (
     {"document": {"dueTime": "1h", "repeats": 2}},
     {"document": {"dueTime": "1h", "name": "b"}},
     {"document": {"dueTime": "1h", "data": "x" * 9000}},
+    {"document": {"dueTime": "1h", "data": "x" * 2040}},
+    {"document": {"dueTime": "1h", **{f"{n}": 1 for n in range(64)}}},
     {"name": "a%2Fb"},
     {"name": "a%2"},
     {"name": "+"},

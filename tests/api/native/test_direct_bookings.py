@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from functools import partial
+from itertools import islice, pairwise
 from typing import Any, Final
 
 import psycopg
 import pytest
 from flask import Flask
 
+from app.api.booking_batches import MAX_WAITING
 from app.api.context import current_context
-from app.api.direct_bookings import MAX_BODY
+from app.api.direct_bookings import MAX_BODY, DirectBooking, DirectRequest, Reader
 from app.api.fair_gate import FairGate
 from app.api.senders import Sender
 from app.domain import key as keys
@@ -133,6 +136,7 @@ BY_ROUTE: Final[dict[str, dict[str, Any]]] = {
     "a NUL": {"document": {**PLAIN, "url": "https://example.com/\0"}},
     "half a pair": {"body": b'{"url": "\\ud800"}'},
     "nested": {"body": b"[" * 2000},
+    "many quotation marks": {"document": {**PLAIN, "data": '"' * 128}},
     "long": {"document": {**PLAIN, "data": "x" * MAX_BODY}},
     "another site": {"origin": "https://example.com"},
     "fetched from a site": {"sec_fetch_site": "cross-site"},
@@ -259,6 +263,44 @@ def test_the_account_of_a_direct_booking_is_remembered(
         limits = current_context().limit_cache.get(account.id)
     assert limits is not None
     assert remembered == [(account.id, limits.concurrent_requests, 201)]
+
+
+def test_of_an_account_few_bookings_are_read_on_the_event_loop_at_once(
+    app: Flask, ask: Callable[..., Asked]
+) -> None:
+    read: list[DirectRequest] = []
+    begun, go = threading.Event(), threading.Event()
+
+    async def play(ways: Ways) -> None:
+        await ways.ask(ways.by_route, ask())
+        write = ways.direct._batches._write
+
+        def waiting(wanted: Sequence[WantedJob]) -> list[Outcome]:
+            begun.set()
+            assert go.wait(30)
+            return write(wanted)
+
+        ways.direct._batches._write = waiting
+        ways.direct._offers = [
+            each._replace(reader=partial(noting, each.reader)) for each in ways.direct._offers
+        ]
+        first = asyncio.create_task(ways.ask_directly(ask()))
+        await asyncio.to_thread(begun.wait, 30)
+        crowd = [asyncio.create_task(ways.ask_directly(ask())) for _ in range(MAX_WAITING + 3)]
+        # Three are answered by their route meanwhile.
+        for each in islice(asyncio.as_completed(crowd), 3):
+            assert (await each).status == 201
+        assert sum(each.done() for each in crowd) == 3
+        assert len(read) == 1 + MAX_WAITING
+        go.set()
+        answers = await asyncio.gather(first, *crowd)
+        assert {each.status for each in answers} == {201}
+
+    def noting(reader: Reader, request: DirectRequest) -> DirectBooking | None:
+        read.append(request)
+        return reader(request)
+
+    Ways(app).play(play)
 
 
 def test_a_forged_key_does_not_mark_the_real_one_as_used(

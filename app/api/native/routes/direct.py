@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from app.api import negotiation
-from app.api.direct_bookings import DirectBooking, DirectRequest
+from app.api.direct_bookings import DirectBooking, DirectRequest, is_quick
 from app.api.native.codecs.reader import Body
 from app.api.native.documents import job as job_document
 from app.api.native.routes import responses
@@ -31,6 +31,8 @@ def read(request: DirectRequest) -> DirectBooking | None:
     environ = request.environ
     if _TOKEN in environ:
         # A key in this header is not one for the native API.
+        return None
+    if not is_quick(request.body):
         return None
     media_type = negotiation.choose(environ.get("HTTP_ACCEPT"), negotiation.WITH_TEXT)
     document = job_document.read(Body(request.body, negotiation.JSON))
