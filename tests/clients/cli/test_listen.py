@@ -137,7 +137,8 @@ def test_a_failure_here_is_left_to_the_retries_unless_it_is_to_count(
     failed = wakecall.run("listen", str(receiver.port), "--fail", "-o", "jsonl")
 
     assert "✕ POST /paid?shop=1: 500" in quiet.out
-    assert "not completed: the run is called again within the hour" in quiet.out
+    note = "the run is called again within the hour; --fail completes it as failed at once"
+    assert f"not completed: {note}" in quiet.out
     assert '  > {"order": 7}\n  < no disk\n' in quiet.out
     assert completions(canned) == [{"status": "failed", "message": "listen: 500"}]
     document = json.loads(failed.out)

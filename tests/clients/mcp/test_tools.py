@@ -146,6 +146,19 @@ def test_what_is_not_the_id_of_a_run_is_refused_in_words_of_the_tools(agent: Age
         assert "path" not in refused
 
 
+def test_what_does_not_exist_is_refused_in_words_of_the_tools(agent: Agent) -> None:
+    unknown = "01a20290-027f-7fc0-b123-b43bd8583de0"
+    for tool, arguments, reason in (
+        ("get_run", {"run": unknown}, f"There is no run {unknown}."),
+        ("get_job", {"job": unknown}, f"There is no job {unknown}."),
+        ("get_job", {"job": "voices"}, 'There is no job named "voices".'),
+    ):
+        refused = agent.refusal(tool, **arguments)
+        assert f"{reason} find_jobs and find_runs list what there is. Request id: " in refused
+        assert "PUT" not in refused
+        assert "/1/" not in refused
+
+
 def test_jobs_are_found_by_name_host_tag_and_firing(agent: Agent) -> None:
     soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     for number, when in enumerate((soon, FUTURE, FUTURE)):

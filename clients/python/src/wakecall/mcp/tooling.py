@@ -10,7 +10,7 @@ from uuid import UUID
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult
 
-from wakecall import AsyncClient, ProblemError, WakecallError
+from wakecall import AsyncClient, NotFound, ProblemError, WakecallError
 from wakecall.mcp.access import Busy, Ctx, access_of
 from wakecall.mcp.documents import Document, answer
 from wakecall.models import Job
@@ -41,7 +41,11 @@ def answering(
 def refusal(error: Exception) -> str:
     """What a model reads of an error: the reason with the remedy, the member and the request."""
     parts = [f"{error}"]
-    if isinstance(error, ProblemError):
+    if isinstance(error, NotFound):
+        # The service's remedy names paths, and its member is a part of one.
+        parts = [error.detail or error.title, "find_jobs and find_runs list what there is."]
+        parts += [f"Request id: {error.request_id}."] if error.request_id else []
+    elif isinstance(error, ProblemError):
         parts += [f"Member: {error.member}."] if error.member else []
         parts += [f"Request id: {error.request_id}."] if error.request_id else []
     if isinstance(error, WakecallError) and error.may_be_done:
