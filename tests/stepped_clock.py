@@ -8,10 +8,9 @@ and no other database, has another clock than before.
 from __future__ import annotations
 
 import psycopg
-from psycopg import sql
 
+from tests import clock_functions
 from tests.factories import connect
-from tests.servers import database_name
 
 _CLOCK = """
 CREATE SCHEMA stepped;
@@ -22,29 +21,12 @@ CREATE FUNCTION stepped.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLAT
 CREATE FUNCTION stepped.now() RETURNS timestamptz LANGUAGE sql STABLE AS
   'SELECT pg_catalog.now() + (SELECT ahead FROM stepped.clock)';
 """
-_DEFAULTS = """
-SELECT attrelid::regclass::text, attname FROM pg_attrdef d JOIN pg_attribute a
-ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-WHERE pg_get_expr(adbin, adrelid) = 'clock_timestamp()'
-"""
 
 
 def install(database: str) -> None:
     """Give the database a clock that can be set, for the sessions that begin from now on."""
     with connect(database) as connection:
-        defaults = connection.execute(_DEFAULTS).fetchall()
-        connection.execute(_CLOCK)
-        connection.execute(
-            sql.SQL("ALTER DATABASE {} SET search_path = stepped, pg_catalog, public").format(
-                sql.Identifier(database_name(database))
-            )
-        )
-        for table, column in defaults:
-            connection.execute(
-                sql.SQL(
-                    "ALTER TABLE {} ALTER COLUMN {} SET DEFAULT stepped.clock_timestamp()"
-                ).format(sql.Identifier(table), sql.Identifier(column))
-            )
+        clock_functions.install(connection, "stepped", _CLOCK)
 
 
 def set_clock(connection: psycopg.Connection, *, ahead: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -42,9 +43,6 @@ class Life:
     misfire: str
     changes: list[Change] = field(default_factory=list)
     id: str | None = None
-    max_attempts: int = 0
-    by_hand: int = 0
-    """How often it was fired by hand."""
 
     def is_gone(self) -> bool:
         """Whether it was deleted, or never made."""
@@ -175,13 +173,8 @@ class Clients:
 
     def fire(self, life: Life) -> None:
         """Let it be called now, besides its schedule."""
-        try:
-            answer = self.web.ask("POST", f"/1/jobs/{life.id}/fire")
-        except Killed:
-            life.by_hand += 1  # perhaps
-            return
-        if answer.status_code == 202:
-            life.by_hand += 1
+        with suppress(Killed):
+            self.web.ask("POST", f"/1/jobs/{life.id}/fire")
 
     def redeliver(self, run_id: str) -> None:
         """Let a run be called again that is over."""

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import psycopg
-from psycopg import sql
+
+from tests import clock_functions
 
 BEGIN: Final = datetime(2027, 1, 1, tzinfo=UTC)
 _UPTIME: Final = 100_000.0
@@ -23,11 +24,6 @@ CREATE FUNCTION simulated.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOL
   $$SELECT timestamptz 'epoch' + (SELECT last_value FROM simulated.clock) * interval '1 us'$$;
 CREATE FUNCTION simulated.now() RETURNS timestamptz LANGUAGE sql STABLE AS
   $$SELECT timestamptz 'epoch' + (SELECT last_value FROM simulated.clock) * interval '1 us'$$;
-"""
-_DEFAULTS: Final = """
-SELECT attrelid::regclass::text, attname FROM pg_attrdef d JOIN pg_attribute a
-ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-WHERE pg_get_expr(adbin, adrelid) IN ('clock_timestamp()', 'now()')
 """
 
 
@@ -65,19 +61,7 @@ class SimulatedClock:
 
     def install(self, connection: psycopg.Connection) -> None:
         """Let the database tell this time, in all sessions that begin from now on."""
-        defaults = connection.execute(_DEFAULTS).fetchall()
-        connection.execute(_FUNCTIONS)
-        connection.execute(
-            sql.SQL("ALTER DATABASE {} SET search_path = simulated, pg_catalog, public").format(
-                sql.Identifier(connection.info.dbname)
-            )
-        )
-        for table, column in defaults:
-            connection.execute(
-                sql.SQL(
-                    "ALTER TABLE {} ALTER COLUMN {} SET DEFAULT simulated.clock_timestamp()"
-                ).format(sql.Identifier(table), sql.Identifier(column))
-            )
+        clock_functions.install(connection, "simulated", _FUNCTIONS)
         self._connection = connection
         self._tell()
 

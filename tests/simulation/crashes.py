@@ -29,7 +29,7 @@ def _recurring(world: World) -> None:
     every = Schedule(hours=(0,), minutes=(5, 15, 25), zone="UTC")
     clients = world.clients
     lives = {
-        what: Life(path=f"/{what}", body=what.encode(), misfire="one", max_attempts=6)
+        what: Life(path=f"/{what}", body=what.encode(), misfire="one")
         for what in ("kept", "replaced", "paused", "deleted", "fired")
     }
     for number, life in enumerate(lives.values()):
@@ -44,7 +44,7 @@ def _recurring(world: World) -> None:
 
 
 def _one_time(world: World, path: str, habits: Habits, at: float) -> None:
-    life = Life(path=path, body=path.encode(), misfire="one", max_attempts=6)
+    life = Life(path=path, body=path.encode(), misfire="one")
     world.around.receivers.habits[path] = habits
 
     def book() -> None:

@@ -7,7 +7,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import psycopg
@@ -37,7 +37,6 @@ class Result:
     killed: int
     moments: int
     took_s: float
-    refused: list[str] = field(default_factory=list)
 
 
 def play(
@@ -82,7 +81,6 @@ def play(
         killed=len(set(effects.killed)),
         moments=effects.moments,
         took_s=time.monotonic() - began,
-        refused=world.clients.refused,
     )
     databases.drop(database.rpartition("/")[2].partition("?")[0])
     return result

@@ -69,7 +69,6 @@ def _draw_recurring(world: World, plan: Plan, chance: random.Random, number: int
         path=f"/recurring-{number}",
         body=f"recurring {number}".encode(),
         misfire=chance.choice(["one", "one", "all"]),
-        max_attempts=_RETRY["maxAttempts"],  # type: ignore[arg-type] # a number
     )
     world.around.receivers.habits[life.path] = draw_habits(chance)
     schedule = draw_schedule(chance)
@@ -82,7 +81,6 @@ def _draw_one_time(world: World, plan: Plan, chance: random.Random, number: int)
         path=f"/once-{number}",
         body=f"once {number}".encode(),
         misfire="one",
-        max_attempts=_RETRY["maxAttempts"],  # type: ignore[arg-type] # a number
     )
     world.around.receivers.habits[life.path] = draw_habits(chance)
     begins = chance.uniform(0, plan.seconds * 0.95)
