@@ -189,7 +189,7 @@ def test_an_app_is_called_as_its_failure_policy_says(
     ended, reason = end_of(connection, job)
 
     assert ended == state
-    assert (reason or "").endswith("attempts are used up.") is (state == "failed")
+    assert (reason or "").endswith("used up.") is (state == "failed")
     calls = made(connection, job)
     assert [each.status for each in calls] == statuses
     assert len(receiver.requests) == len(statuses)
