@@ -82,7 +82,7 @@ def client(app: Flask, key: str) -> FlaskClient:
 
 
 @pytest.fixture
-def stranger(app: Flask, key: str, make_key: Callable[[], str]) -> FlaskClient:
+def other_client(app: Flask, key: str, make_key: Callable[[], str]) -> FlaskClient:
     """Calls with the key of account-2."""
     return client_of(app, make_key())
 

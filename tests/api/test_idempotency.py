@@ -65,13 +65,13 @@ def test_without_a_key_each_post_is_a_job_of_its_own(client: FlaskClient) -> Non
 
 
 def test_a_key_is_one_account_s_and_the_same_with_quotes(
-    client: FlaskClient, stranger: FlaskClient
+    client: FlaskClient, other_client: FlaskClient
 ) -> None:
-    first, quoted, theirs = post(client), post(client, key='"k1"'), post(stranger)
+    first, quoted, theirs = post(client), post(client, key='"k1"'), post(other_client)
     assert quoted.data == first.data
     assert replayed(quoted)
     assert not replayed(theirs)
-    assert (len(ids(client)), len(ids(stranger))) == (1, 1)
+    assert (len(ids(client)), len(ids(other_client))) == (1, 1)
 
 
 def test_another_request_under_the_key_is_refused(client: FlaskClient) -> None:

@@ -22,7 +22,7 @@ def signed_in(app: Flask) -> SignedIn:
 
 
 @pytest.fixture
-def stranger(app: Flask) -> SignedIn:
+def other_user(app: Flask) -> SignedIn:
     """The owner of another account, signed in."""
     return signed_in_as(app, "mallory@example.com", "other")
 

@@ -36,10 +36,10 @@ def test_an_empty_service_says_what_is_missing(operator: SignedIn) -> None:
 
 
 def test_processes_and_held_destinations_of_all_accounts_are_shown(
-    operator: SignedIn, stranger: SignedIn, database: str
+    operator: SignedIn, other_user: SignedIn, database: str
 ) -> None:
     with connect(database) as connection:
-        rows = [[stranger.account.id, "https://down.example:443", "down", 1, 1234, 9.0]]
+        rows = [[other_user.account.id, "https://down.example:443", "down", 1, 1234, 9.0]]
         heartbeats.beat(connection, "worker", "host.42", rows)
         heartbeats.beat(connection, "scheduler", "host.7")
         connection.execute(

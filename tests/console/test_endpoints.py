@@ -97,7 +97,7 @@ def test_many_apps_are_paged(app: Flask, signed_in: SignedIn) -> None:
     assert signed_in.client.get(f"{ENDPOINTS}?cursor=a%20b").status_code == 400
 
 
-def test_others_change_nothing(app: Flask, signed_in: SignedIn, stranger: SignedIn) -> None:
+def test_others_change_nothing(app: Flask, signed_in: SignedIn, other_user: SignedIn) -> None:
     apps.put(context_of(app), signed_in.account, "shop", url="https://shop.example", token=None)
     member = signed_in.with_role(Role.MEMBER)
     assert "https://shop.example" in text_of(member)
@@ -107,9 +107,9 @@ def test_others_change_nothing(app: Flask, signed_in: SignedIn, stranger: Signed
     assert all(each.endswith("/test") for each in forms)
     assert member.post(f"{ENDPOINTS}/apps", APP).status_code == 403
     assert member.post(f"{ENDPOINTS}/app/delete", {"name": "shop"}).status_code == 403
-    assert "No Dapr apps" in text_of(stranger)
-    assert stranger.client.get(f"{ENDPOINTS}/app/delete?name=shop").status_code == 404
-    assert stranger.post(f"{ENDPOINTS}/app/delete", {"name": "shop"}).status_code == 404
+    assert "No Dapr apps" in text_of(other_user)
+    assert other_user.client.get(f"{ENDPOINTS}/app/delete?name=shop").status_code == 404
+    assert other_user.post(f"{ENDPOINTS}/app/delete", {"name": "shop"}).status_code == 404
 
 
 # Test calls.
@@ -168,28 +168,28 @@ def test_a_target_that_the_settings_deny_is_not_tested(
 
 
 def test_an_account_makes_few_tests_a_minute(
-    app: Flask, signed_in: SignedIn, stranger: SignedIn
+    app: Flask, signed_in: SignedIn, other_user: SignedIn
 ) -> None:
     runners.put(context_of(app), signed_in.account, "spark", url="https://spark.example")
-    runners.put(context_of(app), stranger.account, "spark", url="https://spark.example")
+    runners.put(context_of(app), other_user.account, "spark", url="https://spark.example")
     member = signed_in.with_role(Role.MEMBER)
     path, form = f"{ENDPOINTS}/runner/test", {"name": "spark"}
     for number in range(attempts.TEST.allowed):
         assert (signed_in if number % 2 else member).post(path, form).status_code == 303
     assert member.post(path, form).status_code == 429
-    assert stranger.post(path, form).status_code == 303
+    assert other_user.post(path, form).status_code == 303
 
 
-def test_no_reader_and_no_stranger_tests_an_endpoint(
-    app: Flask, signed_in: SignedIn, stranger: SignedIn
+def test_no_reader_and_no_other_account_tests_an_endpoint(
+    app: Flask, signed_in: SignedIn, other_user: SignedIn
 ) -> None:
     put_app(app, signed_in)
     reader = signed_in.with_role(Role.READER)
     assert not check_page(reader.get(ENDPOINTS)).xpath("//form[contains(@action, '/test')]")
     assert reader.post(f"{ENDPOINTS}/app/test", {"name": "shop"}).status_code == 403
     for name in ("shop", "a\x00b", ""):
-        assert stranger.post(f"{ENDPOINTS}/app/test", {"name": name}).status_code == 404
-    assert stranger.post(f"{ENDPOINTS}/runner/test", {"name": "nothing"}).status_code == 404
+        assert other_user.post(f"{ENDPOINTS}/app/test", {"name": name}).status_code == 404
+    assert other_user.post(f"{ENDPOINTS}/runner/test", {"name": "nothing"}).status_code == 404
 
 
 def put_app(app: Flask, person: SignedIn, url: str = "https://shop.example") -> None:

@@ -40,7 +40,7 @@ def count(person: SignedIn, since: datetime) -> int:
 
 
 def test_failed_and_dead_runs_of_the_account_are_counted_from_an_instant_on(
-    signed_in: SignedIn, stranger: SignedIn, connection: psycopg.Connection
+    signed_in: SignedIn, other_user: SignedIn, connection: psycopg.Connection
 ) -> None:
     now = fail(connection, "demo", 2)
     fail(connection, "demo", 1, "dead")
@@ -49,7 +49,7 @@ def test_failed_and_dead_runs_of_the_account_are_counted_from_an_instant_on(
     fail(connection, "other", 5)
     assert count(signed_in, now - timedelta(seconds=1)) == 3
     assert count(signed_in, datetime.now(UTC)) == 0
-    assert count(stranger, now - timedelta(seconds=1)) == 5
+    assert count(other_user, now - timedelta(seconds=1)) == 5
 
 
 def test_many_tabs_cost_one_query(

@@ -52,9 +52,9 @@ def test_few_jobs_are_found(signed_in: SignedIn) -> None:
     assert len(found(signed_in, "zebra-")) == MAX_JOBS
 
 
-def test_nothing_of_another_account_is_found(signed_in: SignedIn, stranger: SignedIn) -> None:
+def test_nothing_of_another_account_is_found(signed_in: SignedIn, other_user: SignedIn) -> None:
     job = book(signed_in, "zebra")
-    assert found(stranger, job) == found(stranger, "zebra") == []
+    assert found(other_user, job) == found(other_user, "zebra") == []
 
 
 @pytest.mark.parametrize("text", ["\x00", "zeb\x00ra", "\ud800", "%", "'", "a" * 5000])

@@ -166,16 +166,19 @@ def test_readers_see_and_change_nothing(app: Flask, signed_in: SignedIn) -> None
 
 
 def test_the_inboxes_of_others_are_not_there(
-    app: Flask, signed_in: SignedIn, stranger: SignedIn
+    app: Flask, signed_in: SignedIn, other_user: SignedIn
 ) -> None:
     inbox = make(app, signed_in)
     receive(app, inbox, CALL)
     path = f"/console/inbox/{inbox.id}"
-    found: list[Any] = [stranger.client.get(each) for each in (path, f"{path}/calls/1")]
+    found: list[Any] = [other_user.client.get(each) for each in (path, f"{path}/calls/1")]
     found += [
-        stranger.client.get(f"{path}/delete"),
-        stranger.client.get(f"/console/inbox/{uuid4()}"),
+        other_user.client.get(f"{path}/delete"),
+        other_user.client.get(f"/console/inbox/{uuid4()}"),
     ]
-    found += [stranger.post(f"{path}/delete"), stranger.post(f"{path}/answer", {"answer": "500"})]
+    found += [
+        other_user.post(f"{path}/delete"),
+        other_user.post(f"{path}/answer", {"answer": "500"}),
+    ]
     assert [each.status_code for each in found] == [404] * 6
     assert inboxes.get(context_of(app), signed_in.account, inbox.id) is not None

@@ -125,22 +125,22 @@ def test_an_action_returns_to_pages_of_the_console_only(signed_in: SignedIn) -> 
 
 @pytest.mark.parametrize("path", ["", "/edit", "/delete", "/result"])
 def test_a_job_of_another_account_is_as_unknown_as_none(
-    signed_in: SignedIn, stranger: SignedIn, path: str
+    signed_in: SignedIn, other_user: SignedIn, path: str
 ) -> None:
     job_id = book(signed_in)
     for unknown in (job_id, ABSENT):
-        answer = stranger.client.get(f"/console/jobs/{unknown}{path}")
+        answer = other_user.client.get(f"/console/jobs/{unknown}{path}")
         assert answer.status_code == 404
         check_page(answer.data)
 
 
 @pytest.mark.parametrize("action", ["fire", "pause", "resume", "delete", "edit"])
 def test_nobody_acts_on_a_job_of_another_account_or_without_the_role(
-    signed_in: SignedIn, stranger: SignedIn, action: str
+    signed_in: SignedIn, other_user: SignedIn, action: str
 ) -> None:
     job_id = book(signed_in)
     before = get(signed_in, job_id)
-    assert stranger.post(f"/console/jobs/{job_id}/{action}").status_code == 404
+    assert other_user.post(f"/console/jobs/{job_id}/{action}").status_code == 404
     reader = signed_in.with_role(Role.READER)
     assert reader.post(f"/console/jobs/{job_id}/{action}").status_code == 403
     assert signed_in.client.post(f"/console/jobs/{job_id}/{action}").status_code == 403
@@ -155,7 +155,7 @@ def test_a_reader_sees_a_job_without_its_actions(signed_in: SignedIn) -> None:
 
 
 def test_a_job_that_has_ended_is_shown_by_its_runs(
-    signed_in: SignedIn, stranger: SignedIn, connection: psycopg.Connection
+    signed_in: SignedIn, other_user: SignedIn, connection: psycopg.Connection
 ) -> None:
     job_id = book(signed_in)
     add_run(connection, signed_in, job_id, RunState.FAILED)
@@ -163,7 +163,7 @@ def test_a_job_that_has_ended_is_shown_by_its_runs(
     shown = text(check_page(page_of(signed_in, job_id)))
     assert "This job has ended." in shown
     assert "1 failed" in shown
-    assert stranger.client.get(f"/console/jobs/{job_id}").status_code == 404
+    assert other_user.client.get(f"/console/jobs/{job_id}").status_code == 404
 
 
 def test_a_dapr_job_shows_its_own_words_and_is_not_edited(signed_in: SignedIn) -> None:

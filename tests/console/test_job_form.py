@@ -200,9 +200,9 @@ def test_a_change_of_another_person_is_not_overwritten(signed_in: SignedIn) -> N
     assert get(signed_in, job_id).booking.name == "n"
 
 
-def test_fields_that_no_form_has_change_nothing(signed_in: SignedIn, stranger: SignedIn) -> None:
+def test_fields_that_no_form_has_change_nothing(signed_in: SignedIn, other_user: SignedIn) -> None:
     sent = fields_of(signed_in.get(NEW)) | {"url": "https://example.com/"}
-    sent |= {"account": stranger.account.name, "id": str(UUID(int=1)), "dialect": "dapr"}
+    sent |= {"account": other_user.account.name, "id": str(UUID(int=1)), "dialect": "dapr"}
     moved = signed_in.post(NEW, sent)
     found = get(signed_in, UUID(moved.headers["Location"].rpartition("/")[2]))
     assert (found.account, found.booking.dialect) == ("demo", "native")
@@ -332,13 +332,13 @@ def test_a_reader_books_nothing(signed_in: SignedIn, connection: psycopg.Connect
     assert one(connection, "SELECT count(*) FROM job") == 0
 
 
-def test_a_link_fills_the_form(signed_in: SignedIn, stranger: SignedIn) -> None:
+def test_a_link_fills_the_form(signed_in: SignedIn, other_user: SignedIn) -> None:
     filled = fields_of(signed_in.get(f"{NEW}?cron=0+0+12+*+*+%3F&timezone=Asia/Tokyo"))
     assert (filled["how"], filled["cron"]) == ("cron", "0 0 12 * * ?")
     assert filled["timezone"] == "Asia/Tokyo"
     assert signed_in.client.get(f"{NEW}?from=x").status_code == 400
     assert signed_in.client.get(f"{NEW}?colour=x").status_code == 400
-    assert stranger.client.get(f"{NEW}?from={book(signed_in)}").status_code == 404
+    assert other_user.client.get(f"{NEW}?from={book(signed_in)}").status_code == 404
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
@@ -351,11 +351,11 @@ def test_any_fields_are_a_document_or_refused(values: dict[str, str]) -> None:
         assert job_document.to_booking(document).url
 
 
-def test_the_inboxes_of_the_account_are_offered(signed_in: SignedIn, stranger: SignedIn) -> None:
+def test_the_inboxes_of_the_account_are_offered(signed_in: SignedIn, other_user: SignedIn) -> None:
     with context(signed_in).database.transaction() as connection:
         inbox = inboxes.create(connection, signed_in.account.id, label="<orders>")
     options = "//datalist[@id='inboxes']/option"
     (offered,) = check_page(signed_in.get(NEW)).xpath(options)
     assert offered.get("value").endswith(f"/in/{inbox.token}")
     assert text(offered) == "<orders>"
-    assert not check_page(stranger.get(NEW)).xpath(options)
+    assert not check_page(other_user.get(NEW)).xpath(options)

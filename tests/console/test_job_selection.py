@@ -126,12 +126,12 @@ def test_what_cannot_be_asked_is_refused(signed_in: SignedIn, query: str) -> Non
 
 
 def test_nobody_acts_on_jobs_of_another_account_or_without_the_role(
-    signed_in: SignedIn, stranger: SignedIn
+    signed_in: SignedIn, other_user: SignedIn
 ) -> None:
     job_id = book(signed_in)
-    assert stranger.client.get(f"{PLACE}?action=delete&id={job_id}").status_code == 404
-    assert stranger.post(PLACE, {"action": "delete", "id": str(job_id)}).status_code == 303
-    assert stranger.post(PLACE, {"action": "delete", "all": "1"}).status_code == 303
+    assert other_user.client.get(f"{PLACE}?action=delete&id={job_id}").status_code == 404
+    assert other_user.post(PLACE, {"action": "delete", "id": str(job_id)}).status_code == 303
+    assert other_user.post(PLACE, {"action": "delete", "all": "1"}).status_code == 303
     reader = signed_in.with_role(Role.READER)
     assert reader.client.get(f"{PLACE}?action=delete").status_code == 403
     assert reader.post(PLACE, {"action": "delete", "all": "1"}).status_code == 403

@@ -113,7 +113,7 @@ def test_what_cannot_be_filtered_by_is_refused(signed_in: SignedIn, query: str) 
 
 
 def test_pages_lead_to_every_job_once(
-    signed_in: SignedIn, stranger: SignedIn, monkeypatch: pytest.MonkeyPatch
+    signed_in: SignedIn, other_user: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs_page, "PER_PAGE", 2)
     made = [book(signed_in, name=f"n{number}", tags=["x"]) for number in range(5)]
@@ -124,7 +124,7 @@ def test_pages_lead_to_every_job_once(
             found += listed(page)
             links = check_page(page).xpath("//a[@rel='next']/@href")
             assert ("data-live" in page) == (place == query)
-            assert stranger.client.get(f"/console/jobs{place}").status_code in {200, 400}
+            assert other_user.client.get(f"/console/jobs{place}").status_code in {200, 400}
             place = links[0] if links else ""
         assert found == made
 
@@ -138,9 +138,9 @@ def test_a_reader_sees_and_is_offered_nothing_to_change(signed_in: SignedIn) -> 
     assert not document.xpath("//a[contains(@href, '/new')]")
 
 
-def test_another_accounts_jobs_are_not_listed(signed_in: SignedIn, stranger: SignedIn) -> None:
+def test_another_accounts_jobs_are_not_listed(signed_in: SignedIn, other_user: SignedIn) -> None:
     book(signed_in)
-    assert "No jobs yet" in stranger.get("/console/jobs")
+    assert "No jobs yet" in other_user.get("/console/jobs")
 
 
 def test_text_of_clients_is_never_markup(

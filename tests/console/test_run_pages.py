@@ -212,21 +212,21 @@ def test_a_running_run_is_completed_by_a_form_without_script(
 
 
 def test_another_account_s_runs_are_not_there(
-    signed_in: SignedIn, stranger: SignedIn, connection: psycopg.Connection
+    signed_in: SignedIn, other_user: SignedIn, connection: psycopg.Connection
 ) -> None:
     run_id = add_run(connection, signed_in.account.id)
     running = add_live(connection, signed_in.account.id, "running")
     unknown = UUID(int=1)
     for each in (run_id, unknown):
-        assert stranger.client.get(f"/console/runs/{each}").status_code == 404
-        assert stranger.client.get(f"/console/runs/{each}/redeliver").status_code == 404
-        assert stranger.post(f"/console/runs/{each}/redeliver").status_code == 404
+        assert other_user.client.get(f"/console/runs/{each}").status_code == 404
+        assert other_user.client.get(f"/console/runs/{each}/redeliver").status_code == 404
+        assert other_user.post(f"/console/runs/{each}/redeliver").status_code == 404
     form = {"status": "succeeded"}
-    assert stranger.post(f"/console/runs/{running}/complete", form).status_code == 404
-    selected = stranger.get(f"/console/runs/redeliver?id={run_id}")
+    assert other_user.post(f"/console/runs/{running}/complete", form).status_code == 404
+    selected = other_user.get(f"/console/runs/redeliver?id={run_id}")
     assert "No run can be sent again" in selected
-    assert str(run_id) not in stranger.get("/console/runs")
-    assert str(run_id) not in stranger.get("/console/")
+    assert str(run_id) not in other_user.get("/console/runs")
+    assert str(run_id) not in other_user.get("/console/")
 
 
 def test_readers_see_runs_and_change_none(

@@ -39,9 +39,9 @@ def rules(app: Flask) -> Iterator[Rule]:
 
 
 def test_nothing_is_changed_without_a_token_of_the_browser(
-    app: Flask, signed_in: SignedIn, stranger: SignedIn
+    app: Flask, signed_in: SignedIn, other_user: SignedIn
 ) -> None:
-    foreign = csrf_token(stranger.client, "/console/accounts")
+    foreign = csrf_token(other_user.client, "/console/accounts")
     posts = [each.path for each in rules(app) if each.method == "POST"]
     assert len(posts) > 20
     for path in posts:

@@ -1,4 +1,4 @@
-"""The settings pages: members, account and audit, and all pages for each role and no stranger."""
+"""The settings pages: members, account and audit, and all pages for each role and no other_user."""
 
 from __future__ import annotations
 
@@ -160,16 +160,16 @@ def test_preferences_are_stored_and_checked(owner: SignedIn) -> None:
         check_page(answer.data)
 
 
-def test_sessions_are_listed_and_ended(app: Flask, owner: SignedIn, stranger: SignedIn) -> None:
+def test_sessions_are_listed_and_ended(app: Flask, owner: SignedIn, other_user: SignedIn) -> None:
     second, third = (signed_in_as(app, owner.email, "acme") for _ in range(2))
     page = check_page(owner.get("/console/account"))
     ids = [int(each.get("id").split("-")[1]) for each in page.xpath("//tr[@id]")]
     assert len(ids) == 3
-    strange = check_page(stranger.get("/console/account")).xpath("//tr[@id]")[0].get("id")
+    strange = check_page(other_user.get("/console/account")).xpath("//tr[@id]")[0].get("id")
     foreign = int(strange.split("-")[1])
     for number in (foreign, 10**30, 0):
         assert owner.post(f"/console/account/sessions/{number}/end").status_code == 404
-    assert stranger.client.get("/console/account").status_code == 200
+    assert other_user.client.get("/console/account").status_code == 200
 
     assert owner.post("/console/account/sessions/end-others").status_code == 303
     assert "2 other sessions have ended" in owner.get("/console/account")
@@ -235,7 +235,7 @@ def test_the_log_is_filtered_and_comes_in_pages(owner: SignedIn, database: str) 
 
 
 def test_nothing_of_another_account_is_found(
-    app: Flask, owner: SignedIn, stranger: SignedIn, database: str
+    app: Flask, owner: SignedIn, other_user: SignedIn, database: str
 ) -> None:
     context = context_of(app)
     made = invitations.create(context, owner.account)
@@ -252,13 +252,13 @@ def test_nothing_of_another_account_is_found(
         ("GET", f"/console/members/{owner.user_id}/remove"),
     ):
         if method == "GET":
-            answer = stranger.client.get(path)
+            answer = other_user.client.get(path)
         else:
-            answer = stranger.post(path, {"role": "member"})
+            answer = other_user.post(path, {"role": "member"})
         assert answer.status_code == 404, path
         check_page(answer.data)
-    assert "acme" not in stranger.get("/console/audit")
-    assert stranger.client.get(f"/console/keys?cursor={key.id}").status_code == 400
+    assert "acme" not in other_user.get("/console/audit")
+    assert other_user.client.get(f"/console/keys?cursor={key.id}").status_code == 400
     with connect(database) as connection:
         assert add_account(connection)
         assert one(connection, "SELECT count(*) FROM api_key WHERE revoked_at IS NULL") >= 1

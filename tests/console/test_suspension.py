@@ -31,9 +31,9 @@ def suspended(connection: psycopg.Connection) -> bool:
 
 
 def test_an_account_is_suspended_and_resumed(
-    operator: SignedIn, stranger: SignedIn, connection: psycopg.Connection
+    operator: SignedIn, other_user: SignedIn, connection: psycopg.Connection
 ) -> None:
-    row = f"//tr[@id='account-{stranger.account.id}']"
+    row = f"//tr[@id='account-{other_user.account.id}']"
     (link,) = check_page(operator.get("/console/admin")).xpath(f"{row}//a/@href")
     assert link == f"{SUSPEND}?account=other"
     check_page(operator.get(link))
@@ -44,9 +44,9 @@ def test_an_account_is_suspended_and_resumed(
     assert "suspended" in page.xpath(f"string({row})")
     (link,) = page.xpath(f"{row}//a/@href")
     assert link == f"{RESUME}?account=other"
-    assert "suspended since" in check_page(stranger.get("/console/account")).text_content()
+    assert "suspended since" in check_page(other_user.get("/console/account")).text_content()
     # Its owner sees who did it, and why.
-    log = check_page(stranger.get("/console/audit")).text_content()
+    log = check_page(other_user.get("/console/audit")).text_content()
     assert "account.suspend" in log
     assert "unpaid <b>bill</b>" in log
     assert operator.email in log
@@ -69,12 +69,12 @@ def test_an_account_is_suspended_and_resumed(
 )
 def test_nothing_is_suspended_without_password_and_reason(
     operator: SignedIn,
-    stranger: SignedIn,
+    other_user: SignedIn,
     connection: psycopg.Connection,
     changed: dict[str, str],
     field: str,
 ) -> None:
-    assert stranger.account.name == "other"
+    assert other_user.account.name == "other"
     refused = operator.post(SUSPEND, {**FORM, **changed})
     assert refused.status_code == 400
     assert check_page(refused.text).xpath(f"//*[@id='fault-{field}']")
@@ -82,18 +82,18 @@ def test_nothing_is_suspended_without_password_and_reason(
 
 
 def test_what_is_not_there_or_being_deleted_is_refused(
-    app: Flask, operator: SignedIn, stranger: SignedIn
+    app: Flask, operator: SignedIn, other_user: SignedIn
 ) -> None:
     assert operator.client.get(f"{SUSPEND}?account=nobody").status_code == 404
     assert operator.post(SUSPEND, {**FORM, "account": "no\x00body"}).status_code == 404
-    account_lifecycle.begin_deletion(context_of(app), stranger.account)
+    account_lifecycle.begin_deletion(context_of(app), other_user.account)
     refused = operator.post(RESUME, FORM)
     assert refused.status_code == 409
     assert "is being deleted" in check_page(refused.text).text_content()
 
 
 def test_a_long_resumption_is_left_to_maintenance(
-    operator: SignedIn, stranger: SignedIn, monkeypatch: pytest.MonkeyPatch
+    operator: SignedIn, other_user: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert operator.post(SUSPEND, FORM).status_code == 303
     released = []
@@ -105,7 +105,7 @@ def test_a_long_resumption_is_left_to_maintenance(
 
     monkeypatch.setattr(suspension, "release", release)
     assert operator.post(RESUME, FORM).status_code == 303
-    assert released == [stranger.account.id] * 10
+    assert released == [other_user.account.id] * 10
 
 
 @pytest.mark.parametrize("path", [SUSPEND, RESUME])

@@ -149,8 +149,8 @@ def test_two_instances_run_side_by_side_and_know_nothing_of_each_other(
             200,
             200,
         )
-        stranger = Client(host="127.0.0.1", port=beside.port, key=instance.key)
-        assert stranger.ask("GET", "/1/jobs")[0] == 401
+        foreign = Client(host="127.0.0.1", port=beside.port, key=instance.key)
+        assert foreign.ask("GET", "/1/jobs")[0] == 401
     finally:
         assert beside.stop() == 0
 

@@ -109,15 +109,15 @@ def test_deletions_go_on_batch_by_batch_and_leave_others(
     for name in ("a1", "a2", "a3", "a4", "b"):
         book(context, caller, name)
     book(context, caller, "a1", app="till")
-    stranger = accounts.authenticate(context, accounts.create(context, "other"), account=None)
-    apps.put(context, stranger.account, "shop", url="http://127.0.0.1:6200", token=None)
-    book(context, stranger, "a1")
+    other = accounts.authenticate(context, accounts.create(context, "other"), account=None)
+    apps.put(context, other.account, "shop", url="http://127.0.0.1:6200", token=None)
+    book(context, other, "a1")
 
     assert delete(context, caller, "a") == (4, True)
 
     assert names(context, caller) == ["b"]
     assert names(context, caller, "till") == ["a1"]
-    assert names(context, stranger) == ["a1"]
+    assert names(context, other) == ["a1"]
     assert delete(context, caller, "a") == (0, True)
     assert one(connection, "SELECT count(*) FROM due") == 3
 

@@ -94,12 +94,12 @@ def test_too_many_at_once_are_refused(context: Context, caller: Caller) -> None:
 def test_nobody_acts_on_jobs_of_another_account(
     context: Context, caller: Caller, made: list[UUID]
 ) -> None:
-    stranger = accounts.authenticate(context, accounts.create(context, "stranger"), account=None)
+    other = accounts.authenticate(context, accounts.create(context, "other"), account=None)
     for action in JobAction:
-        applied = job_selection.apply(context, stranger, action, made, tag="b")
+        applied = job_selection.apply(context, other, action, made, tag="b")
         assert applied.done == 0
         assert [type(error) for _, error in applied.refused] == [NotFound] * 2
-    assert job_selection.count(context, stranger, JobFilter()) == 0
+    assert job_selection.count(context, other, JobFilter()) == 0
     assert job_selection.count(context, caller, JobFilter()) == 2
 
 

@@ -75,9 +75,9 @@ def test_an_overview_that_is_asked_for_again_counts_the_newest_hour_only(
 def test_an_account_without_jobs_is_empty(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    stranger = replace(caller, account=replace(caller.account, id=add_account(connection, "other")))
+    other = replace(caller, account=replace(caller.account, id=add_account(connection, "other")))
     several(caller, connection, [RunState.FAILED])
-    assert overview.get_overview(context, stranger).is_empty
+    assert overview.get_overview(context, other).is_empty
     assert not overview.get_overview(context, caller).is_empty
 
 
@@ -132,9 +132,9 @@ def test_a_story_has_what_the_run_sends_while_that_is_kept(
     assert story.events == ()
     connection.execute("UPDATE job SET version = 2")
     assert run_pages.get_story(context, caller, taken.id).content is None
-    stranger = replace(caller, account=replace(caller.account, id=add_account(connection, "other")))
+    other = replace(caller, account=replace(caller.account, id=add_account(connection, "other")))
     with pytest.raises(NotFound):
-        run_pages.get_story(context, stranger, taken.id)
+        run_pages.get_story(context, other, taken.id)
     assert runs.get(context, caller, taken.id).job_id == job_id
 
 

@@ -309,12 +309,12 @@ def test_another_accounts_run_is_not_sent_again(
 def test_neither_another_account_s_run_nor_one_beside_its_double_is_taken_up(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    stranger = accounts.authenticate(context, accounts.create(context, "theirs"), account=None)
+    other = accounts.authenticate(context, accounts.create(context, "theirs"), account=None)
     failed = fail(caller, connection, jobs.create(context, caller, booking()))
     position = Position(due_at=failed.due_at, id=failed.id)
     sent = Candidate(position=position, job_id=failed.job_id, sendable=True)
     with context.database.transaction() as on:
-        taken = redelivery.requeue(driver_of(on), stranger.account.id, [sent], states=SETTLED)
+        taken = redelivery.requeue(driver_of(on), other.account.id, [sent], states=SETTLED)
     assert taken == 0
 
     # A second run of the same firing, which an orphan that was armed again may leave behind.

@@ -134,8 +134,8 @@ def changed_body(whole: Evidence) -> Evidence:
 
 
 def a_ghost(whole: Evidence) -> Evidence:
-    stranger = replace(run(0), id=UUID(int=9))
-    return replace(whole, arrivals=[*whole.arrivals, call(stranger)])
+    other = replace(run(0), id=UUID(int=9))
+    return replace(whole, arrivals=[*whole.arrivals, call(other)])
 
 
 def a_foreign_call(whole: Evidence) -> Evidence:

@@ -77,7 +77,7 @@ def test_failures_are_grouped_by_job_the_newest_first(
     add(connection, account_id, 3, 1, due_at=NOON - timedelta(days=2))
     for reported in (5, 6):
         add(connection, account_id, reported, 1, kind=RunKind.EVENT)
-    add(connection, add_account(connection, "stranger"), 7, 8)
+    add(connection, add_account(connection, "other"), 7, 8)
 
     found = attention.failures(web, account_id, NOON - timedelta(hours=1), limit=10)
 
@@ -97,7 +97,7 @@ def test_destinations_that_hold_calls_back_are_counted(
     hold(connection, account_id, "http://a:80", 2, "waiting")
     hold(connection, account_id, "http://b:80", 3, "waiting")
     hold(connection, account_id, "http://c:80", 1, "claimed")
-    hold(connection, add_account(connection, "stranger"), "http://d:80", 5, "waiting")
+    hold(connection, add_account(connection, "other"), "http://d:80", 5, "waiting")
 
     found = attention.held_destinations(web, account_id, limit=10)
 
@@ -113,7 +113,7 @@ def test_destinations_that_hold_calls_back_are_counted(
 def test_no_more_runs_are_examined_than_may_be(
     connection: psycopg.Connection, web: Connection, account_id: int
 ) -> None:
-    for owner in (account_id, add_account(connection, "stranger")):
+    for owner in (account_id, add_account(connection, "other")):
         for state in (RunState.FAILED, RunState.DEAD, RunState.SUCCEEDED):
             add(connection, owner, owner, 10_000, state)
         hold(connection, owner, "http://a:80", 10_000, "waiting")
@@ -143,7 +143,7 @@ def test_the_ends_of_the_newest_failures_are_read_from_the_index_and_bounded(
     add(connection, account_id, 1, 3000, due_at=now - timedelta(hours=2))
     add(connection, account_id, 1, 3000, RunState.DEAD, due_at=now - timedelta(hours=2))
     add(connection, account_id, 1, 3, due_at=now - timedelta(days=3))
-    add(connection, add_account(connection, "stranger"), 2, 3000, due_at=now - timedelta(hours=2))
+    add(connection, add_account(connection, "other"), 2, 3000, due_at=now - timedelta(hours=2))
     connection.execute("VACUUM (ANALYZE) run")
     made: list[tuple[str, Any]] = []
     event.listen(web.engine, "before_cursor_execute", lambda *given: made.append(given[2:4]))

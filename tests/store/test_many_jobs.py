@@ -59,14 +59,14 @@ def crowded(databases: Databases) -> Iterator[tuple[str, int]]:
     """A database where an account has JOBS jobs beside one with half as many; the account."""
     url = databases.fresh()
     with connect(url) as connection:
-        account_id, stranger = add_account(connection), add_account(connection, "stranger")
+        account_id, other = add_account(connection), add_account(connection, "other")
         connection.execute(ADD, (account_id, JOBS))
-        connection.execute(ADD, (stranger, JOBS // 2))
+        connection.execute(ADD, (other, JOBS // 2))
         today = datetime.now(UTC).date()
         for days in (6, 0):
             make_ahead(connection, today - timedelta(days=days))
         connection.execute(ADD_RUNS, (account_id,))
-        connection.execute(ADD_RUNS, (stranger,))
+        connection.execute(ADD_RUNS, (other,))
         connection.execute("VACUUM (ANALYZE) job, due, run")
     yield url, account_id
     databases.drop(database_name(url))

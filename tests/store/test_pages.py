@@ -86,9 +86,9 @@ def test_every_state_is_in_one_list_newest_first(
         for due_at in (NOON, NOON + timedelta(days=1), NOON, NOON + timedelta(days=2))
         for state in RunState
     ]
-    stranger = add_account(connection, "stranger")
+    other = add_account(connection, "other")
     for state in RunState:
-        add(connection, stranger, state, NOON)
+        add(connection, other, state, NOON)
     newest_first = [run_id for _, run_id in sorted(made, reverse=True)]
 
     for limit in (1, 2, 7, 100):
@@ -148,11 +148,11 @@ def test_another_account_s_job_is_an_empty_list(
     job_id = UUID(int=uuid7().int)
     for state in RunState:
         add(connection, account_id, state, NOON, job_id)
-    stranger = add_account(connection, "stranger")
+    other = add_account(connection, "other")
 
     wanted = RunFilter(states=frozenset(RunState), job_id=job_id)
     assert len(walk(account_id, wanted)) == len(RunState)
-    assert walk(stranger, wanted) == []
+    assert walk(other, wanted) == []
 
 
 @pytest.mark.parametrize(
@@ -168,14 +168,14 @@ def test_another_account_s_job_is_an_empty_list(
 def test_a_page_is_found_by_walking_indexes_past_nobody_else_s_runs(
     app: Flask, connection: psycopg.Connection, account_id: int, wanted: RunFilter
 ) -> None:
-    stranger = add_account(connection, "stranger")
+    other = add_account(connection, "other")
     connection.execute(
         "INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state,"
         " attempts, settled_at) SELECT gen_random_uuid(), gen_random_uuid(),"
         " CASE n %% 100 WHEN 0 THEN %s ELSE %s END, 1, 'scheduled', %s + n * interval '1 s', 0,"
         " (ARRAY['succeeded', 'failed', 'dead'])[n %% 3 + 1], 1, now()"
         " FROM generate_series(1, 20000) AS n",
-        (account_id, stranger, NOON - timedelta(hours=3)),
+        (account_id, other, NOON - timedelta(hours=3)),
     )
     connection.execute(
         "INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state,"
@@ -186,7 +186,7 @@ def test_a_page_is_found_by_walking_indexes_past_nobody_else_s_runs(
         " CASE n / 100 %% 2 WHEN 0 THEN 'http://127.0.0.1:80' END,"
         " CASE n / 100 %% 2 WHEN 0 THEN %s + n * interval '1 s' END"
         " FROM generate_series(1, 20000) AS n",
-        (account_id, stranger, NOON, NOON, NOON),
+        (account_id, other, NOON, NOON, NOON),
     )
     connection.execute("VACUUM (ANALYZE) run, inflight")
     queries: list[tuple[str, object]] = []

@@ -49,21 +49,21 @@ def test_the_newest_runs_of_each_job_are_listed_live_ones_included(
     assert found[idle][0].settled_at is not None
     assert set(found) == {busy, idle}
     assert newest(account_id) == {}
-    assert newest(add_account(connection, "stranger"), busy, idle) == {}
+    assert newest(add_account(connection, "other"), busy, idle) == {}
 
 
 def test_a_job_fails_until_a_run_succeeds(
     app: Flask, connection: psycopg.Connection, account_id: int
 ) -> None:
     failed, dead, mended, cancelled, long_ago, foreign = (UUID(int=uuid7().int) for _ in range(6))
-    stranger = add_account(connection, "stranger")
+    other = add_account(connection, "other")
     for job_id, account, runs in (
         (failed, account_id, [(RunState.SUCCEEDED, 3.0), (RunState.FAILED, 2.0)]),
         (dead, account_id, [(RunState.DEAD, 50.0)]),
         (mended, account_id, [(RunState.FAILED, 3.0), (RunState.SUCCEEDED, 2.0)]),
         (cancelled, account_id, [(RunState.FAILED, 3.0), (RunState.CANCELLED, 2.0)]),
         (long_ago, account_id, [(RunState.FAILED, 24.0 * recent_runs.FAILING_DAYS + 1)]),
-        (foreign, stranger, [(RunState.FAILED, 2.0)]),
+        (foreign, other, [(RunState.FAILED, 2.0)]),
     ):
         for state, hours in runs:
             add(connection, account, state, hours_ago(hours), job_id)

@@ -53,8 +53,8 @@ def test_counts_read_the_runs_of_their_buckets_from_indexes_alone(
 ) -> None:
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     make_ahead(connection, today.date())
-    stranger = add_account(connection, "stranger")
-    for owner in (account_id, stranger):
+    other = add_account(connection, "other")
+    for owner in (account_id, other):
         every = timedelta(days=1) / A_DAY
         values = {"begins": today, "every": every, "number": DAYS * A_DAY, "account_id": owner}
         connection.execute(ADD, values)

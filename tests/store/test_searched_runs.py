@@ -105,7 +105,7 @@ def test_runs_are_selected_among_those_under_way_and_those_that_are_over(
 ) -> None:
     fill(connection, account_id, 30, rare=10)
     add_waiting(connection, account_id)
-    fill(connection, add_account(connection, "stranger"), 30, rare=10)
+    fill(connection, add_account(connection, "other"), 30, rare=10)
 
     found = walk(web, account_id, SEARCHES[name])
 
@@ -219,7 +219,7 @@ def test_a_search_reads_no_more_than_it_may(
 ) -> None:
     make_ahead(connection, NOON.date())
     fill(connection, account_id, 20_000, rare=100_000)
-    fill(connection, add_account(connection, "stranger"), 20_000, rare=100_000)
+    fill(connection, add_account(connection, "other"), 20_000, rare=100_000)
     connection.execute("VACUUM (ANALYZE) run, attempt, superseded, job, inflight")
     made: list[tuple[str, Any]] = []
     event.listen(web.engine, "before_cursor_execute", lambda *given: made.append(given[2:4]))

@@ -128,14 +128,14 @@ def test_jobs_are_their_app_s(app: Flask, anybody: FlaskClient, key: str) -> Non
 
 
 def test_another_account_s_app_is_none(
-    app: Flask, anybody: FlaskClient, key: str, stranger: FlaskClient
+    app: Flask, anybody: FlaskClient, key: str, other_client: FlaskClient
 ) -> None:
     add_app(app)
     assert schedule(anybody, "x", dapr_api_token=key).status_code == 204
-    assert metadata(stranger, dapr_app_id=APP)[0] == 400
+    assert metadata(other_client, dapr_app_id=APP)[0] == 400
     add_app(app, account="account-2")
-    assert stranger.get(f"{JOBS}/x").status_code == 500
-    assert schedule(stranger, "x").status_code == 204
+    assert other_client.get(f"{JOBS}/x").status_code == 500
+    assert schedule(other_client, "x").status_code == 204
 
 
 def test_a_key_may_be_bound_to_an_app(app: Flask, anybody: FlaskClient, key: str) -> None:

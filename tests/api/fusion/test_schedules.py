@@ -124,12 +124,12 @@ def test_an_invalid_resource_is_not_found_and_cannot_be_saved(
     assert (refused.status_code, refused.get_json()["type"]) == (400, "/problems/invalid-member")
 
 
-def test_strangers_see_nothing_of_it(client: FlaskClient, stranger: FlaskClient) -> None:
+def test_another_account_sees_nothing_of_it(client: FlaskClient, other_client: FlaskClient) -> None:
     saved(client)
-    assert stranger.get("/api/jobs").get_json() == []
-    assert stranger.get(f"/api/jobs/{MOVIES}").status_code == 404
-    assert stranger.delete(f"/api/jobs/{MOVIES}").status_code == 404
-    saved(stranger, {"triggers": []})
+    assert other_client.get("/api/jobs").get_json() == []
+    assert other_client.get(f"/api/jobs/{MOVIES}").status_code == 404
+    assert other_client.delete(f"/api/jobs/{MOVIES}").status_code == 404
+    saved(other_client, {"triggers": []})
     assert len(client.get(f"/api/jobs/{MOVIES}/schedule").get_json()["triggers"]) == 1
 
 

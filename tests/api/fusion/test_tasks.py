@@ -66,12 +66,14 @@ def test_a_task_goes_with_its_job(client: FlaskClient) -> None:
         assert "POST the task to /api/tasks" in answer.get_json()["remedy"]
 
 
-def test_strangers_have_tasks_of_their_own(client: FlaskClient, stranger: FlaskClient) -> None:
+def test_another_account_has_tasks_of_its_own(
+    client: FlaskClient, other_client: FlaskClient
+) -> None:
     client.post("/api/tasks", json=TASK)
-    assert stranger.get("/api/tasks").get_json() == []
-    assert stranger.get("/api/tasks/clean-up").status_code == 404
-    assert stranger.delete("/api/tasks/clean-up").status_code == 404
-    assert stranger.post("/api/tasks", json=TASK).status_code == 200
+    assert other_client.get("/api/tasks").get_json() == []
+    assert other_client.get("/api/tasks/clean-up").status_code == 404
+    assert other_client.delete("/api/tasks/clean-up").status_code == 404
+    assert other_client.post("/api/tasks", json=TASK).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_an_account_without_deliveries_has_no_percentiles(client: FlaskClient) -
 
 
 def test_hours_days_and_accounts_are_counted_separately(
-    client: FlaskClient, stranger: FlaskClient, connection: psycopg.Connection
+    client: FlaskClient, other_client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     mine, theirs = account(connection, "account-1"), account(connection, "account-2")
     for age, latenesses in (("0", [0.5] * 98 + [20.0] * 2), ("2 h", [300.0]), ("25 h", [9000.0])):
@@ -90,7 +90,7 @@ def test_hours_days_and_accounts_are_counted_separately(
     assert 0.5 <= hour["p50Ms"] == hour["p95Ms"] <= 0.551
     assert hour["p99Ms"] == 20.0
     assert (day["deliveries"], day["maxMs"]) == (101, 300.0)
-    assert stranger.get("/1/accuracy").get_json()["day"]["deliveries"] == 1
+    assert other_client.get("/1/accuracy").get_json()["day"]["deliveries"] == 1
 
 
 def test_a_day_is_read_from_its_periods_however_many_there_were(

@@ -92,7 +92,7 @@ def test_a_firing_load_is_written_as_in_the_golden_files(ending: str, write: Wri
 
 
 def test_failures_are_the_account_s_own_of_the_last_day_or_since_an_instant(
-    client: FlaskClient, stranger: FlaskClient, connection: psycopg.Connection
+    client: FlaskClient, other_client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     for hours in (1, 25):
         connection.execute(
@@ -107,13 +107,13 @@ def test_failures_are_the_account_s_own_of_the_last_day_or_since_an_instant(
     assert found["more"] is False
     since = client.get("/1/runs/failures?after=2020-01-01T00:00:00Z").get_json()
     assert len(since["jobs"]) == 2
-    assert stranger.get("/1/runs/failures").get_json() == {"jobs": [], "more": False}
+    assert other_client.get("/1/runs/failures").get_json() == {"jobs": [], "more": False}
     xml = client.get("/1/runs/failures", headers={"Accept": "text/xml"})
     assert etree.fromstring(xml.data).findtext("jobs/job/state") == "dead"
 
 
 def test_destinations_are_the_account_s_own(
-    client: FlaskClient, stranger: FlaskClient, connection: psycopg.Connection
+    client: FlaskClient, other_client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     connection.execute(
         "INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state,"
@@ -124,11 +124,11 @@ def test_destinations_are_the_account_s_own(
     )
     (held,) = client.get("/1/destinations").get_json()["destinations"]
     assert (held["destination"], held["waiting"]) == ("http://a:80", 1)
-    assert stranger.get("/1/destinations").get_json()["destinations"] == []
+    assert other_client.get("/1/destinations").get_json()["destinations"] == []
 
 
 def test_upcoming_firings_are_counted_by_the_hour(
-    client: FlaskClient, stranger: FlaskClient, connection: psycopg.Connection
+    client: FlaskClient, other_client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     client.get("/1/upcoming")
     account_id = one(connection, "SELECT id FROM account WHERE name = 'account-1'")
@@ -143,7 +143,7 @@ def test_upcoming_firings_are_counted_by_the_hour(
     assert counts[f"{expected:%Y-%m-%dT%H:%M:%SZ}"] == 2
     assert found["overdue"] == 1
     assert "countedUntil" not in found
-    assert "busiest" not in stranger.get("/1/upcoming/counts").get_json()
+    assert "busiest" not in other_client.get("/1/upcoming/counts").get_json()
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_what_a_query_cannot_mean_is_refused(client: FlaskClient, path: str) -> 
 
 
 def test_what_workers_report_is_added_to_what_waits(
-    client: FlaskClient, stranger: FlaskClient, connection: psycopg.Connection
+    client: FlaskClient, other_client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     account = one(connection, "SELECT id FROM account WHERE name = 'account-1'")
     rows = [[account, "https://down.example:443", "down", 0, 3, 30.0]]
@@ -169,4 +169,4 @@ def test_what_workers_report_is_added_to_what_waits(
     (held,) = [each for each in found if each["destination"] == "https://down.example:443"]
     assert (held["state"], held["underWay"], held["waiting"]) == ("down", 0, 3)
     assert "nextCall" in held
-    assert stranger.get("/1/destinations").get_json()["destinations"] == []
+    assert other_client.get("/1/destinations").get_json()["destinations"] == []

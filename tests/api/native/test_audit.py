@@ -197,9 +197,9 @@ def test_a_query_that_selects_nothing_sensible_is_refused(
     assert (refused.status_code, refused.get_json()["member"]) == (400, member)
 
 
-def test_an_account_s_log_is_its_own(client: FlaskClient, stranger: FlaskClient) -> None:
+def test_an_account_s_log_is_its_own(client: FlaskClient, other_client: FlaskClient) -> None:
     client.put("/1/dapr-apps/mine", json={"url": "http://127.0.0.1:6200"})
-    assert [each["object"] for each in log(stranger)] == ["account-2"]
+    assert [each["object"] for each in log(other_client)] == ["account-2"]
     reading = client.post("/1/keys", json={"scope": "book"}, headers=JSON).get_json()["value"]
     client.environ_base["HTTP_X_API_KEY"] = reading
     assert client.get(AUDIT).status_code == 403
@@ -207,7 +207,7 @@ def test_an_account_s_log_is_its_own(client: FlaskClient, stranger: FlaskClient)
 
 def test_an_account_keeps_so_many_records_and_others_keep_theirs(
     client: FlaskClient,
-    stranger: FlaskClient,
+    other_client: FlaskClient,
     connection: psycopg.Connection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -223,7 +223,7 @@ def test_an_account_keeps_so_many_records_and_others_keep_theirs(
         assert [each["object"] for each in log(client)] == [
             f"a{each}" for each in range(number, number - 10, -1)
         ]
-    assert len(log(stranger)) == 1
+    assert len(log(other_client)) == 1
 
 
 def test_old_records_are_dropped(client: FlaskClient, connection: psycopg.Connection) -> None:

@@ -156,12 +156,12 @@ def test_a_caller_without_key_and_token_gets_the_same_answer_for_every_run(
 
 
 def test_another_account_is_answered_that_there_is_no_such_run(
-    stranger: FlaskClient, connection: psycopg.Connection, token: str
+    other_client: FlaskClient, connection: psycopg.Connection, token: str
 ) -> None:
     add_running(connection)
-    assert refusal(complete(stranger, None)) == (404, "id")
+    assert refusal(complete(other_client, None)) == (404, "id")
     # The token is enough, from any sender.
-    assert complete(stranger, token).status_code == 200
+    assert complete(other_client, token).status_code == 200
 
 
 def test_a_run_that_retention_took_is_unknown_to_its_own_token(

@@ -133,10 +133,10 @@ def test_what_cannot_be_an_app_is_refused(
     assert client.get("/1/dapr-apps").get_json() == []
 
 
-def test_apps_are_their_account_s(client: FlaskClient, stranger: FlaskClient) -> None:
+def test_apps_are_their_account_s(client: FlaskClient, other_client: FlaskClient) -> None:
     client.put(PATH, json={"url": URL})
-    assert stranger.get("/1/dapr-apps").get_json() == []
-    assert stranger.get(PATH).status_code == stranger.delete(PATH).status_code == 404
+    assert other_client.get("/1/dapr-apps").get_json() == []
+    assert other_client.get(PATH).status_code == other_client.delete(PATH).status_code == 404
     assert client.get(PATH).status_code == 200
 
 

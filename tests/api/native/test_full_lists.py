@@ -79,10 +79,10 @@ def listed(client: FlaskClient, query: str = "") -> list[str]:
 
 
 def test_a_job_is_listed_as_it_is_shown_by_itself(
-    client: FlaskClient, stranger: FlaskClient
+    client: FlaskClient, other_client: FlaskClient
 ) -> None:
     made = [booked(client, each) for each in (ONCE, {**OPTIONS, "data": "é"}, OFTEN)]
-    booked(stranger)
+    booked(other_client)
     shown = [client.get(f"/1/jobs/{job['id']}").get_json() for job in reversed(made)]
     assert client.get(PATH).get_json() == shown
     assert [job for page in pages(client, "limit=1") for job in page] == shown
@@ -206,7 +206,7 @@ def test_a_page_ends_where_its_bytes_do(client: FlaskClient, accept: str) -> Non
     assert (sum(found), len(found) > 1) == (len(made), True)
 
 
-def test_what_cannot_be_is_refused_by_name(client: FlaskClient, stranger: FlaskClient) -> None:
+def test_what_cannot_be_is_refused_by_name(client: FlaskClient, other_client: FlaskClient) -> None:
     for number in range(3):
         booked(client, {**ONCE, "name": f"n{number}"})
     link = client.get(f"{PATH}&sort=name&limit=1").headers["Link"]
@@ -216,7 +216,7 @@ def test_what_cannot_be_is_refused_by_name(client: FlaskClient, stranger: FlaskC
         (client, f"cursor={cursor}", "cursor"),
         (client, f"sort=next&cursor={cursor}", "cursor"),
         (client, f"sort=name&tag=a&cursor={cursor}", "cursor"),
-        (stranger, f"sort=name&cursor={cursor}", "cursor"),
+        (other_client, f"sort=name&cursor={cursor}", "cursor"),
         (client, "sort=next&enabled=false", "sort"),
         (client, "sort=oldest", "sort"),
         (client, "enabled=1", "enabled"),

@@ -79,11 +79,11 @@ def test_what_cannot_be_resumed_says_why_in_the_format_asked_for(
 
 @pytest.mark.parametrize("verb", ["fire", "pause", "resume"])
 def test_a_foreign_job_and_none_are_answered_alike(
-    client: FlaskClient, stranger: FlaskClient, verb: str
+    client: FlaskClient, other_client: FlaskClient, verb: str
 ) -> None:
     job_id = booked(client)["id"]
-    foreign = stranger.post(f"/1/jobs/{job_id}/{verb}")
-    unknown = stranger.post(f"/1/jobs/{ABSENT}/{verb}")
+    foreign = other_client.post(f"/1/jobs/{job_id}/{verb}")
+    unknown = other_client.post(f"/1/jobs/{ABSENT}/{verb}")
     assert foreign.status_code == unknown.status_code == 404
     assert foreign.text.replace(job_id, ABSENT) == unknown.text
     refused = client.post(f"/1/jobs/{job_id}/{verb}", headers={"Accept": "text/plain"})

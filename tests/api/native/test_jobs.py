@@ -85,10 +85,10 @@ def test_optional_members_read_back_as_they_were_given_and_end_with_their_versio
     assert client.get(path).get_json().keys() == {"id", "account", "url", "cron", "next"}
 
 
-def test_a_name_is_one_jobs_of_an_account(client: FlaskClient, stranger: FlaskClient) -> None:
+def test_a_name_is_one_jobs_of_an_account(client: FlaskClient, other_client: FlaskClient) -> None:
     mine = booked(client, {**ONCE, "name": "mine"})
     other = booked(client, {**ONCE, "name": "other"})
-    booked(stranger, {**ONCE, "name": "mine"})
+    booked(other_client, {**ONCE, "name": "mine"})
     wanted = {**OFTEN, "name": "mine"}
     for answer in (
         client.post("/1/jobs", json=wanted),
@@ -133,12 +133,12 @@ def test_a_deleted_job_is_gone(client: FlaskClient) -> None:
 )
 def test_a_foreign_and_an_unknown_job_are_answered_alike(
     client: FlaskClient,
-    stranger: FlaskClient,
+    other_client: FlaskClient,
     method: str,
     suffix: str,
     document: dict[str, str] | None,
 ) -> None:
-    foreign = booked(stranger)["id"]
+    foreign = booked(other_client)["id"]
     for accept in ("application/json", "text/xml", "application/xml"):
         answers = [
             client.open(
@@ -156,7 +156,7 @@ def test_a_foreign_and_an_unknown_job_are_answered_alike(
             for answer in answers
         ]
         assert responses[0] == responses[1]
-    assert stranger.get(f"/1/jobs/{foreign}").status_code == 200
+    assert other_client.get(f"/1/jobs/{foreign}").status_code == 200
 
 
 def test_an_id_is_the_same_in_either_case(client: FlaskClient) -> None:

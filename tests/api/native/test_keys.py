@@ -166,15 +166,15 @@ def test_the_list_has_every_key_oldest_first_in_pages(client: FlaskClient) -> No
         assert (refused.status_code, refused.get_json()["member"]) == (400, "cursor")
 
 
-def test_an_account_s_keys_are_its_own(client: FlaskClient, stranger: FlaskClient) -> None:
+def test_an_account_s_keys_are_its_own(client: FlaskClient, other_client: FlaskClient) -> None:
     mine = made(client)["id"]
-    theirs = [each["id"] for each in stranger.get(KEYS).get_json()]
+    theirs = [each["id"] for each in other_client.get(KEYS).get_json()]
     assert mine not in theirs
     for key_id in (mine, "0000000000", "a%00b", "x"):
         path = f"{KEYS}/{key_id}"
-        for answer in (stranger.get(path), stranger.delete(path)):
+        for answer in (other_client.get(path), other_client.delete(path)):
             assert (answer.status_code, answer.get_json()["member"]) == (404, "id")
-    assert stranger.get(f"{KEYS}?cursor={mine}").status_code == 400
+    assert other_client.get(f"{KEYS}?cursor={mine}").status_code == 400
     assert "revoked" not in client.get(f"{KEYS}/{mine}").get_json()
 
 

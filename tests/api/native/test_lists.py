@@ -54,11 +54,11 @@ def pages(client: FlaskClient, path: str, accept: str = "application/json") -> I
 
 @pytest.mark.parametrize("accept", FORMATS)
 def test_tags_filter_the_list_in_every_format(
-    client: FlaskClient, stranger: FlaskClient, accept: str
+    client: FlaskClient, other_client: FlaskClient, accept: str
 ) -> None:
     tagged(client)
     a, both, b = tagged(client, "a"), tagged(client, "b", "a"), tagged(client, "b", "ü & 😀")
-    tagged(stranger, "a", "b")
+    tagged(other_client, "a", "b")
     for query, meant in (
         ("tag=a", [a, both]),
         ("tag=b", [both, b]),
@@ -130,9 +130,9 @@ def test_a_cursor_without_a_limit_leads_to_a_page_of_default_length(client: Flas
 
 
 def test_a_cursor_is_of_one_list_and_one_account(
-    client: FlaskClient, stranger: FlaskClient
+    client: FlaskClient, other_client: FlaskClient
 ) -> None:
-    for caller in (client, stranger):
+    for caller in (client, other_client):
         for _ in range(2):
             tagged(caller, "a", "b")
     path = following(client.get("/1/jobs?limit=1&tag=a&tag=b"))
@@ -140,7 +140,7 @@ def test_a_cursor_is_of_one_list_and_one_account(
     cursor = path.partition("cursor=")[2]
     assert len(listed(client.get(f"/1/jobs?tag=b&tag=a&cursor={cursor}", headers=JSON))) == 1
     for caller, query in (
-        (stranger, "tag=a&tag=b&"),
+        (other_client, "tag=a&tag=b&"),
         (client, ""),
         (client, "tag=a&"),
         (client, "tag=a&tag=b&tag=c&"),

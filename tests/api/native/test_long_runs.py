@@ -149,13 +149,13 @@ def test_a_run_shows_its_newest_attempts_and_leads_to_the_others(
 
 
 def test_attempts_are_their_account_s_alone(
-    client: FlaskClient, stranger: FlaskClient, connection: psycopg.Connection
+    client: FlaskClient, other_client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     add_run(connection)
     path = f"/1/runs/{FAILED}/attempts"
     assert client.get(path).get_json()[0]["number"] == 1
     unknown = client.get(f"/1/runs/{ABSENT}/attempts")
-    foreign = stranger.get(path)
+    foreign = other_client.get(path)
     assert (unknown.status_code, foreign.status_code) == (404, 404)
     assert foreign.text.replace(str(FAILED), ABSENT) == unknown.text
 

@@ -120,14 +120,14 @@ def test_a_name_in_the_document_is_that_of_the_address(client: FlaskClient) -> N
     assert len(ids(client)) == 1
 
 
-def test_a_name_is_its_accounts(client: FlaskClient, stranger: FlaskClient) -> None:
+def test_a_name_is_its_accounts(client: FlaskClient, other_client: FlaskClient) -> None:
     client.put(PATH, json=ONCE)
     absent = client.get(at("nobodys"))
     for method in ("GET", "DELETE"):
-        answer = stranger.open(PATH, method=method)
+        answer = other_client.open(PATH, method=method)
         assert answer.status_code == 404
         assert answer.data.replace(b"invoices", b"nobodys") == absent.data
-    assert stranger.put(PATH, json=OFTEN).status_code == 201
+    assert other_client.put(PATH, json=OFTEN).status_code == 201
     assert client.get(PATH).get_json()["when"] == ONCE["when"]
 
 

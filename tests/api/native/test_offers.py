@@ -98,10 +98,10 @@ def test_an_empty_list_in_every_format(client: FlaskClient) -> None:
 
 
 def test_the_list_holds_the_account_s_ids_oldest_first(
-    client: FlaskClient, stranger: FlaskClient
+    client: FlaskClient, other_client: FlaskClient
 ) -> None:
     made = [booked(client)["id"] for _ in range(3)]
-    booked(stranger)
+    booked(other_client)
     assert client.get("/1/jobs").text == ",".join(made)
     assert ids(client) == made
     root = etree.fromstring(client.get("/1/jobs", headers={"Accept": "application/xml"}).data)

@@ -82,11 +82,11 @@ def test_a_run_whose_content_is_gone_is_refused_with_the_reason(
 
 
 def test_a_foreign_run_and_none_are_answered_alike(
-    client: FlaskClient, stranger: FlaskClient, connection: psycopg.Connection
+    client: FlaskClient, other_client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     add_run(connection)
-    foreign = stranger.post(f"/1/runs/{FAILED}/redeliver")
-    unknown = stranger.post(f"/1/runs/{ABSENT}/redeliver")
+    foreign = other_client.post(f"/1/runs/{FAILED}/redeliver")
+    unknown = other_client.post(f"/1/runs/{ABSENT}/redeliver")
 
     assert foreign.status_code == unknown.status_code == 404
     assert foreign.text.replace(str(FAILED), ABSENT) == unknown.text

@@ -76,7 +76,7 @@ def counted(client: FlaskClient, query: str) -> list[dict[str, Any]]:
 
 
 def test_runs_are_counted_by_state_and_bucket_newest_first(
-    client: FlaskClient, stranger: FlaskClient, connection: psycopg.Connection
+    client: FlaskClient, other_client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     tick = timedelta(microseconds=1)
     add(connection, "account-1", "succeeded", AT, 3)
@@ -100,7 +100,11 @@ def test_runs_are_counted_by_state_and_bucket_newest_first(
         "cancelled": 1,
         "dead": 1,
     }
-    assert counted(stranger, query)[0] == {"begins": "2026-11-22T09:00:00Z", **NONE, "succeeded": 7}
+    assert counted(other_client, query)[0] == {
+        "begins": "2026-11-22T09:00:00Z",
+        **NONE,
+        "succeeded": 7,
+    }
     xml = client.get(f"{PATH}?{query}", headers={"Accept": "text/xml"})
     root = etree.fromstring(xml.data)
     assert (root.tag, root.findtext("bucket/succeeded")) == ("counts", "3")
@@ -155,7 +159,9 @@ def test_lateness_is_that_of_what_was_settled_in_the_bucket(
     assert "lateness" not in before
 
 
-def test_wrong_parameters_are_refused_by_name(client: FlaskClient, stranger: FlaskClient) -> None:
+def test_wrong_parameters_are_refused_by_name(
+    client: FlaskClient, other_client: FlaskClient
+) -> None:
     hours = f"after=2026-01-01T00:00:00Z&before={(AT.replace(month=1, day=1, hour=0)).isoformat()}"
     most = AT.replace(month=1, day=1, hour=0) + timedelta(hours=MAX_BUCKETS)
     path = f"{PATH}?after=2026-01-01T00:00:00Z&before={most:%Y-%m-%dT%H:%M:%SZ}"

@@ -145,10 +145,10 @@ def test_a_page_that_was_searched_in_vain_leads_on(
 
 
 def test_the_list_is_the_account_s_own(
-    client: FlaskClient, stranger: FlaskClient, connection: psycopg.Connection
+    client: FlaskClient, other_client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     add_run(connection)
-    assert ids(stranger.get(f"/1/runs?job={JOB}")) == ids(stranger.get("/1/runs")) == []
+    assert ids(other_client.get(f"/1/runs?job={JOB}")) == ids(other_client.get("/1/runs")) == []
     assert ids(client.get("/1/runs")) == [str(FAILED)]
 
 

@@ -13,7 +13,7 @@ XML = {"Accept": "text/xml", "Content-Type": "text/xml"}
 
 
 def test_a_runner_is_configured_moved_and_forgotten(
-    client: FlaskClient, stranger: FlaskClient
+    client: FlaskClient, other_client: FlaskClient
 ) -> None:
     assert client.get(RUNNER).status_code == 404
     created = client.put(RUNNER, json=URL)
@@ -26,7 +26,7 @@ def test_a_runner_is_configured_moved_and_forgotten(
         "datasource",
         "spark",
     ]
-    assert stranger.get("/1/fusion-runners").get_json() == []
+    assert other_client.get("/1/fusion-runners").get_json() == []
     assert client.delete(RUNNER).status_code == 204
     assert client.delete(RUNNER).status_code == 404
 

@@ -98,17 +98,17 @@ def listed(client: FlaskClient, query: str = "") -> list[str]:
 
 
 def test_each_job_is_listed_once_by_its_next_firing_in_pages(
-    client: FlaskClient, stranger: FlaskClient
+    client: FlaskClient, other_client: FlaskClient
 ) -> None:
     late, early, between = once(client, 20), once(client, 5), once(client, 12)
     same = once(client, 12)
     cron = booked(client, {**OFTEN, "cron": "0 15 10 ? * *", "timezone": "Europe/Berlin"})
-    theirs = once(stranger, 1)
+    theirs = once(other_client, 1)
     ordered = [cron["id"], early, *sorted([between, same]), late]
 
     for limit in (1, 2, 4, 5, 100):
         assert listed(client, f"limit={limit}") == ordered
-    assert listed(stranger) == [theirs]
+    assert listed(other_client) == [theirs]
     (first, second, *_) = client.get(PATH).get_json()
     assert first == {
         "job": cron["id"],
@@ -201,7 +201,9 @@ def test_an_upcoming_firing_shows_what_delays_it(
     assert reasons == {"waiting: the account is suspended"}
 
 
-def test_wrong_parameters_are_refused_by_name(client: FlaskClient, stranger: FlaskClient) -> None:
+def test_wrong_parameters_are_refused_by_name(
+    client: FlaskClient, other_client: FlaskClient
+) -> None:
     for hour in range(3):
         once(client, hour, tags=["a"])
     link = client.get(f"{PATH}?tag=a&limit=1").headers["Link"]
@@ -209,7 +211,7 @@ def test_wrong_parameters_are_refused_by_name(client: FlaskClient, stranger: Fla
     assert len(client.get(f"{PATH}?cursor={cursor}&tag=a").get_json()) == 2
     for caller, query, member in (
         (client, f"cursor={cursor}", "cursor"),
-        (stranger, f"tag=a&cursor={cursor}", "cursor"),
+        (other_client, f"tag=a&cursor={cursor}", "cursor"),
         (client, "cursor=x", "cursor"),
         (client, "cursor=%F0%9F%98%80", "cursor"),
         (client, "cursor=", "cursor"),
