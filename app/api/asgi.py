@@ -7,9 +7,12 @@ docs/decisions/0033-the-web-is-shared-by-account.md give the reasons.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from app.api import dialects, direct_bookings, forwarded, refusals, wsgi_bridge
@@ -19,6 +22,7 @@ from app.api.fair_gate import FairGate, GateRefused
 from app.api.forwarded import Network
 from app.api.inbox_calls import InboxCalls
 from app.api.long_polls import AWAITED, Awaited, LongPolls
+from app.api.refusal_pace import RefusalPace
 from app.api.request_threads import RequestThreads
 from app.api.senders import SENDER, Sender, Senders
 from app.api.uploads import BODY_S, Uploads
@@ -91,6 +95,7 @@ class AsgiApp:
         self._senders = Senders()
         self._uploads = Uploads(body_s=body_s)
         self._downloads = Downloads(send_s=send_s)
+        self._refusal_pace = RefusalPace()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan of the process (ASGI 3)."""
@@ -132,6 +137,9 @@ class AsgiApp:
             answer = await self._answer(environ, sender)
         if self._onward is not None and passed_on:
             answer = await self._onward(passed_on[0])
+        if answer.status == HTTPStatus.TOO_MANY_REQUESTS and sender.account is not None:
+            # Here the refusal holds neither a thread nor a slot.
+            await asyncio.sleep(self._refusal_pace.delay(sender.account, time.monotonic()))
         await self._downloads.send(answer, sender.lane, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
