@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from uuid import UUID
 
 from flask import Response, request
 
 from app.api import admission, bodies, negotiation, rate, scopes
+from app.api.computing import LONG_BYTES, Turn
 from app.api.context import current_context
 from app.api.native.documents import bulk as bulk_document
 from app.api.native.documents import job as job_document
@@ -18,7 +20,7 @@ from app.api.native.routes.received_path import received_path
 from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.account import CachedCaller, Caller
-from app.domain.job import MAX_DATA, Booking
+from app.domain.job import MAX_DATA, Booking, Job
 from app.domain.scope import Scope
 from app.service import jobs as service
 from app.service import pauses
@@ -42,21 +44,22 @@ def create_jobs() -> Response:
     """Create all jobs of one document, or none of them (an extension)."""
     caller = admission.admit()
     media_type, is_dry_run = dry_run.negotiate()
-    bookings = bulk_document.read(
-        request_body.receive(bodies.MAX_LONG),
-        judge=partial(service.judge_together, current_context(), caller),
-    )
-    rate.count_items(caller.account.id, len(bookings))
+    body = request_body.receive(bodies.MAX_LONG)
     render = responses.render_unstored_jobs if is_dry_run else responses.render_created_jobs
     rendered: list[Response] = []
-    # The response is rendered before anything is stored, since one that is too long is refused.
-    service.create_together(
-        current_context(),
-        caller,
-        bookings,
-        dry_run=is_dry_run,
-        before_storing=lambda jobs: rendered.append(render(jobs, media_type)),
-    )
+    with Turn(is_long=len(body.content) > LONG_BYTES) as turn:
+
+        def before_storing(jobs: Sequence[Job]) -> None:
+            rendered.append(render(jobs, media_type))
+            turn.end()
+
+        judge = partial(service.judge_together, current_context(), caller)
+        bookings = bulk_document.read(body, judge=judge)
+        rate.count_items(caller.account.id, len(bookings))
+        # The response is rendered before anything is stored, since one that is too long is refused.
+        service.create_together(
+            current_context(), caller, bookings, dry_run=is_dry_run, before_storing=before_storing
+        )
     return rendered[0]
 
 
