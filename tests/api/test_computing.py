@@ -55,11 +55,11 @@ def test_short_requests_take_no_turns() -> None:
 
 @pytest.mark.parametrize("query", ["", "?dryRun=true"])
 def test_the_turn_of_bulks_ends_whatever_becomes_of_them(client: FlaskClient, query: str) -> None:
-    job = {**ONCE, "data": "x" * LONG_BYTES}
+    many = [{**ONCE, "data": "x" * 1024}] * (LONG_BYTES // 1024)
     for jobs, status in (
-        ([job], 200 if query else 201),
-        ([{**job, "url": "none"}], 400),
-        ([job, {**job, "when": "2020-01-01T00:00:00Z"}], 400),
+        (many, 200 if query else 201),
+        ([*many, {**ONCE, "url": "none"}], 400),
+        ([*many, {**ONCE, "when": "2020-01-01T00:00:00Z"}], 400),
     ):
         assert client.post(f"/1/jobs/bulk{query}", json=jobs).status_code == status
         thread, entered = waits_for(Turn(is_long=True))
