@@ -62,6 +62,10 @@ scale: ## Time each statement of the console's pages on ten million runs (RUNS),
 soak: ## Play what operators live through, under load, in 30 minutes (SOAK_MINUTES); SITUATIONS="kills hang" plays some
 	@$(DEVELOP) && exec $(BIN)/python -m tests.soak $(SITUATIONS)
 
+.PHONY: chaos
+chaos: ## Kill, stop, cut and fill under load, 10 minutes (CHAOS_MINUTES), and check every call; CHAOS_FAULTS="valkey clock"
+	@$(DEVELOP) && exec $(BIN)/python -m tests.chaos
+
 .PHONY: simulate
 simulate: ## Play seeds of a year with faults and check all promises; SEED=17 SEEDS=100, CRASHES=1, BREAKAGES=10
 	@$(DEVELOP) && exec $(BIN)/python -m tests.simulation --seed $(SEED) --seeds $(or $(BREAKAGES),$(SEEDS)) \

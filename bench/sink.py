@@ -44,9 +44,13 @@ class Arrivals:
 
 
 class Connection(asyncio.Protocol, ABC):
-    """One kept connection, on which requests are taken one after the other."""
+    """One kept connection, on which requests are taken one after the other.
+
+    `body` is the body of the request that is answered.
+    """
 
     def __init__(self) -> None:
+        self.body = b""
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
 
@@ -64,9 +68,11 @@ class Connection(asyncio.Protocol, ABC):
         while (end := self._buffer.find(_HEAD_END)) >= 0:
             head = self._buffer[:end]
             size = int(_field(head, b"content-length") or 0)
-            if len(self._buffer) < end + len(_HEAD_END) + size:
+            begin = end + len(_HEAD_END)
+            if len(self._buffer) < begin + size:
                 return
-            self._buffer = self._buffer[end + len(_HEAD_END) + size :]
+            self.body = self._buffer[begin : begin + size]
+            self._buffer = self._buffer[begin + size :]
             self.answer(head)
         if len(self._buffer) > _MAX_HEAD:
             self.write(b"HTTP/1.1 431 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")

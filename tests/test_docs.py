@@ -77,7 +77,8 @@ def first_cells(page: Path) -> dict[str, list[str]]:
 def variables_read() -> set[str]:
     """The environment variables that Python, Procfile and Makefile read."""
     found = set()
-    for source in [*SOURCES, ROOT / "wsgi.py", ROOT / "tests" / "soak" / "__main__.py"]:
+    makes = (ROOT / "tests" / name / "__main__.py" for name in ("soak", "chaos"))
+    for source in [*SOURCES, ROOT / "wsgi.py", *makes]:
         # What HTTP code calls `environ` is a request.
         is_web = not {"api", "console", "docs_site"}.isdisjoint(source.parts)
         mappings = {"os.environ"} if is_web else {"environ", "environment"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from app.domain.database_clock import MAX_DRIFT_S
 from tests.soak.records import Asked, Call, Fate, Span, Violation
@@ -24,10 +24,18 @@ LEAP_S = 1.0
 """Seconds after the clock was set forward in which what was claimed before is called early."""
 
 
+Excuse = Callable[[Call, Call, Sequence[Span]], bool]
+"""Whether the second of two calls of one run was made again for a reason."""
+
+
 def judge(
-    asked: Iterable[Asked], calls: Iterable[Call], spans: Sequence[Span]
+    asked: Iterable[Asked],
+    calls: Iterable[Call],
+    spans: Sequence[Span],
+    excuse: Excuse | None = None,
 ) -> tuple[list[Violation], list[Call]]:
     """All broken promises, and the calls that were repeated for a reason."""
+    excuse = excuse or is_excused
     by_key: defaultdict[str, list[Call]] = defaultdict(list)
     for call in sorted(calls, key=lambda each: each.at):
         by_key[call.key].append(call)
@@ -39,7 +47,7 @@ def judge(
     excused: list[Call] = []
     for key in expected:
         for before, again in repeats(by_key[key]):
-            if is_excused(before, again, spans):
+            if excuse(before, again, spans):
                 excused.append(again)
             else:
                 gap = f"{again.at - before.at:.2f} s after it was {_how(before)}"
@@ -92,11 +100,13 @@ def first_calls(calls: Iterable[Call]) -> dict[str, Call]:
 
 
 def _judge(asked: Asked, calls: Sequence[Call], spans: Sequence[Span]) -> Iterator[Violation]:
-    key, situation = asked.key, situation_of(asked.due, spans)
+    key = asked.key
     if asked.fate is Fate.BOOKED and not calls:
-        yield Violation("lost", situation, f"{key} (job {asked.job}) was booked and never called")
+        lost = f"{key} (job {asked.job}) was booked and never called"
+        yield Violation("lost", situation_of(asked.due, spans), lost)
     if asked.fate is Fate.REFUSED and calls:
-        yield Violation("foreign", situation, f"{key} was refused, and called all the same")
+        refused = f"{key} was refused, and called all the same"
+        yield Violation("foreign", situation_of(asked.due, spans), refused)
     for call in calls:
         if call.at < asked.due and not is_of_a_leap(call, asked.due, spans):
             early = f"{key} was called {asked.due - call.at:.3f} s early{_since(call.at, spans)}"
@@ -110,13 +120,12 @@ def _judge(asked: Asked, calls: Sequence[Call], spans: Sequence[Span]) -> Iterat
 def _foreign(asked: Asked, calls: Sequence[Call], spans: Sequence[Span]) -> Iterator[Violation]:
     """Calls under an id that is not the one of what was asked for."""
     for call in calls:
-        where = situation_of(call.at, spans)
         if asked.job is not None and call.job != asked.job:
             text = f"{asked.key} of job {asked.job} was called as of job {call.job}"
-            yield Violation("foreign", where, text)
+            yield Violation("foreign", situation_of(call.at, spans), text)
         if call.run != calls[0].run:
             text = f"{asked.key} was called under the ids {calls[0].run} and {call.run}"
-            yield Violation("foreign", where, text)
+            yield Violation("foreign", situation_of(call.at, spans), text)
 
 
 def _unknown(

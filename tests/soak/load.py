@@ -14,17 +14,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import count
 from math import ceil
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 from uuid import uuid4
 
 from app.domain.instants import format_utc
-from tests.soak.receiver import FLAKY, TICK, Recorder
+from tests.soak.receiver import FLAKY, TICK
 from tests.soak.records import Asked, Fate
 
 THREADS = 12
 EVERY_S = 5
 APP = "soak"
 FIRST_TICK_S = 3.0
+FLAKY_RETRY = {"schedule": [1, 2, 4]}
 FLAKY_SHARE, DELETED_SHARE = 0.04, 0.04
 SOONEST_S, DELETED_AHEAD_S = 1.0, 4.0
 AGAIN_S = 0.4
@@ -47,17 +48,36 @@ class Target(NamedTuple):
     key: str
 
 
+class Urls(Protocol):
+    """A receiver, as far as the load needs it."""
+
+    def url(self, path: str) -> str:
+        """The URL of a path there."""
+
+
 class Load:
     """Books as long as the block lasts, each call at most `latest` seconds ahead.
 
-    `asked` is what it asked for.
+    `asked` is what it asked for. Every path begins with `prefix`, and every job has its path as
+    data and `retry`, where that is given, as its retry policy.
     """
 
     def __init__(
-        self, target: Target, recorder: Recorder, *, rate: float, schedules: int, latest: float
+        self,
+        target: Target,
+        receiver: Urls,
+        *,
+        rate: float,
+        schedules: int,
+        latest: float,
+        prefix: str = "",
+        threads: int = THREADS,
+        retry: Mapping[str, object] | None = None,
     ) -> None:
         self._target = target
-        self._recorder = recorder
+        self._receiver = receiver
+        self._prefix = prefix
+        self._members: dict[str, Any] = {} if retry is None else {"retry": retry}
         self._rate = rate
         self._schedules = schedules
         self._latest = latest
@@ -65,24 +85,14 @@ class Load:
         self._lock = threading.Lock()
         self._next_at = 0.0
         self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(THREADS)]
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
         self._ticking: list[tuple[str, float]] = []
         self.asked: list[Asked] = []
         self.ended_at = 0.0
 
     def __enter__(self) -> Self:
-        client = _Client(self._target)
-        app = {"url": self._recorder.url(TICK)}
-        assert client.ask("PUT", f"/1/dapr-apps/{APP}", app, {}).status in {200, 201}
-        first = ceil(time.time() + FIRST_TICK_S)
-        at = format_utc(datetime.fromtimestamp(first, UTC))
-        schedule = {"schedule": f"@every {EVERY_S}s", "dueTime": at}
-        for number in range(self._schedules):
-            name = f"job/{number}"
-            answer = client.ask("POST", f"/v1.0/jobs/{number}", schedule, {"dapr-app-id": APP})
-            assert answer.status == 204, answer
-            self._ticking.append((f"{TICK}/{name}", first))
-        client.close()
+        if self._schedules:
+            self._book_schedules()
         self._next_at = time.time()
         for each in self._threads:
             each.start()
@@ -111,17 +121,33 @@ class Load:
                 due += EVERY_S
         return found
 
+    def _book_schedules(self) -> None:
+        client = Client(self._target)
+        app = {"url": self._receiver.url(TICK)}
+        assert client.ask("PUT", f"/1/dapr-apps/{APP}", app, {}).status in {200, 201}
+        first = ceil(time.time() + FIRST_TICK_S)
+        at = format_utc(datetime.fromtimestamp(first, UTC))
+        schedule = {"schedule": f"@every {EVERY_S}s", "dueTime": at}
+        for number in range(self._schedules):
+            name = f"job/{number}"
+            answer = client.ask("POST", f"/v1.0/jobs/{number}", schedule, {"dapr-app-id": APP})
+            assert answer.status == 204, answer
+            self._ticking.append((f"{TICK}/{name}", first))
+        client.close()
+
     def _run(self) -> None:
-        client = _Client(self._target)
+        client = Client(self._target)
         while not self._ended.wait(self._pause()):
             number = next(self._numbers)
             chosen = random.random()
             if chosen < FLAKY_SHARE:
-                asked = self._book(client, f"{FLAKY}/{number}", retry={"schedule": [1, 2, 4]})
+                path = f"{self._prefix}{FLAKY}/{number}"
+                asked = self._book(client, path, **{"retry": FLAKY_RETRY, **self._members})
             elif chosen < FLAKY_SHARE + DELETED_SHARE:
-                asked = self._book_and_delete(client, f"deleted/{number}")
+                asked = self._book_and_delete(client, f"{self._prefix}deleted/{number}")
             else:
-                asked = self._book(client, f"once/{number}")
+                path = f"{self._prefix}once/{number}"
+                asked = self._book(client, path, **self._members)
             self.asked.append(asked)
         client.close()
 
@@ -135,12 +161,18 @@ class Load:
             return max(0.0, self._next_at - now)
 
     def _book(
-        self, client: _Client, path: str, *, soonest: float = SOONEST_S, **members: object
+        self,
+        client: Client,
+        path: str,
+        *,
+        soonest: float = SOONEST_S,
+        **members: Any,
     ) -> Asked:
         """Book a call on this path, and ask again while nobody can tell whether that was done."""
         due = round(time.time() + random.uniform(soonest, self._latest), 3)
         when = format_utc(datetime.fromtimestamp(due, UTC))
-        document = {"url": self._recorder.url(path), "when": when, **members}
+        url = self._receiver.url(path)
+        document = {"url": url, "when": when, "data": path, **members}
         headers = {"Idempotency-Key": uuid4().hex}
         answers: list[int] = []
         while True:
@@ -157,7 +189,7 @@ class Load:
             fate = Fate.UNKNOWN
         return Asked(key=path, due=due, fate=fate, job=job, answers=tuple(answers))
 
-    def _book_and_delete(self, client: _Client, path: str) -> Asked:
+    def _book_and_delete(self, client: Client, path: str) -> Asked:
         """Book a call and take it back well before it is due."""
         asked = self._book(client, path, soonest=DELETED_AHEAD_S)
         if asked.fate is not Fate.BOOKED:
@@ -174,7 +206,7 @@ class Load:
         )
 
 
-class _Client:
+class Client:
     """Kept connections to the service."""
 
     def __init__(self, target: Target) -> None:

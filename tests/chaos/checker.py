@@ -1,0 +1,96 @@
+"""Checker: which promises the calls of a run, and the history that it left, do not keep.
+
+The calls themselves are judged as in `make soak` (tests/soak/checker.py). What is added here is a
+narrower excuse for repeats, and the comparison of the history with what the receiver answered.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+
+import psycopg
+
+from app.domain import counters
+from tests.factories import one
+from tests.soak.checker import judge, situation_of
+from tests.soak.records import Asked, Call, Fate, Span, Violation
+
+UNSETTLED_S = 1.5
+"""Seconds from the arrival of a call to the commit of its outcome, on a machine with much else to
+do. A call that arrived so long before a fault is not repeated because of it."""
+
+BACK_S = 3.0
+"""Seconds from the end of a fault until every process has its servers again."""
+
+SHOWN = 3
+
+_RUNS = "SELECT id::text, job_id::text, state, reason FROM run WHERE job_id = ANY (%s::uuid[])"
+_UNDER_WAY = """
+SELECT to_jsonb(i) || jsonb_build_object('now', clock_timestamp()) FROM inflight i
+ORDER BY id LIMIT %s
+"""
+_ENDED = {"succeeded", "cancelled"}
+
+
+def check(
+    asked: Sequence[Asked], calls: Sequence[Call], spans: Sequence[Span]
+) -> tuple[list[Violation], list[Call]]:
+    """All promises that the calls broke, and the calls that a fault had repeated."""
+    return judge(asked, calls, spans, is_excused)
+
+
+def is_excused(before: Call, again: Call, spans: Sequence[Span]) -> bool:
+    """Whether a fault began while the outcome of the first call was not stored yet.
+
+    `spans` are in the order in which they began.
+    """
+    if before.run != again.run:
+        return False
+    begun = bisect_right(spans, before.at + UNSETTLED_S, key=lambda each: each.began)
+    return any(
+        span.may_repeat and before.at < span.mended + BACK_S
+        for span in spans[max(0, begun - 2) : begun]
+    )
+
+
+def find_in_history(
+    connection: psycopg.Connection, asked: Iterable[Asked], calls: Iterable[Call], where: str
+) -> Iterator[Violation]:
+    """Runs of native jobs that did not succeed, that no receiver answered, or that are missing."""
+    jobs = {each.job: each.fate for each in asked if each.job is not None}
+    answered = {each.run: each for each in calls if each.answered < 300 and each.job in jobs}
+    with connection.transaction(), connection.cursor(name="runs") as cursor:
+        cursor.execute(_RUNS, (list(jobs),))
+        for run, job, state, reason in cursor:
+            call = answered.pop(run, None)
+            if state not in _ENDED:
+                text = f"run {run} of job {job} is {state}: {reason}"
+                yield Violation("failed", where, text)
+            elif state == "succeeded" and call is None:
+                text = f"run {run} of job {job} succeeded, and no receiver answered it"
+                yield Violation("phantom", where, text)
+            elif state == "cancelled" and jobs[job] is Fate.BOOKED and _is_once(call):
+                text = f"run {run} of job {job} is cancelled, which nobody asked for"
+                yield Violation("cancelled", where, text)
+    for run, call in answered.items():
+        text = f"{call.key} (run {run} of job {call.job}) was answered and is not in history"
+        yield Violation("vanished", where, text)
+
+
+def find_unfinished(connection: psycopg.Connection, where: str) -> Iterator[Violation]:
+    """What is still under way when nothing is booked, and what had to be repaired."""
+    for row in connection.execute(_UNDER_WAY, (SHOWN,)):
+        yield Violation("unsettled", where, f"under way: {row[0]}")
+    query = "SELECT sum(total) FROM tally WHERE name = %s AND label <> 'clock'"
+    if repaired := one(connection, query, counters.REPAIR):
+        yield Violation("repaired", where, f"{repaired:g} breaches had to be mended")
+
+
+def find_foreign(faults: Iterable[tuple[float, str]], spans: Sequence[Span]) -> list[Violation]:
+    """Calls that were signed for another account, or had the data of another job."""
+    return [Violation("foreign", situation_of(at, spans), text) for at, text in faults]
+
+
+def _is_once(call: Call | None) -> bool:
+    return call is not None and "@" not in call.key
