@@ -42,6 +42,8 @@ class Upload:
     max_size: int
     account: int | None
     judge: Judge
+    announced: int | None = None
+    """The length that the request gives; None without one, as of a body in chunks."""
     judged: bool = False
     acquired: bool = False
     parts: list[bytes] = field(default_factory=list)
@@ -64,8 +66,10 @@ class Upload:
             self.failure = BodyFailure.CROWDED if is_crowded else BodyFailure.CUT
             return
         part = message.get("body", b"")
-        self.more = message.get("more_body", False)
         self.size += len(part)
+        # granian tells only with one more message that a body was complete, which would take two
+        # more hand-overs between its threads and the event loop.
+        self.more = message.get("more_body", False) and self.size != self.announced
         if self.size > self.max_size:
             self.fail(BodyFailure.LONG)
         if self.failure is None:
@@ -98,7 +102,13 @@ class Uploads:
 
         The caller must `release` the upload when the body is no longer used.
         """
-        upload = Upload(max_size=bodies.max_size(environ), account=account, judge=judge)
+        in_chunks = "HTTP_TRANSFER_ENCODING" in environ
+        upload = Upload(
+            max_size=bodies.max_size(environ),
+            account=account,
+            judge=judge,
+            announced=None if in_chunks else int(environ["CONTENT_LENGTH"]),
+        )
         try:
             if await self._is_worth_reading(upload, environ):
                 await self._receive(upload, receive)
@@ -120,7 +130,8 @@ class Uploads:
 
     async def _is_worth_reading(self, upload: Upload, environ: dict[str, Any]) -> bool:
         """Return False for a body whose announced length is too long to read and drop it."""
-        announced = int(environ.get("CONTENT_LENGTH", 0))
+        # A request with both is one in chunks, whose length is not known before its end.
+        announced = upload.announced or 0
         if announced <= upload.max_size:
             return True
         upload.fail(BodyFailure.LONG)

@@ -20,6 +20,7 @@ from app.store.jobs import columns_as_text
 from app.store.queries import run
 
 _INSTANT: Final = "TIMESTAMP WITH TIME ZONE"
+_ELEMENT_TYPES: Final = tuple((each.name, element_type(each)) for each in COLUMNS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +103,4 @@ def _of_jobs(bookings: Sequence[Booking]) -> dict[str, Any]:
     for row in rows:
         # PostgreSQL requires an array of arrays to be rectangular.
         row["tags"] = row["tags"] and orjson.dumps(row["tags"]).decode()
-    return {
-        each.name: array_of(element_type(each), [row[each.name] for row in rows])
-        for each in COLUMNS
-    }
+    return {name: array_of(kind, [row[name] for row in rows]) for name, kind in _ELEMENT_TYPES}

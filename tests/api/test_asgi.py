@@ -53,6 +53,12 @@ def test_a_body_is_whole_before_the_application_is_called() -> None:
     assert exchange.body == b"ok"
 
 
+def test_a_body_of_the_announced_length_is_complete_whatever_the_server_says() -> None:
+    exchange = Exchange([chunk(b"a", more=True), chunk(b"bc", more=True)])
+    assert exchange.run(scope_of(content_length="3"))["body"] == b"abc"
+    assert exchange.received == 2
+
+
 def test_without_a_body_nothing_is_waited_for() -> None:
     for scope in (scope_of(), scope_of(content_length="0")):
         exchange = Exchange()

@@ -90,6 +90,34 @@ def test_what_arrives_while_a_batch_is_written_is_the_next_batch() -> None:
     assert run(play) == [[1, 1], [1, 1, 1], [1]]
 
 
+def test_the_next_batch_waits_for_as_many_as_the_one_before_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(booking_batches, "GATHER_S", 3600.0)
+
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        writer.go.release(10)
+        await asyncio.gather(*asking(batches, 1, 1, 1))
+        again = asking(batches, 1, 1)
+        await asyncio.sleep(0)
+        assert writer.batches == [[1, 1, 1]]
+        assert not any(each.done() for each in again)
+        await asyncio.gather(*again, *asking(batches, 2))
+
+    assert run(play) == [[1, 1, 1], [1, 2, 1]]
+
+
+def test_it_waits_for_a_moment_only() -> None:
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        writer.go.release(10)
+        await asyncio.gather(*asking(batches, 1, 1, 1))
+        await asyncio.gather(*asking(batches, 1))
+        # One that comes alone has nobody to wait for.
+        assert batches._gathering is None
+
+    assert run(play) == [[1, 1, 1], [1]]
+
+
 @pytest.fixture
 def many_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many as for several batches of one account."""
