@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Final
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -36,6 +37,10 @@ def both(ways: Ways, *requests: Asked) -> list[Answered]:
     answers: list[Answered] = ways.play(play)
     return answers
 
+
+XML: Final = f"<job><url>https://example.com/wake</url><when>{WHEN}</when></job>".encode()
+TAGGED: Final = XML.replace(b"</job>", b"<tags><tag>\xe4</tag></tags></job>")
+BY_PATH: Final = f"/1/jobs/{quote(WHEN, safe='')}/https%3A%2F%2Fexample.com%2Fwake"
 
 DIRECT: Final[dict[str, dict[str, Any]]] = {
     "plain": {},
@@ -69,6 +74,24 @@ DIRECT: Final[dict[str, dict[str, Any]]] = {
     "read only": {"document": {**PLAIN, "id": "x", "account": "y", "next": "z"}},
     "local": {"document": {**PLAIN, "when": WHEN.removesuffix("Z")}},
     "charset": {"content_type": "application/json; charset=utf-8"},
+    "xml body": {"body": XML, "content_type": "text/xml"},
+    "xml in latin-1": {
+        "body": b"<?xml version='1.0' encoding='iso-8859-1'?>" + TAGGED,
+        "content_type": "application/xml",
+        "accept": "text/xml",
+    },
+    "xml with a charset": {
+        "body": TAGGED.replace(b"\xe4", "ä".encode()),
+        "content_type": "text/xml; charset=UTF-8",
+    },
+    "path": {"path": BY_PATH, "body": b"\0\xff", "content_type": "a/b;c", "accept": "text/xml"},
+    "path without a type": {
+        "path": f"/1/jobs/{WHEN}/http://example.com//a%2520b",
+        "body": b"a",
+        "content_type": "",
+        "x_content_signature": "s",
+        "accept": "application/json",
+    },
     "proxied": {"x_forwarded_for": "192.0.2.1", "via": "1.1 a", "traceparent": "00-a-b-01"},
     "node": {"sec_fetch_mode": "cors", "accept_language": "*", "user_agent": "node"},
 }
@@ -87,7 +110,26 @@ BY_ROUTE: Final[dict[str, dict[str, Any]]] = {
     "dry run": {"path": "/1/jobs?dryRun=true"},
     "unknown parameter": {"path": "/1/jobs?a=b"},
     "not acceptable": {"accept": "image/png"},
-    "xml body": {"body": b"<job/>", "content_type": "text/xml"},
+    "empty xml body": {"body": b"<job/>", "content_type": "text/xml"},
+    "xml in another encoding": {"body": XML, "content_type": "text/xml; charset=iso-8859-1"},
+    "xml with a DTD": {"body": b"<!DOCTYPE job>" + XML, "content_type": "text/xml"},
+    "much xml": {
+        "body": XML.replace(b"</job>", b"<!-- -->" * 100 + b"</job>"),
+        "content_type": "text/xml",
+    },
+    "long xml": {"body": XML + b" " * 4096, "content_type": "text/xml"},
+    "document with a signature beside it": {"x_content_signature": "s"},
+    "path with cron": {"path": "/1/jobs/0+0+12+1+1+%3F/http%3A%2F%2Fexample.com", "body": b"a"},
+    "path with a parameter": {"path": f"{BY_PATH}?dryRun=true", "body": b"a"},
+    "path with a past time": {
+        "path": "/1/jobs/2020-01-01T00%3A00Z/http%3A%2F%2Fexample.com",
+        "body": b"a",
+    },
+    "path with too much data": {"path": BY_PATH, "body": b"x" * 2049},
+    "long path": {"path": f"{BY_PATH}{'x' * 2048}", "body": b"a"},
+    "path with a bad escape": {"path": f"{BY_PATH}%zz", "body": b"a"},
+    "path without a URL": {"path": f"/1/jobs/{WHEN}/x", "body": b"a"},
+    "path of a job": {"path": "/1/jobs/20300101-0000-7000-8000-000000000000/pause", "body": b"a"},
     "no media type": {"content_type": ""},
     "not JSON": {"body": b"{"},
     "not UTF-8": {"body": b'{"url": "\xff"}'},
@@ -131,7 +173,7 @@ def test_plain_bookings_have_the_responses_of_their_route(
         # All but the first by both ways alike.
         kinds = "SELECT count(*) FROM (SELECT 1 FROM job GROUP BY %s) AS kinds"
         columns = "url, data, tags, manner, trigger, enabled, misfire, on_success, content_type"
-        assert one(connection, kinds.replace("%s", columns)) == 3
+        assert one(connection, kinds.replace("%s", columns)) == 6
         assert one(connection, "SELECT count(*) FROM due") == 2 * len(DIRECT) + 1
 
 

@@ -58,3 +58,4 @@ def install(app: Flask) -> None:
     app.register_blueprint(schemas.schemas)
     previews.offer(app, preview_document.PREVIEWER)
     direct_bookings.offer(app, direct.covers, direct.read)
+    direct_bookings.offer(app, direct.covers_path, direct.read_path, further=direct.FIELDS)
