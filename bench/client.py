@@ -17,7 +17,7 @@ from itertools import cycle
 from typing import Any, Final, cast
 
 _PIECE: Final = 262_144
-_WARM_UP_S: Final = 0.5
+WARM_UP_S: Final = 1.0
 _DONE: Final = range(200, 300)
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
@@ -43,17 +43,21 @@ def measure(
     """Send one request after the other on each connection; each once where `seconds` is None.
 
     `statuses` counts the answers that came within `seconds`, after a moment to warm up; `took`
-    is how long that was; `refusal` is the last answer that was not a 2xx.
+    is how long that was, `cpu_s` what this process used meanwhile, and `ms` what quantiles of the
+    answers took; `refusal` is the last answer that was not a 2xx.
     """
     upcoming = cycle(requests) if seconds is not None else iter(requests)
     links = [socket.create_connection((host, port)) for _ in range(connections)]
     buffers = dict.fromkeys(links, b"")
     statuses: Counter[int] = Counter()
-    refusal = ""
+    sent_at: dict[socket.socket, float] = {}
+    waited: list[float] = []
+    refusal, cpu = "", 0.0
     with selectors.DefaultSelector() as selector:
         for link in links:
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             selector.register(link, selectors.EVENT_READ)
+            sent_at[link] = time.perf_counter()
             link.sendall(next(upcoming))
         began, until = _span(time.perf_counter(), seconds)
         while (now := time.perf_counter()) < until and selector.get_map():
@@ -69,21 +73,42 @@ def measure(
                 buffers[link] = b""
                 status = int(answer[9:12])
                 refusal = refusal if status in _DONE else answer.decode(errors="replace")
+                answered_at = time.perf_counter()
                 if now >= began:
+                    cpu = cpu or time.process_time()
                     statuses[status] += 1
+                    waited.append(answered_at - sent_at[link])
+                sent_at[link] = answered_at
                 if following := next(upcoming, b""):
                     link.sendall(following)
                 else:
                     selector.unregister(link)
         took = time.perf_counter() - began
+        cpu_s = time.process_time() - cpu if cpu else 0.0
     for link in links:
         link.close()
-    return {"statuses": statuses, "took": took, "refusal": refusal}
+    return {
+        "statuses": statuses,
+        "took": took,
+        "cpu_s": cpu_s,
+        "ms": _quantiles(waited),
+        "refusal": refusal,
+    }
+
+
+def _quantiles(waited: list[float]) -> dict[str, float]:
+    """Milliseconds that half of the answers took at most, and 99 % of them; none without any."""
+    ordered = sorted(waited)
+    return {
+        name: round(ordered[int(len(ordered) * part)] * 1000, 2)
+        for name, part in (("p50", 0.5), ("p99", 0.99))
+        if ordered
+    }
 
 
 def _span(now: float, seconds: float | None) -> tuple[float, float]:
     """From when on answers count, and until when; all of them where `seconds` is None."""
-    return (now, math.inf) if seconds is None else (now + _WARM_UP_S, now + _WARM_UP_S + seconds)
+    return (now, math.inf) if seconds is None else (now + WARM_UP_S, now + WARM_UP_S + seconds)
 
 
 def _whole(buffer: bytes) -> bytes | None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from bench.children import Failed, ask
 
-CONNECTIONS: Final = 16
+CONNECTIONS: Final = 32
 
 
 def each_once(port: int, requests: list[bytes], *, status: str = "201") -> float:

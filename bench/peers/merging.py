@@ -8,9 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from bench.figures import rounded
+
 KEY: Final = "peers"
 ABOUT: Final = "peers_measured"
 """Keys of the results: the peers by name, and when and with what they were measured."""
+
+VS_QUIRREL: Final = "create_vs_quirrel"
 
 Results = Mapping[str, Any]
 
@@ -22,7 +26,14 @@ def merged(kept: Results, peers: Results, about: Results, sizes: Results) -> dic
         "sizes": {**kept["sizes"], KEY: dict(sizes)},
         KEY: dict(peers),
         ABOUT: dict(about),
+        VS_QUIRREL: _vs_quirrel(peers),
     }
+
+
+def _vs_quirrel(peers: Results) -> float | None:
+    """How many times as much as Quirrel Wakecall books in a second; None if not both are there."""
+    rates = [peers.get(name, {}).get("creates_per_s") for name in ("wakecall", "quirrel")]
+    return rounded(rates[0] / rates[1]) if all(rates) else None
 
 
 def carried(found: Results, path: Path) -> dict[str, Any]:

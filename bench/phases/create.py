@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ from urllib.parse import quote
 from app.domain.instants import format_utc
 from bench.bookings import BODY_BYTES
 from bench.children import Failed, ask, child, free_port, last_words
-from bench.client import request
+from bench.client import WARM_UP_S, request
 from bench.figures import middle, rounded, spread
 from bench.harness import BenchHarness, Findings, Progress
 from bench.processor import since
@@ -24,32 +25,36 @@ from local.instance import CHECKOUT
 from local.processes import procfile
 from local.program import Program
 
-_CONNECTIONS: Final = 16
+CONNECTIONS: Final = 32
 _BULK_CONNECTIONS: Final = 4
 _START_S: Final = 30.0
 
 
 def run(harness: BenchHarness, progress: Progress) -> Findings:
-    """`create_per_s` (JSON), `create_vs_insert_route` and `bulk_per_s`."""
+    """`create_per_s` (JSON), `create_p99_ms`, `create_vs_insert_route` and `bulk_per_s`."""
     harness.connection.execute(TABLE)
     forms = requests(
         harness.now() + timedelta(days=30), harness.account.key, harness.receiver.plain
     )
     rates: dict[str, list[float]] = {name: [] for name in (*forms, "insert_route")}
     cpu: dict[str, dict[str, float]] = {}
+    late: dict[str, list[float]] = {name: [] for name in rates}
     with _insert_route(harness) as port:
         for n in range(harness.plan.rounds):
             for name, text in forms.items():
                 progress(f"round {n + 1}: {name}")
                 before = harness.instance.cpu()
-                count, rate = _rate(harness, harness.instance.port, text)
-                rates[name].append(rate)
+                found = _answers(harness, harness.instance.port, text)
+                rates[name].append(found.per_s)
+                late[name].append(found.p99_ms)
                 used = since(before, harness.instance.cpu())
-                cpu[name] = {kind: round(used[kind] / count * 1e6) for kind in ("web", "postgres")}
+                cpu[name] = _cpu(found, used)
                 harness.purge()
             progress(f"round {n + 1}: the route that inserts")
             row = request("POST", "/insert", b"x" * BODY_BYTES)
-            rates["insert_route"].append(_rate(harness, port, row)[1])
+            inserted = _answers(harness, port, row)
+            rates["insert_route"].append(inserted.per_s)
+            late["insert_route"].append(inserted.p99_ms)
             harness.connection.execute("TRUNCATE yardstick")
     harness.connection.execute("DROP TABLE yardstick")
     progress("bulk")
@@ -57,6 +62,7 @@ def run(harness: BenchHarness, progress: Progress) -> Findings:
     route = middle(rates["insert_route"])
     return {
         "create_per_s": rounded(middle(rates["json"])),
+        "create_p99_ms": middle(late["json"]),
         "create_vs_insert_route": rounded(middle(rates["json"]) / route),
         "bulk_per_s": bulk,
         "details": {
@@ -65,6 +71,7 @@ def run(harness: BenchHarness, progress: Progress) -> Findings:
                     "per_s": rounded(middle(found)),
                     "spread": spread(found),
                     "vs_insert_route": rounded(middle(found) / route),
+                    "p99_ms": middle(late[name]),
                     "cpu_us": cpu.get(name),
                 }
                 for name, found in rates.items()
@@ -105,10 +112,22 @@ def requests(when: datetime, key: str, port: int) -> dict[str, bytes]:
     }
 
 
-def _rate(
-    harness: BenchHarness, port: int, text: bytes, connections: int = _CONNECTIONS
-) -> tuple[int, float]:
-    """How many answers, and how many a second. Raises Failed where one is not a 201."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Answers:
+    """What one round of requests gave, after the warm-up."""
+
+    count: int
+    per_s: float
+    p99_ms: float
+    seconds: float
+    client_s: float
+    """CPU seconds of the client."""
+
+
+def _answers(
+    harness: BenchHarness, port: int, text: bytes, connections: int = CONNECTIONS
+) -> _Answers:
+    """Send a request again and again. Raises Failed where an answer is not a 201."""
     found = ask(
         "bench.client",
         {
@@ -120,7 +139,24 @@ def _rate(
     )
     if set(found["statuses"]) != {"201"}:
         raise Failed(f"a booking was answered {found['statuses']}: {found['refusal']}")
-    return found["statuses"]["201"], found["statuses"]["201"] / found["took"]
+    count = found["statuses"]["201"]
+    return _Answers(
+        count=count,
+        per_s=count / found["took"],
+        p99_ms=found["ms"]["p99"],
+        seconds=found["took"],
+        client_s=found["cpu_s"],
+    )
+
+
+def _cpu(found: _Answers, used: Mapping[str, float]) -> dict[str, float]:
+    """CPU of an answer in µs: of the web, PostgreSQL and the client."""
+    # Those of the warm-up are as many a second.
+    all_answers = found.per_s * (found.seconds + WARM_UP_S)
+    return {
+        **{kind: round(used[kind] / all_answers * 1e6) for kind in ("web", "postgres")},
+        "client": round(found.client_s / found.count * 1e6),
+    }
 
 
 def _bulk(harness: BenchHarness) -> float:
@@ -134,11 +170,11 @@ def _bulk(harness: BenchHarness) -> float:
         Content_Type="application/json",
     )
     before = _booked(harness)
-    answers, rate = _rate(harness, harness.instance.port, text, _BULK_CONNECTIONS)
+    found = _answers(harness, harness.instance.port, text, _BULK_CONNECTIONS)
     booked = _booked(harness) - before
-    if booked < answers * count:
-        raise Failed(f"{answers} bulk answers, but {booked} jobs")
-    return rounded(rate * count)
+    if booked < found.count * count:
+        raise Failed(f"{found.count} bulk answers, but {booked} jobs")
+    return rounded(found.per_s * count)
 
 
 def _documents(harness: BenchHarness, count: int) -> list[dict[str, Any]]:

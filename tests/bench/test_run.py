@@ -83,7 +83,10 @@ def test_lateness_is_measured_at_the_receiver(found: dict[str, Any]) -> None:
 def test_bookings_are_held_against_a_route_that_inserts(found: dict[str, Any]) -> None:
     assert found["create_per_s"] > 0
     assert found["create_vs_insert_route"] > 0
-    assert {"json", "xml", "path", "insert_route"} == found["details"]["create"].keys()
+    forms = found["details"]["create"]
+    assert {"json", "xml", "path", "insert_route"} == forms.keys()
+    assert found["create_p99_ms"] == forms["json"]["p99_ms"] > 0
+    assert all(forms["json"]["cpu_us"][name] > 0 for name in ("web", "postgres", "client"))
 
 
 def test_the_other_phases_find_something(found: dict[str, Any]) -> None:

@@ -61,6 +61,16 @@ def test_peers_join_what_was_kept_and_change_nothing_of_it(kept: dict[str, Any])
     }
 
 
+def test_bookings_are_compared_with_those_of_quirrel_where_both_were_measured(
+    kept: dict[str, Any],
+) -> None:
+    assert merging.merged(kept, **RUN)["create_vs_quirrel"] is None
+    both = {"wakecall": FIGURES, "quirrel": {**FIGURES, "creates_per_s": 500.0}}
+    found = merging.merged(kept, **{**RUN, "peers": both})
+    assert found["create_vs_quirrel"] == 1.13
+    assert "1.13 × Quirrel" in report.block(found)
+
+
 def test_peers_of_another_run_replace_those_before(kept: dict[str, Any]) -> None:
     before = merging.merged(kept, **RUN)
 
