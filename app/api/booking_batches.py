@@ -66,6 +66,7 @@ class BookingBatches:
         self._gathering: asyncio.Future[None] | None = None
         self._enough = 0
         """With how many the next batch begins, while it is gathered."""
+        self._expiring: asyncio.TimerHandle | None = None
         self._alone_until = 0.0
         self._apart: dict[int, float] = {}
         self._begun_at = 0.0
@@ -91,11 +92,9 @@ class BookingBatches:
             # It begins when all requests that have arrived by now have come to this point.
             self._begun_at = now
             self._writing = asyncio.create_task(self._write_all())
-        timer = loop.call_later(WAIT_S, self._leave_out, account, now)
-        try:
-            return await each.ended
-        finally:
-            timer.cancel()
+        if self._expiring is None:
+            self._expiring = loop.call_later(WAIT_S, self._expire)
+        return await each.ended
 
     def has_room(self, account: int) -> bool:
         """Whether another booking of this account may wait."""
@@ -106,6 +105,8 @@ class BookingBatches:
         self._is_stopped = True
         self._leave_out_all()
         self._gathered()
+        if self._expiring is not None:
+            self._expiring.cancel()
         self._threads.shutdown()
 
     def _takes_none(self, now: float) -> bool:
@@ -115,6 +116,17 @@ class BookingBatches:
         if self._away_until is not None and (now < self._away_until or self._writing is not None):
             return True
         return self._writing is not None and now - self._begun_at > WAIT_S
+
+    def _expire(self) -> None:
+        """End the bookings that have waited for too long. One timer is there for all of them."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() - WAIT_S
+        for account in list(self._waiting):
+            self._leave_out(account, until)
+        self._expiring = None
+        if self._waiting:
+            oldest = min(queue[0].since for queue in self._waiting.values())
+            self._expiring = loop.call_at(oldest + WAIT_S, self._expire)
 
     def _leave_out(self, account: int, until: float) -> None:
         """End the bookings of an account that wait since `until` or longer, in their queue."""

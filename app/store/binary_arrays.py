@@ -24,6 +24,8 @@ _NULL: Final = _LENGTH.pack(-1)
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _INT8: Final = Struct("!q").pack
+_DISTINCT: Final = "UUID"
+"""The type whose values are ids, no two of which are the same."""
 
 
 class _Element(NamedTuple):
@@ -76,6 +78,8 @@ def array_of(kind: str, values: Sequence[Any]) -> BinaryArray | None:
     `unnest` fills up an array that is NULL with as many NULLs as others have elements.
     """
     element = _ELEMENTS[kind]
+    if not values or (kind != _DISTINCT and values.count(values[0]) == len(values)):
+        return _array_of_one(element, values)
     parts = [b""]
     has_null = False
     for value in values:
@@ -89,3 +93,12 @@ def array_of(kind: str, values: Sequence[Any]) -> BinaryArray | None:
         return None
     parts[0] = _HEAD.pack(1, has_null, element.oid, len(values), 1)
     return BinaryArray(b"".join(parts))
+
+
+def _array_of_one(element: _Element, values: Sequence[Any]) -> BinaryArray | None:
+    """As `array_of`, of values that are all the same, as those of most columns of a batch are."""
+    if not values or values[0] is None:
+        return None
+    encoded = element.encode(values[0])
+    head = _HEAD.pack(1, False, element.oid, len(values), 1)  # noqa: FBT003 - a field of the format
+    return BinaryArray(head + (_LENGTH.pack(len(encoded)) + encoded) * len(values))
