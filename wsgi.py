@@ -1,4 +1,4 @@
-"""The web process: `app` for any WSGI server and the flask command, `asgi` for granian's ASGI."""
+"""The web process: `app` for any WSGI server and the flask command, `asgi` for the HTTP server."""
 
 from __future__ import annotations
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from app.api import embedded, wsgi_bridge
+from app.api import wsgi_bridge
 from app.api.health import QuickAnswers
 from app.api.wsgi_bridge import Message, Receive, Send, WsgiResponse
+from app.http_server.server import HttpServer
 
 _NOT_FOUND = WsgiResponse(
     status=404,
@@ -24,18 +25,22 @@ class AdminPort:
 
     def __init__(self, answers: QuickAnswers, host: str, port: int) -> None:
         self._answers = answers
-        self._server = embedded.server(self._serve, host, port, backlog=128, backpressure=64)
-        self._serving: asyncio.Task[None] | None = None
+        self._host = host
+        self._port = port
+        self._server = HttpServer(self._serve, max_connections=64)
+        self._listening: asyncio.Task[int] | None = None
 
     def start(self) -> None:
         """Begin to listen, in the running event loop."""
-        self._serving = asyncio.get_running_loop().create_task(self._server.serve())
+        self._listening = asyncio.get_running_loop().create_task(
+            self._server.listen(self._host, self._port, backlog=128)
+        )
 
     async def stop(self) -> None:
         """Stop listening, after the requests under way are answered."""
-        if self._serving is not None:
-            embedded.stop(self._server)
-            await self._serving
+        if self._listening is not None:
+            await self._listening
+            await self._server.stop()
 
     async def _serve(self, scope: Message, _receive: Receive, send: Send) -> None:
         answer = self._answers.answer(wsgi_bridge.build_environ(scope)) or _NOT_FOUND

@@ -162,7 +162,7 @@ class BookingBatches:
                     self._set_apart(batch)
                 for each, outcome in zip(batch, outcomes, strict=True):
                     _end(each, outcome)
-                if len(batch) > 1:
+                if len(batch) > 1 and Outcome.STORED in outcomes:
                     await self._gather(len(batch))
         finally:
             self._writing = None

@@ -33,7 +33,7 @@ def add_quick(app: Flask, answer: Quick) -> None:
 
 
 def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> AsgiApp:
-    """Create the ASGI application that granian serves, with these deadlines in seconds."""
+    """Create the ASGI application of the web process, with these deadlines in seconds."""
     context = context_of(app)
     settings: Settings = context.settings
     refused = refused_keys.refused_keys_of(app)

@@ -16,6 +16,7 @@ from app.api import bodies
 from app.api.bodies import FAILURE, MAX_DOCUMENT, BodyFailure
 from app.api.shared_budget import SharedBudget
 from app.api.wsgi_bridge import Message, Receive
+from app.http_server.exchange import BODY
 
 Judge = Callable[[], Awaitable[int | None]]
 
@@ -67,8 +68,7 @@ class Upload:
             return
         part = message.get("body", b"")
         self.size += len(part)
-        # granian tells only with one more message that a body was complete, which would take two
-        # more hand-overs between its threads and the event loop.
+        # Some servers tell only with one more message that a body was complete.
         self.more = message.get("more_body", False) and self.size != self.announced
         if self.size > self.max_size:
             self.fail(BodyFailure.LONG)
@@ -102,6 +102,10 @@ class Uploads:
 
         The caller must `release` the upload when the body is no longer used.
         """
+        arrived: bytes | None = environ.pop(BODY, None)
+        if arrived is not None and len(arrived) <= MAX_DOCUMENT:
+            environ["wsgi.input"] = BytesIO(arrived)
+            return Upload(max_size=MAX_DOCUMENT, account=account, judge=judge, more=False)
         in_chunks = "HTTP_TRANSFER_ENCODING" in environ
         upload = Upload(
             max_size=bodies.max_size(environ),

@@ -40,7 +40,7 @@ def start(log_level: str, *, name: str = "web") -> None:
 
 
 def run(serving: Coroutine[None, None, None]) -> None:
-    """Serve in an event loop of the kind that granian uses for web."""
+    """Serve in an event loop of the kind that the web process has."""
     uvloop.run(serving)
 
 

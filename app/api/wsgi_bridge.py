@@ -10,6 +10,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import unquote_to_bytes
 
+from app.http_server.exchange import BODY
+
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
@@ -83,6 +85,8 @@ def build_environ(scope: Message) -> Message:
         "wsgi.url_scheme": scope["scheme"],
         "wsgi.input": BytesIO(),
     }
+    if scope.get(BODY):
+        environ[BODY] = scope[BODY]
     for name, value in scope["headers"]:
         key = variable(name)
         if key is not None:

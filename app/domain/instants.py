@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from calendar import isleap, month_name, monthrange
+from contextlib import suppress
 from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from typing import Final
 
@@ -41,6 +42,9 @@ _TIME_FORMS: Final = (
     'Write the time as "15:30Z", "15:30:00.25Z" or "15:30:00+02:00"; '
     "in a path the + of an offset is written %2B."
 )
+_PLAIN: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z"
+)
 _SECOND: Final = 1_000_000
 _MINUTE: Final = 60 * _SECOND
 _HOUR: Final = 60 * _MINUTE
@@ -59,6 +63,10 @@ def parse(text: str, *, member: str) -> datetime:
             f"The text is {len(text)} characters long.",
             remedy=f"Use at most {MAX_INSTANT} characters. {_EXAMPLE}",
         )
+    if _PLAIN.fullmatch(text):
+        # Nearly all are of this form. Those that name no such day or time are refused below.
+        with suppress(ValueError):
+            return datetime.fromisoformat(text)
     split = text.upper().find("T")
     day_text, clock_text = (text[:split], text[split + 1 :]) if split >= 0 else (text, None)
     day = _DATE.fullmatch(day_text)

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 def _deployed() -> str:
     """The options that the Procfile gives, less where to listen and how many."""
-    web = procfile(ROOT / "Procfile")["web"].removeprefix("granian ").replace("wsgi:asgi ", "")
+    web = procfile(ROOT / "Procfile")["web"].removeprefix("python -m app.http_server wsgi:asgi ")
     given = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", web)
     return re.sub(r"--(?:host|port|workers) \S+ ", "", given)
 
@@ -108,7 +108,7 @@ def serving(
         command = re.sub(rf"{flag} \S+", "", command) + f" {flag} {value}"
     cleared = {name: value for name, value in os.environ.items() if "WAKECALL" not in name}
     process = subprocess.Popen(
-        [sys.executable, "-m", "granian", target, *command.split()],
+        [sys.executable, "-m", "app.http_server", target, *command.split()],
         cwd=ROOT,
         env={**cleared, **environ},
         stdout=stderr,

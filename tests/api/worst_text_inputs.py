@@ -15,6 +15,7 @@ from app.api.native.documents import job_list as job_list_document
 from app.api.native.documents.job import JobDocument
 from app.api.native.documents.job_list import JobList
 from app.api.native.documents.redelivery import UNSUCCESSFUL
+from app.api.native.routes import direct as native_direct
 from app.console import booking_form, payloads, toml_file
 from app.delivery import grpc
 from app.docs_site.search import Index, Unit
@@ -35,6 +36,7 @@ from app.domain.run import Reply
 from app.service import sign_up
 from tests.api.worst_dialects import DIALECTS
 from tests.api.worst_documents import DOCUMENTS
+from tests.api.worst_http import HTTP
 from tests.worst import TextInput, repeated
 
 INBOXES = inbox_address.InboxAddress(origin=inbox_address.read_origin("https://example.com"))
@@ -46,6 +48,7 @@ INDEX = Index([Unit(slug="a", page="A", anchor="b", heading="B", text="an exampl
 TEXT_INPUTS: dict[str, TextInput] = {
     **DIALECTS,
     **DOCUMENTS,
+    **HTTP,
     "Accept": TextInput(
         read=lambda text: negotiation.choose(text, negotiation.WITH_TEXT),
         worst=(
@@ -239,6 +242,12 @@ TEXT_INPUTS: dict[str, TextInput] = {
         ),
         patterns=("api.dapr.addresses._INVOKED",),
     ),
+    "the path of a direct booking": TextInput(
+        read=lambda text: native_direct.covers_path({"REQUEST_URI": text}),
+        worst=(repeated("a", "/1/jobs/2030-", "?"), repeated("/", "/1/jobs/2030-")),
+        patterns=("api.native.routes.direct._BY_PATH",),
+        limit_s=0.01,
+    ),
     "a path form": TextInput(
         read=lambda path: request_path.read_booking(path, b""),
         worst=(
@@ -297,7 +306,7 @@ TEXT_INPUTS: dict[str, TextInput] = {
     "an instant": TextInput(
         read=lambda text: instants.parse(text, member="when"),
         worst=(repeated("9"), repeated("9", "2030-01-01T00:00:00."), repeated("T")),
-        patterns=("domain.instants._DATE", "domain.instants._TIME"),
+        patterns=("domain.instants._DATE", "domain.instants._TIME", "domain.instants._PLAIN"),
     ),
     "the longest instant": TextInput(
         read=lambda text: instants.parse(text, member="when"),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from flask import Flask, current_app
 
 from app import log, thread_failures
-from app.api import embedded, web_process, worker_processes
+from app.api import web_process, worker_processes
 from app.api.asgi import THREADS, AsgiApp
 from app.api.auth import BOUND, Bound
 from app.api.context import current_context
@@ -29,6 +29,7 @@ from app.domain.account import Account
 from app.domain.checks import quoted
 from app.domain.endpoint import AppProtocol
 from app.errors import InvalidMember, Misconfigured, NotFound
+from app.http_server.server import HttpServer
 from app.invoker import Invoker
 from app.service import accounts, endpoints
 from app.service.dapr import apps as dapr_apps
@@ -42,6 +43,9 @@ DEMO: Final = "demo"
 _LOOPBACK: Final = ("127.0.0.1", "::1")
 BODY_S: Final = 300.0
 """Seconds in which a request's body must arrive; long, as the sidecar has no other clients."""
+
+MAX_CONNECTIONS: Final = 2000
+"""Connections of one process of a sidecar."""
 
 _NO_IPV6: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
@@ -214,16 +218,12 @@ async def _serve(
         loop.add_signal_handler(number, stop.set)
     # Before the HTTP port is open: clients book over gRPC as soon as /healthz/outbound answers.
     rpcs = await serve_rpcs()
-    servers = [embedded.server(asgi, address, port) for address in addresses]
-    serving = [asyncio.create_task(each.serve()) for each in servers]
-    stopping = asyncio.create_task(stop.wait())
+    server = HttpServer(asgi, max_connections=MAX_CONNECTIONS)
     for address in addresses:
-        await _until_answered(address, port)
+        await server.listen(address, port)
     ready()
-    await asyncio.wait([*serving, stopping], return_when=asyncio.FIRST_COMPLETED)
-    for each in servers:
-        embedded.stop(each)
-    await asyncio.gather(*serving)
+    await stop.wait()
+    await server.stop()
     if rpcs is not None:
         await rpcs.stop(web_process.DRAIN_S)
     # Only now: until then the other servers have requests under way.
@@ -248,14 +248,3 @@ def _is_free(address: str, port: int, option: str) -> bool:
             f"Port {port} cannot be taken: {error.strerror}. Give another with {option}."
         ) from None
     return True
-
-
-async def _until_answered(address: str, port: int) -> None:
-    while True:
-        try:
-            _, writer = await asyncio.open_connection(address, port)
-        except OSError:
-            await asyncio.sleep(0.02)
-        else:
-            writer.close()
-            return
