@@ -70,8 +70,9 @@ class Turn(NamedTuple):
 class Played(NamedTuple):
     """What was asked for, what was called, when which fault was injected, and what is wrong.
 
-    `repeated` are the calls that were made again because of a fault, `left_out` the faults that
-    this machine cannot have, with the reason.
+    `repeated` are the calls that were made again because of a fault, `unanswered` the times of
+    bookings that got no answer or a 5xx, `left_out` the faults that this machine cannot have, with
+    the reason.
     """
 
     asked: list[Asked]
@@ -79,6 +80,7 @@ class Played(NamedTuple):
     spans: list[Span]
     violations: list[Violation]
     repeated: list[Call]
+    unanswered: list[float]
     left_out: dict[str, str]
 
 
@@ -112,7 +114,15 @@ def play(plan: Plan, chosen: Sequence[Fault], report: Callable[[str], None]) -> 
         found = _found(made, asked, spans)
         calls = list(made.arrivals.calls)
     violations, repeated = checker.check(asked, calls, spans)
-    return Played(asked, calls, spans, [*violations, *found], repeated, left_out)
+    return Played(
+        asked=asked,
+        calls=calls,
+        spans=spans,
+        violations=[*violations, *found],
+        repeated=repeated,
+        unanswered=[at for load in loads for at in load.unanswered],
+        left_out=left_out,
+    )
 
 
 def _end(turn: Turn, once: Sequence[Asked]) -> float:

@@ -18,14 +18,15 @@ from tests.soak.records import Fate, Span
 from tests.soak.report import ON_TIME_S, reasons
 
 PAIRS = "two at once"
-_HEAD = ("fault", "times", "calls", "p50 ms", "p99 ms", "max s", "drained in s", "repeats", "503")
+_HEAD = ("fault", "times", "calls", "p50 ms", "p99 ms", "max s", "drained in s", "repeats", "5xx")
 
 
 class Figures(NamedTuple):
     """What one fault cost, each time that it was injected.
 
     `calls` are those that were due from its beginning to that of the next one; times in seconds.
-    `drained` is the longest time from its end until no call was more than ON_TIME_S late.
+    `drained` is the longest time from its end until no call was more than ON_TIME_S late;
+    `unanswered` are bookings that got no answer or a 5xx, each of which was sent again.
     """
 
     name: str
@@ -51,7 +52,6 @@ def figures(played: Played) -> list[Figures]:
     for each in played.asked:
         span = _span_at(each.due, spans, begins)
         name = _row_of(span)
-        unanswered[name] += sum(status in {0, 503} for status in each.answers)
         if each.fate is not Fate.BOOKED or each.key not in firsts:
             continue
         arrived = firsts[each.key].at
@@ -60,6 +60,8 @@ def figures(played: Played) -> list[Figures]:
             drained[name] = max(drained[name], arrived - span.mended)
     for call in played.repeated:
         repeats[_row_of(_span_at(call.at, spans, begins))] += 1
+    for at in played.unanswered:
+        unanswered[_row_of(_span_at(at, spans, begins))] += 1
     times: defaultdict[str, int] = defaultdict(int)
     for span in spans:
         times[_row_of(span)] += 1

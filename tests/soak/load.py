@@ -58,7 +58,8 @@ class Urls(Protocol):
 class Load:
     """Books as long as the block lasts, each call at most `latest` seconds ahead.
 
-    `asked` is what it asked for. Every path begins with `prefix`, and every job has its path as
+    `asked` is what it asked for, and `unanswered` are the times of the requests to which no answer
+    came, or one of 500 or above. Every path begins with `prefix`, and every job has its path as
     data and `retry`, where that is given, as its retry policy.
     """
 
@@ -88,6 +89,7 @@ class Load:
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
         self._ticking: list[tuple[str, float]] = []
         self.asked: list[Asked] = []
+        self.unanswered: list[float] = []
         self.ended_at = 0.0
 
     def __enter__(self) -> Self:
@@ -178,7 +180,10 @@ class Load:
         while True:
             answer = client.ask("POST", "/1/jobs", document, headers)
             answers.append(answer.status)
-            again = answer.status == 0 or answer.status >= 500 or answer.status == 409
+            is_unknown = answer.status == 0 or answer.status >= 500
+            if is_unknown:
+                self.unanswered.append(time.time())
+            again = is_unknown or answer.status == 409
             if not again or time.time() + AGAIN_S > due or self._ended.wait(AGAIN_S):
                 break
         uncertain = any(each == 0 or each >= 500 for each in answers)
