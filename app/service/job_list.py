@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -35,7 +35,8 @@ def list_ids(context: Context, caller: Caller, tags: Sequence[str] = ()) -> Iter
     try:
         with context.database.snapshot() as connection, job_list.in_time(connection):
             counted = job_list.count(connection, account_id, tags)
-            yield JobIds(count=counted, ids=job_list.stream(connection, account_id, tags))
+            with closing(job_list.stream(connection, account_id, tags)) as ids:
+                yield JobIds(count=counted, ids=ids)
     except job_list.TooLong:
         raise InvalidMember(
             "limit",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
+import psycopg
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
@@ -126,7 +128,10 @@ def _creator(settings: Settings, options: SessionOptions) -> Callable[[], Sessio
 
 
 def _give_up_bad_sessions(engine: Engine) -> None:
-    """Let the engine lend no session that is known to be broken, and keep none that failed."""
+    """Let the engine lend no session that is known to be broken, and keep none that failed.
+
+    SQLAlchemy closes the cursor of a statement that failed, but not that of a session that is lost.
+    """
 
     @event.listens_for(engine, "checkout")
     def _check(session: Session, *_: object) -> None:
@@ -137,3 +142,7 @@ def _give_up_bad_sessions(engine: Engine) -> None:
     def _judge(context: ExceptionContext) -> None:
         if is_away(context.original_exception):
             context.is_disconnect = True
+        execution = context.execution_context
+        if context.is_disconnect and execution is not None and execution.cursor is not None:
+            with suppress(psycopg.Error):
+                execution.cursor.close()

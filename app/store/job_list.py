@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from uuid import UUID
@@ -42,15 +42,18 @@ def count(connection: Connection, account_id: int, tags: Sequence[str] = ()) -> 
     return connection.execute(query).scalar_one()
 
 
-def stream(connection: Connection, account_id: int, tags: Sequence[str] = ()) -> Iterator[UUID]:
+def stream(
+    connection: Connection, account_id: int, tags: Sequence[str] = ()
+) -> Generator[UUID, None, None]:
     """Yield the ids of the account's jobs with all of these tags, oldest first.
 
-    They are read through a server-side cursor.
+    They are read through a server-side cursor, which is open until all are read: a caller that
+    stops earlier closes the generator.
     """
     query = _ids(account_id, tags)
-    result = connection.execution_options(stream_results=True, yield_per=_CHUNK).execute(query)
-    for (job_id,) in result:
-        yield job_id
+    with connection.execute(query, execution_options={"yield_per": _CHUNK}) as rows:
+        for (job_id,) in rows:
+            yield job_id
 
 
 def page(

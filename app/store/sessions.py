@@ -54,6 +54,17 @@ class SessionOptions:
         return limit / 1000 + PATIENCE_S if limit else None
 
 
+class ServerCursor(psycopg.ServerCursor[Any]):
+    """A server-side cursor that counts as closed even if the server cannot be asked to close it."""
+
+    def close(self) -> None:
+        """Close the cursor; raises psycopg.Error if the server is away."""
+        try:
+            super().close()
+        finally:
+            psycopg.Cursor.close(self)
+
+
 class Session(psycopg.Connection[tuple[Any, ...]]):
     """A connection that closes itself if the server does not answer within `max_wait_s`.
 
@@ -148,6 +159,7 @@ def _connect(conninfo: str, options: SessionOptions) -> Session:
         session = Session.connect(conninfo, autocommit=True)
     except psycopg.OperationalError as error:
         raise pooling.explain(error) from None
+    session.server_cursor_factory = ServerCursor
     session.max_wait_s = options.max_wait_s
     try:
         session.pooled, timeout, started = pooling.verify(session, options.settings)
