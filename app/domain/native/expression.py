@@ -40,10 +40,13 @@ def parse(expression: str) -> Schedule:
     return quartz.parse(expression)
 
 
-def describe_days(expression: str) -> str | None:
-    """Return the meaning of the day fields of a readable expression; None for every day."""
+def warn_of_days(expression: str) -> str | None:
+    """Return the meaning of the day fields of a readable expression, where it may surprise.
+
+    In Quartz's form only one of the two fields counts, and weekdays are counted from Sunday.
+    """
     if crontab.is_crontab(expression):
-        return crontab.describe_days(expression)
+        return crontab.warn_of_days(expression)
     return quartz.describe_days(expression)
 
 

@@ -35,7 +35,7 @@ def _warnings(
 ) -> Iterator[str]:
     if isinstance(trigger, At):
         return
-    days = expression.describe_days(trigger.expression)
+    days = expression.warn_of_days(trigger.expression)
     if days is not None:
         yield days
     if trigger.local is not None:

@@ -66,6 +66,18 @@ def describe_day_fields(fields: DayFields, months: tuple[int, ...]) -> str | Non
     return f"{_BOTH}both are given, and {rule}: {days}{named}{short}."
 
 
+def warn_of_day_fields(fields: DayFields, months: tuple[int, ...]) -> str | None:
+    """Return the meaning of the two fields if it may surprise; None for ordinary days.
+
+    It may if both fields restrict the days, or if shorter months lack some of them.
+    """
+    whole_month, whole_week = _are_whole(fields)
+    is_by_date = whole_week and max(fields.month, default=0) <= SHORTEST_MONTH
+    if fields.match_both and (whole_month or is_by_date):
+        return None
+    return describe_day_fields(fields, months)
+
+
 def name_day_fields(fields: DayFields) -> str | None:
     """Return the days of the two fields, without months; None for every day."""
     whole_month, whole_week = _are_whole(fields)

@@ -69,6 +69,21 @@ def test_the_meaning_of_the_day_fields(expression: str, meaning: str | None) -> 
     assert found == (None if meaning is None else f"day-of-month and day-of-week: {meaning}")
 
 
+@pytest.mark.parametrize(
+    "ordinary",
+    ["0 9 * * 1-5", "0 9 * * sun", "0 9 1,28 * *", "@monthly", "0 9 1 jan *", "0 9 * * *"],
+)
+def test_ordinary_days_are_not_warned_of(ordinary: str) -> None:
+    assert crontab.warn_of_days(ordinary) is None
+
+
+@pytest.mark.parametrize(
+    "unexpected", ["0 0 29 * *", "0 0 13 6 5", "0 0 1-31 * 5", "0 0 13 * */3", "0 0 */2 * MON"]
+)
+def test_days_that_may_surprise_are_warned_of(unexpected: str) -> None:
+    assert crontab.warn_of_days(unexpected) == crontab.describe_days(unexpected) is not None
+
+
 @settings(deadline=None)
 @given(expressions())
 def test_every_expression_has_a_meaning(drawn: Expression) -> None:

@@ -27,8 +27,8 @@ def test_the_number_of_fields_decides_how_an_expression_is_read() -> None:
 def test_each_is_described_as_it_is_read() -> None:
     assert expression.summarize("30 9 * * 1", "UTC") == "at 09:30 on Monday, UTC"
     assert expression.summarize("0 30 9 ? * 1", "UTC") == "at 09:30 on Sunday, UTC"
-    assert "either is enough" in (expression.describe_days("0 0 1 * 5") or "")
-    assert "only day-of-week counts" in (expression.describe_days("0 0 0 ? * L") or "")
+    assert "either is enough" in (expression.warn_of_days("0 0 1 * 5") or "")
+    assert "only day-of-week counts" in (expression.warn_of_days("0 0 0 ? * L") or "")
 
 
 @pytest.mark.parametrize(
