@@ -15,7 +15,7 @@ from wakecall._async.jobs import AsyncJobs
 from wakecall._async.pages import AsyncPages
 from wakecall._async.runs import AsyncRuns
 from wakecall._async.session import AsyncSession
-from wakecall._core import values
+from wakecall._core import keywords, values
 from wakecall._core.answers import Answer
 from wakecall._core.configuration import configure
 from wakecall._core.requests import Parameter, get, instant, post, raw, to_json
@@ -143,6 +143,7 @@ class AsyncClient:
         **filters: Unpack[JobFilters],
     ) -> AsyncPages[Firing]:
         """The next firing of each job that matches the filters, the earliest first."""
+        keywords.check("upcoming", filters, JobFilters)
         request = get("/1/upcoming", until=until, cursor=cursor, **job_parameters(filters))
         return self._session.pages(request, values.many(Firing), limit)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, Unpack
 
 import httpx2
 
-from wakecall._core import values
+from wakecall._core import keywords, values
 from wakecall._core.answers import Answer
 from wakecall._core.configuration import configure
 from wakecall._core.requests import Parameter, get, instant, post, raw, to_json
@@ -143,6 +143,7 @@ class Client:
         **filters: Unpack[JobFilters],
     ) -> Pages[Firing]:
         """The next firing of each job that matches the filters, the earliest first."""
+        keywords.check("upcoming", filters, JobFilters)
         request = get("/1/upcoming", until=until, cursor=cursor, **job_parameters(filters))
         return self._session.pages(request, values.many(Firing), limit)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Unpack
 
-from wakecall._core import values
+from wakecall._core import keywords, values
 from wakecall._core.requests import delete, get, path, post, put
 from wakecall._sync.pages import Pages
 from wakecall._sync.session import Session
@@ -28,6 +28,7 @@ class Jobs:
 
         Raises ValueError for options that contradict each other.
         """
+        keywords.check("book", options, JobOptions)
         document = NewJob(url=url, **options).to_document()
         request = post("/1/jobs", document, idempotency_key=idempotency_key)
         return self._session.send(request, values.one(Job))
@@ -46,6 +47,7 @@ class Jobs:
 
     def check(self, url: str, **options: Unpack[JobOptions]) -> Job:
         """The job as it would be booked, without its id; nothing is stored."""
+        keywords.check("check", options, JobOptions)
         document = NewJob(url=url, **options).to_document()
         return self._session.send(post("/1/jobs", document, dry_run=True), values.one(Job))
 
@@ -53,12 +55,14 @@ class Jobs:
         self, name: str, url: str, *, dry_run: bool = False, **options: Unpack[JobContent]
     ) -> Put:
         """Create the job of that name, replace it, or leave it alone if it is like this already."""
+        keywords.check("put", options, JobContent)
         document = NewJob(url=url, **options).to_document()
         request = put(path("jobs", "by-name", name), document, dry_run=dry_run or None)
         return self._session.send(request, values.put)
 
     def replace(self, job: str | Job, url: str, **options: Unpack[JobOptions]) -> Job:
         """Replace a job, whatever it was, by another one with the same id."""
+        keywords.check("replace", options, JobOptions)
         document = NewJob(url=url, **options).to_document()
         return self._session.send(put(path("jobs", id_of(job)), document), values.one(Job))
 
@@ -74,6 +78,7 @@ class Jobs:
         self, *, limit: int | None = None, cursor: str | None = None, **filters: Unpack[ListedJobs]
     ) -> Pages[Job]:
         """The jobs that match the filters, the newest first; `limit` is the most of them in all."""
+        keywords.check("list", filters, ListedJobs)
         request = get("/1/jobs", view="full", cursor=cursor, **job_parameters(filters))
         return self._session.pages(request, values.many(Job), limit)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Unpack
 
-from wakecall._core import values
+from wakecall._core import keywords, values
 from wakecall._core.requests import complete, get, path, post
 from wakecall._sync.jobs import id_of
 from wakecall._sync.pages import Pages
@@ -28,6 +28,7 @@ class Runs:
         self, *, limit: int | None = None, cursor: str | None = None, **filters: Unpack[RunFilters]
     ) -> Pages[Run]:
         """The runs that match the filters, the newest first; `limit` is the most of them in all."""
+        keywords.check("list", filters, RunFilters)
         request = get("/1/runs", cursor=cursor, **run_members(filters))
         return self._session.pages(request, values.many(Run), limit)
 
@@ -70,6 +71,7 @@ class Runs:
 
         If there are `more`, call again with the `cursor` of the answer.
         """
+        keywords.check("redeliver_all", filters, RunFilters)
         document = {**run_members(filters), "dryRun": dry_run}
         if cursor is not None:
             document["cursor"] = cursor
