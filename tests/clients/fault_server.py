@@ -21,6 +21,11 @@ from tests.clients.fault_service import Reply, Service, problem
 
 _MAX_HEAD = 65_536
 _PATIENCE_S = 30.0
+PAGE = (
+    b"<!doctype html>\n<html><head><style>p { margin: 0 }</style>\n"
+    b"<title>Sign in &amp; go on</title></head>\n<body><h1>Sign in</h1></body></html>"
+)
+"""What another server answers."""
 
 Step = dict[str, Any]
 
@@ -146,7 +151,7 @@ class FaultServer:
             case "garbage":
                 link.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
             case "page":
-                _send(link, Reply(step.get("status", 200), b"<h1>Sign in</h1>", "text/html"))
+                _send(link, Reply(step.get("status", 200), PAGE, "text/html"))
             case "slow":
                 reply = _carry_out(service, request)
                 self._closing.wait(step["seconds"])

@@ -135,9 +135,9 @@ def _check_error(expected: dict[str, Any], error: WakecallError, report: dict[st
         assert keys == {error.idempotency_key}
     if not isinstance(error, ProblemError):
         return
-    for name, attribute in (("status", "status"), ("member", "member"), ("remedy", "remedy")):
+    for name in ("status", "detail", "member", "remedy"):
         if name in expected:
-            assert getattr(error, attribute) == expected[name]
+            assert getattr(error, name) == expected[name]
     if "requestId" in expected:
         assert error.request_id == expected["requestId"]
     if "retryAfter" in expected:

@@ -15,6 +15,7 @@ import httpx2
 import pytest
 
 import wakecall
+from tests.worst import is_fast
 from wakecall import (
     Answer,
     Client,
@@ -109,6 +110,59 @@ def test_a_key_is_minted_once_for_a_call_and_anew_for_the_next() -> None:
     for key in ("", "a b", 'a"b', "a,b", "ü", "x" * 256, "a\n"):
         with pytest.raises(ValueError, match="idempotency key"):
             post("/1/jobs", {}, idempotency_key=key)
+
+
+@pytest.mark.parametrize(
+    ("body", "excerpt"),
+    [
+        (b"<html><head><title> 502 Bad\nGateway</title></head><body>x", "502 Bad Gateway"),
+        (b"<!-- a --><style>p {}</style><p>No &lt;such&gt;<br>page", "No <such> page"),
+        (b"upstream\r\n  is away", "upstream is away"),
+        (b"<html></html>", "it has no text"),
+        (b"x" * 300, "x" * 200),
+    ],
+)
+def test_an_answer_of_another_server_is_shown_in_a_line(body: bytes, excerpt: str) -> None:
+    assert Answer(status=502, headers={}, body=body).excerpt == excerpt
+
+
+@pytest.mark.parametrize(
+    ("first", "repeated"), [(b"<", b"<a"), (b"<", b"<!--"), (b"<", b"<style>"), (b"<title>", b" ")]
+)
+def test_no_answer_takes_long_to_be_shown(first: bytes, repeated: bytes) -> None:
+    longest = first + repeated * (1024 * 1024 // len(repeated))
+    assert is_fast(lambda sent: Answer(status=502, headers={}, body=sent).excerpt, longest, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("call", "refusal"),
+    [
+        (lambda client: client.jobs.book(URL, afer="10m"), "book.. got .* 'afer'. Did you mean 'a"),
+        (lambda client: client.jobs.check(URL, colour=1), "check.. got an unexpected keyword"),
+        (lambda client: client.jobs.put("a", URL, whn=""), "put.. got .* 'whn'. Did you mean 'wh"),
+        (lambda client: client.jobs.replace("a", URL, x=1), "replace.. got an unexpected keyword"),
+        (lambda client: client.jobs.list(tag="a"), "list.. got .* 'tag'. Did you mean 'tags'"),
+        (lambda client: client.runs.list(status="failed"), "list.. got .*'status'. Did you mean"),
+        (
+            lambda client: client.runs.redeliver_all(dry_run=False, states="failed"),
+            "redeliver_all.. got .* 'states'. Did you mean 'state'",
+        ),
+        (lambda client: client.upcoming(hosts="a"), "upcoming.. got .* 'hosts'. Did you mean 'ho"),
+    ],
+)
+def test_an_argument_that_a_method_does_not_have_is_refused(
+    call: Callable[[Any], Any], refusal: str
+) -> None:
+    """A filter that was left out would select all: here nothing is sent."""
+    sent: list[httpx2.Request] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        sent.append(request)
+        return httpx2.Response(200, json=[])
+
+    with of(handler) as client, pytest.raises(TypeError, match=refusal):
+        call(client)
+    assert sent == []
 
 
 def test_paths_keep_their_segments_apart() -> None:

@@ -17,6 +17,8 @@ export declare function documentOf(answer: Answer): unknown;
  * left it to the client to mint the idempotency key are not asked for a new one.
  */
 export declare function errorOf(answer: Answer, now: number, isMinted?: boolean): ProblemError;
+/** The beginning of a body in one line for messages; of an HTML page its title or text. */
+export declare function excerpt(body: string): string;
 /**
  * The cursor of the page that `Link` leads to (RFC 8288); undefined on the last page. Only the
  * cursor is taken: the request goes where the first one went, whatever address the Link has.

@@ -4,7 +4,11 @@ import { problemError } from "./errors.js";
 export class UnreadableAnswer extends Error {
     name = "UnreadableAnswer";
 }
+const READ_CHARACTERS = 4096;
 const SHOWN_CHARACTERS = 200;
+const TITLE = /<title[^<>]*>([^<]*)/i;
+const MARKUP = /<(script|style)\b[^]*?<\/\1>|<!--[^]*?-->|<[^<>]*>?/gi;
+const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'" };
 // How the sentence begins that the service adds to the remedy of a response that it keeps.
 const NEW_KEY = "Send the corrected request with a new Idempotency-Key";
 const MAX_SECONDS = 1e9;
@@ -14,7 +18,7 @@ export function documentOf(answer) {
         return JSON.parse(answer.text);
     }
     catch {
-        throw new UnreadableAnswer(`The answer is not a document: ${beginning(answer)}`);
+        throw new UnreadableAnswer(`The answer is not a document: ${excerpt(answer.text)}`);
     }
 }
 /**
@@ -55,13 +59,19 @@ function problemDocument(answer) {
 function foreign(answer) {
     const location = answer.headers.get("location");
     if (location === null) {
-        return `The answer ${answer.status} is not Wakecall's: ${beginning(answer)}`;
+        return `The answer ${answer.status} is not Wakecall's: ${excerpt(answer.text)}`;
     }
     return (`The answer is ${answer.status} and leads to ${location.slice(0, SHOWN_CHARACTERS)}; redirects ` +
         "are not followed. Give the client the address that answers itself.");
 }
-function beginning(answer) {
-    return answer.text.slice(0, SHOWN_CHARACTERS) || "it has no body";
+/** The beginning of a body in one line for messages; of an HTML page its title or text. */
+export function excerpt(body) {
+    let text = body.slice(0, READ_CHARACTERS);
+    if (text.trimStart().startsWith("<")) {
+        text = TITLE.exec(text)?.[1]?.trim() || text.replace(MARKUP, " ");
+        text = text.replace(/&(amp|lt|gt|quot|nbsp|#39);/g, (_all, name) => ENTITIES[name] ?? " ");
+    }
+    return text.split(/\s+/).join(" ").trim().slice(0, SHOWN_CHARACTERS).trimEnd() || "it has no text";
 }
 /** The seconds of `Retry-After`, which is a number or a date (RFC 9110, 10.2.3). */
 function retryAfter(headers, now) {

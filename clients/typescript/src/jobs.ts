@@ -157,8 +157,11 @@ export class Jobs {
 
 function readPut(answer: Answer): models.Put {
   const job = readJob(documentOf(answer));
-  const outcome = answer.headers.get("wakecall-outcome") ?? (answer.status === 201 ? "created" : "");
-  return OUTCOMES.has(outcome) ? { job, outcome: outcome as Outcome } : { job };
+  const outcome = answer.headers.get("wakecall-outcome") ?? "";
+  if (OUTCOMES.has(outcome)) {
+    return { job, outcome: outcome as Outcome };
+  }
+  return answer.status === 201 ? { job, outcome: "created" } : { job };
 }
 
 /** The document of a job. `after` is turned into an instant here, once for all attempts. */

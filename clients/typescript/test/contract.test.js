@@ -128,7 +128,7 @@ function checkError(expect, error, { requests }) {
   if (error.mayBeDone) {
     assert.deepEqual(keysOf(requests), new Set([error.idempotencyKey]));
   }
-  for (const name of ["status", "member", "remedy", "requestId", "retryAfter"]) {
+  for (const name of ["status", "detail", "member", "remedy", "requestId", "retryAfter"]) {
     if (expect[name] !== undefined) {
       assert.equal(Reflect.get(error, name), expect[name]);
     }

@@ -151,7 +151,7 @@ test("an error of something else has the beginning of its text", async () => {
   await assert.rejects(client.account(), (error) => {
     assert.ok(error instanceof wakecall.ServerError);
     assert.equal(error.type, "");
-    assert.ok(error.message.includes("<html>xxx") && error.message.length < 300);
+    assert.ok(error.message.includes(": xxx") && error.message.length < 300);
     return true;
   });
 });
@@ -172,6 +172,25 @@ test("a completion is sent with its token, without a key that would be ignored",
   assert.equal(headers.authorization, "Bearer tk");
   assert.equal(headers["idempotency-key"], undefined);
   assert.deepEqual(JSON.parse(body), { status: "failed", message: "full" });
+});
+
+test("a put tells what was done, as far as the service tells", async () => {
+  const outcomes = [
+    { status: 201, named: "created", outcome: "created" },
+    { status: 200, named: "replaced", outcome: "replaced" },
+    { status: 200, named: "unchanged", outcome: "unchanged" },
+    { status: 200, named: "created", outcome: "created" }, // of a dry run
+    { status: 201, outcome: "created" },
+    { status: 200, outcome: undefined },
+    { status: 200, named: "merged", outcome: undefined },
+    { status: 201, named: "merged", outcome: "created" },
+  ];
+  for (const { status, named, outcome } of outcomes) {
+    /** @type {Record<string, string>} */
+    const headers = named === undefined ? {} : { "wakecall-outcome": named };
+    const { client } = await scripted({ status, body: JOB, headers });
+    assert.equal((await client.jobs.put("invoices", { url: URL_, cron: "@daily" })).outcome, outcome);
+  }
 });
 
 test("names and ids are encoded whole", async () => {

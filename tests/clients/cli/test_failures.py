@@ -104,12 +104,13 @@ def test_a_command_that_takes_no_key_names_none(wakecall: Commands, canned: Cann
 
 def test_a_page_of_something_else_is_not_an_answer(wakecall: Commands, canned: Canned) -> None:
     canned.answers["GET", "/1/jobs"] = lambda _request: "html"
-    wakecall.transport = httpx2.MockTransport(lambda _: httpx2.Response(200, text="<html>"))
+    page = "<!doctype html><title>Shop</title><h1>Welcome</h1>"
+    wakecall.transport = httpx2.MockTransport(lambda _: httpx2.Response(200, text=page))
 
     done = wakecall.run("job", "list", "--json")
 
     assert done.code == Exit.UNREACHED
-    assert "<html>" in done.problem["detail"]
+    assert done.problem["detail"] == "The answer 200 is not JSON: Shop"
 
 
 def test_a_defect_of_the_command_is_no_traceback(wakecall: Commands, canned: Canned) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from html import unescape
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,7 +24,10 @@ NOT_FOUND: Final = "not-found"
 _NEW_KEY: Final = "Send the corrected request with a new Idempotency-Key"
 """How the sentence begins that the service adds to the remedy of a response that it keeps."""
 
-_SHOWN_BYTES: Final = 200
+_READ_BYTES: Final = 4096
+_SHOWN_CHARACTERS: Final = 200
+_TITLE: Final = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
+_MARKUP: Final = re.compile(r"(?is)<(script|style)\b.*?</\1>|<!--.*?-->|<[^<>]*>?")
 _BY_CODE: Final[Mapping[str, type[ProblemError]]] = {
     "invalid-member": errors.InvalidMember,
     "unauthenticated": errors.Unauthenticated,
@@ -68,6 +73,15 @@ class Answer:
         return json.loads(self.body)
 
     @property
+    def excerpt(self) -> str:
+        """The beginning of the body in one line for messages; of an HTML page its title or text."""
+        text = self.body[:_READ_BYTES].decode("utf-8", "replace")
+        if text.lstrip().startswith("<"):
+            title = _TITLE.search(text)
+            text = unescape((title and title[1].strip()) or _MARKUP.sub(" ", text))
+        return " ".join(text.split())[:_SHOWN_CHARACTERS].rstrip() or "it has no text"
+
+    @property
     def request_id(self) -> str | None:
         """The `X-Request-Id`, by which the operator finds the request in the log."""
         return self.headers.get("x-request-id")
@@ -92,7 +106,7 @@ def document_of(answer: Answer) -> Any:  # noqa: ANN401 - JSON holds anything
     try:
         return answer.json()
     except ValueError:
-        raise UnreadableAnswer(f"The answer is not a document: {_beginning(answer)}") from None
+        raise UnreadableAnswer(f"The answer is not a document: {answer.excerpt}") from None
 
 
 def error_of(answer: Answer, *, now: datetime, is_minted: bool = False) -> ProblemError:
@@ -143,14 +157,10 @@ def _foreign(answer: Answer) -> str:
     location = answer.headers.get("location")
     if location is not None:
         return (
-            f"The answer is {answer.status} and leads to {location[:_SHOWN_BYTES]}; redirects are "
-            "not followed. Give the client the address that answers itself."
+            f"The answer is {answer.status} and leads to {location[:_SHOWN_CHARACTERS]}; "
+            "redirects are not followed. Give the client the address that answers itself."
         )
-    return f"The answer {answer.status} is not Wakecall's: {_beginning(answer)}"
-
-
-def _beginning(answer: Answer) -> str:
-    return answer.body[:_SHOWN_BYTES].decode("utf-8", "replace") or "it has no body"
+    return f"The answer {answer.status} is not Wakecall's: {answer.excerpt}"
 
 
 def _without_key(remedy: str) -> str | None:

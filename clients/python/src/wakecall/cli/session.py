@@ -190,7 +190,7 @@ def parsed(answer: Answer) -> Json:
         raise Failure(
             Exit.UNREACHED,
             "No answer of Wakecall",
-            f"The answer {answer.status} is not JSON: {answer.text[:200]}",
+            f"The answer {answer.status} is not JSON: {answer.excerpt}",
             "Check the address: `wakecall whoami` shows where it is from.",
         ) from None
 
