@@ -95,6 +95,7 @@ WRONG = (
     (HEAD, f"{JOB_A}misfire = 2027-01-01", "jobs.a.misfire: a date is written as text"),
     (HEAD, f"{JOB_A}tags = 'x'", "jobs.a.tags: it is an array of texts"),
     (HEAD, "[vars]\na = [1]", "vars.a: a variable is a text or a number"),
+    (HEAD, "[runners.spark]\nurl = 'https://e.example/'", "set these with `wakecall runner set`"),
 )
 
 
@@ -104,8 +105,8 @@ def test_validate_names_what_is_wrong(
 ) -> None:
     path = write(text, head=head)
     done = real.run("validate")
-    assert (done.code, done.out) == (Exit.CHANGES, "")
-    assert f"{path}: " in done.err
+    assert (done.code, done.out) == (Exit.WRONG_FILE, "")
+    assert f"{path}" in done.err
     assert reason in done.err
 
 
@@ -123,9 +124,9 @@ def test_a_file_that_is_missing_is_wrong_usage(wakecall: Commands) -> None:
     assert "There is no" in done.err
 
 
-@pytest.mark.parametrize("command", ["validate", "plan", "apply"])
+@pytest.mark.parametrize("command", ["validate", "plan", "plan --detect", "apply", "pull"])
 def test_a_file_that_is_not_toml_is_wrong(wakecall: Commands, write: Write, command: str) -> None:
     path = write("[", head="")
-    done = wakecall.run(command, "--file", "wakecall.toml")
-    assert done.code == Exit.CHANGES
+    done = wakecall.run(*command.split(), "--file", "wakecall.toml")
+    assert done.code == Exit.WRONG_FILE
     assert f"{path} cannot be used: " in done.err

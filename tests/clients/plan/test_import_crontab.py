@@ -58,7 +58,8 @@ def imported(wakecall: Commands, text: str, *options: str) -> tuple[dict[str, An
 
 def test_lines_become_jobs_with_their_schedules_as_they_are(wakecall: Commands) -> None:
     found, err = imported(wakecall, CRONTAB, "--tz", "America/New_York", "--set", "night")
-    assert err == ""
+    assert len(err.splitlines()) == 1
+    assert "may hold secrets" in err
     assert (found["version"], found["set"]) == (1, "night")
     jobs = {**JOBS, "invoices": {**JOBS["invoices"], "data": "a=$$1"}}
     assert found["jobs"] == jobs
@@ -179,3 +180,35 @@ def test_wget_as_it_is_written(wakecall: Commands) -> None:
             "data": "{}",
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("command", "may_hold"),
+    [
+        ("curl https://e.example/", False),
+        ("curl -H 'Authorization: x' https://e.example/", True),
+        ("curl -d token=1 https://e.example/", True),
+        ("wget https://e.example/?key=1", True),
+        ("curl -u me:secret https://e.example/", True),
+        ("curl https://me:secret@e.example/", True),
+    ],
+)
+def test_a_note_tells_where_secrets_may_be(
+    wakecall: Commands,
+    command: str,
+    may_hold: bool,  # noqa: FBT001 - a parameter of a test
+) -> None:
+    _, err = imported(wakecall, f"0 9 * * 1-5 {command}\n", "--utc")
+    assert ("may hold secrets. Put { env = … } in their place" in err) is may_hold
+
+
+def test_an_ordinary_line_is_imported_without_a_word(wakecall: Commands) -> None:
+    assert imported(wakecall, "0 9 * * 1-5 curl https://e.example/\n", "--utc")[1] == ""
+
+
+def test_a_line_with_a_broken_url_is_left_out(wakecall: Commands) -> None:
+    done = wakecall.run("import", "crontab", given="0 9 * * * curl http://[bad/\n")
+    assert (done.code, "Line 1 is left out: its URL cannot be read." in done.err) == (
+        Exit.REFUSED,
+        True,
+    )

@@ -73,6 +73,7 @@ def test_what_differs_is_written_and_comments_stay(real: Commands, home: Path, t
     )
     found, err = pulled(real, home)
     assert "~ dunning: cron" in err
+    assert "wakecall.toml was written: it has 2 jobs of the service." in err
     document = tomllib.loads(found)
     assert document["jobs"]["dunning"]["cron"] == "@monthly"
     assert document["jobs"]["dunning"]["tags"] == ["managed:billing", "late"]
@@ -87,7 +88,8 @@ def test_what_the_file_refers_to_stays_and_is_named(real: Commands, home: Path, 
     real.environ["TOKEN"] = "Bearer b"
     found, err = pulled(real, home)
     assert found == text
-    assert "invoices: headers differs from what the file refers to, and stays" in err
+    assert "! invoices: headers has another value on the service." in err
+    assert "wakecall.toml stays as it is: it has 2 jobs of the service." in err
     assert "Bearer" not in found + err
 
 
@@ -155,14 +157,14 @@ def test_jobs_of_the_file_alone_stay_and_are_named(real: Commands, home: Path, t
     assert real.run("job", "rm", "name:dunning", "--yes").code == 0
     found, err = pulled(real, home)
     assert found == text
-    assert "dunning is in the file alone: apply would create it." in err
+    assert "dunning is in the file and not on the service: `wakecall apply` would create" in err
 
 
 def test_a_job_that_fires_once_is_left_out(real: Commands, home: Path, text: str) -> None:
     once = ("https://example.com/", "--in", "2h", "--name", "once")
     assert real.run("book", *once, "--tag", "managed:billing").code == 0
     found, err = pulled(real, home)
-    assert (found, "once fires once, and is left out." in err) == (text, True)
+    assert (found, "once fires once, and is left out: " in err) == (text, True)
     refused = real.run("pull", "once")
     assert (refused.code, "fires once" in refused.err) == (Exit.USAGE, True)
 
@@ -172,7 +174,7 @@ def test_a_default_that_the_job_lacks_is_named(real: Commands, home: Path, text:
     booked = ("https://example.com/dunning", "--cron", "@weekly", "--name", "dunning")
     assert real.run("book", *booked, "--tag", "managed:billing").code == 0
     found, err = pulled(real, home)
-    assert "dunning: timezone is a default of the file, which the job does not have." in err
+    assert "! dunning: timezone is a default of the file, and the job on the service has no" in err
     assert "timeout" not in tomllib.loads(found)["jobs"]["dunning"]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,9 @@ MEMBERS: Final = (
     *("misfireWindow", "onSuccess", "onFailure"),
 )
 """The members of a job that a file may have: those of the API, but for a job that fires once."""
+
+_ENDPOINTS: Final = frozenset({"apps", "runners"})
+"""What users of other tools look for in such a file, and commands of their own set here."""
 
 _TOP: Final = frozenset({"version", "account", "set", "url", "vars", "defaults", "jobs"})
 _VARIABLE: Final = re.compile(r"\$(\$|\{([A-Za-z_][A-Za-z0-9_-]*)\})")
@@ -47,6 +51,13 @@ class Declared:
 
     sensitive: frozenset[str]
     """The members whose values come from the environment or a file, which are not shown."""
+
+    own: frozenset[str]
+    """The members that the job has itself; the others are defaults of the file."""
+
+    def where(self, member: str) -> str:
+        """Return the place of a member in the file, for messages."""
+        return _place(self.name, member, self.own)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +91,8 @@ class _Reader:
 
     folder: Path
     environ: Mapping[str, str]
-    variables: Mapping[str, _Value]
+    variables: Mapping[str, _Value | Wrong]
+    """The variables, and what is wrong with those that have no value."""
 
     def resolve(self, where: str, value: Json) -> _Value:
         """Return a value with all that it refers to. Raises Wrong."""
@@ -119,9 +131,11 @@ class _Reader:
             nonlocal is_sensitive
             if found[1] == "$":
                 return "$"
-            variable = self.variables.get(found[2])
-            if variable is None:
+            if found[2] not in self.variables:
                 raise Wrong(where, f"there is no variable {found[2]}; $$ stands for a dollar sign")
+            variable = self.variables[found[2]]
+            if isinstance(variable, Wrong):
+                raise variable
             is_sensitive |= variable.is_sensitive
             return f"{variable.value}"
 
@@ -139,9 +153,35 @@ class _Reader:
         return _Value(value=default if found is None else found, is_sensitive=found is not None)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Examined:
+    """What of a file can be used, and all that is wrong with it."""
+
+    file: ConfigFile
+    wrong: tuple[str, ...]
+
+
 def read(path: Path, environ: Mapping[str, str]) -> ConfigFile:
     """Return the content of a file. Raises Failure for one that is missing or wrong."""
-    document = read_toml(path, wrong=Exit.CHANGES)
+    examined = examine(path, environ)
+    if examined.wrong:
+        raise refusal(path, examined.wrong)
+    return examined.file
+
+
+def refusal(path: Path, wrong: Sequence[str]) -> Failure:
+    """Return the failure that names all that is wrong with a file."""
+    if len(wrong) == 1:
+        detail = f"{path}: {wrong[0]}."
+    else:
+        lines = "".join(f"\n  {each}." for each in wrong)
+        detail = f"{path} has {len(wrong)} errors:{lines}"
+    return Failure(Exit.WRONG_FILE, "Wrong file", detail, errors=wrong)
+
+
+def examine(path: Path, environ: Mapping[str, str]) -> Examined:
+    """Return the content of a file, and what is wrong with it. Raises Failure without a file."""
+    document = read_toml(path, wrong=Exit.WRONG_FILE)
     if document is None:
         raise Failure(
             Exit.USAGE,
@@ -149,55 +189,71 @@ def read(path: Path, environ: Mapping[str, str]) -> ConfigFile:
             f"There is no {path}.",
             "Name another one with -f, or write one: wakecall pull --set NAME",
         )
+    wrong: list[str] = []
+    file = _read(path, document, environ, wrong)
+    return Examined(file=file, wrong=tuple(dict.fromkeys(wrong)))
+
+
+@contextmanager
+def _noting(wrong: list[str]) -> Iterator[None]:
+    """Note an error and go on, so that all errors of a file are named at once."""
     try:
-        return _read(path, document, environ)
+        yield
     except Wrong as error:
-        raise Failure(Exit.CHANGES, "Wrong file", f"{path}: {error}.") from None
+        wrong.append(f"{error}")
 
 
-def _read(path: Path, document: Mapping[str, Json], environ: Mapping[str, str]) -> ConfigFile:
-    _check_top(document)
-    folder = path.parent
-    plain = _Reader(folder=folder, environ=environ, variables={})
-    variables = {
-        name: _variable(f"vars.{name}", plain.resolve(f"vars.{name}", value))
-        for name, value in _table(document, "vars").items()
-    }
-    reader = _Reader(folder=folder, environ=environ, variables=variables)
-    defaults = _table(document, "defaults")
-    _check_members("defaults", defaults)
-    name = document["set"]
+def _read(
+    path: Path, document: Mapping[str, Json], environ: Mapping[str, str], wrong: list[str]
+) -> ConfigFile:
+    wrong += _check_top(document)
+    plain = _Reader(folder=path.parent, environ=environ, variables={})
+    variables: dict[str, _Value | Wrong] = {}
+    for name, value in _table(document, "vars", wrong).items():
+        try:
+            variables[name] = _variable(f"vars.{name}", plain.resolve(f"vars.{name}", value))
+        except Wrong as error:
+            wrong.append(f"{error}")
+            variables[name] = error
+    reader = _Reader(folder=path.parent, environ=environ, variables=variables)
+    defaults = _table(document, "defaults", wrong)
+    wrong += _check_members("defaults", defaults)
+    tag = f"{SET_TAG}{document.get('set')}"
     jobs = (
-        _declared(reader, each, members, defaults, f"{SET_TAG}{name}")
-        for each, members in sorted(_table(document, "jobs").items())
+        _declared(reader, name, members, defaults, tag, wrong)
+        for name, members in sorted(_table(document, "jobs", wrong).items())
     )
     return ConfigFile(
         path=path,
-        set=name,
+        set=f"{document.get('set')}",
         account=document.get("account"),
         url=document.get("url"),
-        jobs=tuple(jobs),
+        jobs=tuple(each for each in jobs if each is not None),
     )
 
 
-def _check_top(document: Mapping[str, Json]) -> None:
+def _check_top(document: Mapping[str, Json]) -> Iterator[str]:
     for name in document:
-        if name not in _TOP:
-            raise Wrong(name, f"unknown; a file has {', '.join(sorted(_TOP))}")
+        if name in _ENDPOINTS:
+            yield f"{name}: a file has jobs alone; set these with `wakecall {name[:-1]} set`"
+        elif name not in _TOP:
+            yield f"{name}: unknown; a file has {', '.join(sorted(_TOP))}"
     if document.get("version") != VERSION:
-        raise Wrong("version", f"write version = {VERSION} at the top")
-    for name in ("set", "account", "url"):
-        if not isinstance(document.get(name, ""), str):
-            raise Wrong(name, "it is a text")
-    if not document.get("set"):
-        raise Wrong("set", 'name the set of the jobs, as in set = "billing"')
+        yield f"version: write version = {VERSION} at the top"
+    texts = {name: document.get(name, "") for name in ("set", "account", "url")}
+    yield from (
+        f"{name}: it is a text" for name, each in texts.items() if not isinstance(each, str)
+    )
+    if not texts["set"]:
+        yield 'set: name the set of the jobs, as in set = "billing"'
 
 
-def _table(document: Mapping[str, Json], name: str) -> Mapping[str, Json]:
-    found: Mapping[str, Json] = document.get(name, {})
-    if not isinstance(found, dict):
-        raise Wrong(name, f"it is a table: [{name}]")
-    return found
+def _table(document: Mapping[str, Json], name: str, wrong: list[str]) -> Mapping[str, Json]:
+    found = document.get(name, {})
+    if isinstance(found, dict):
+        return found
+    wrong.append(f"{name}: it is a table: [{name}]")
+    return {}
 
 
 def _variable(where: str, found: _Value) -> _Value:
@@ -207,36 +263,52 @@ def _variable(where: str, found: _Value) -> _Value:
 
 
 def _declared(
-    reader: _Reader, name: str, members: Json, defaults: Mapping[str, Json], tag: str
-) -> Declared:
+    reader: _Reader,
+    name: str,
+    members: Json,
+    defaults: Mapping[str, Json],
+    tag: str,
+    wrong: list[str],
+) -> Declared | None:
+    """Return a job with the members that can be read; None for what is not a job."""
     where = f"jobs.{name}"
     if not isinstance(members, dict):
-        raise Wrong(where, "a job is a table")
-    _check_members(where, members)
+        wrong.append(f"{where}: a job is a table")
+        return None
+    wrong += _check_members(where, members)
     merged = {**defaults, **members}
-    for needed in ("url", "cron"):
-        if needed not in merged:
-            raise Wrong(where, f"{needed} is missing")
-    found = {each: reader.resolve(f"{where}.{each}", value) for each, value in merged.items()}
+    wrong += [f"{where}: {each} is missing" for each in ("url", "cron") if each not in merged]
+    found: dict[str, _Value] = {}
+    for each, value in merged.items():
+        if each in MEMBERS:
+            with _noting(wrong):
+                found[each] = reader.resolve(_place(name, each, members), value)
     document: dict[str, Json] = {each: value.value for each, value in found.items()}
     if isinstance(document.get("data"), bytes):
         document |= payload_of(document["data"])
-    if (each := next(_bytes_in(where, document), None)) is not None:
-        raise Wrong(each, "the file is not text")
+    binary = list(_bytes_in(where, document))
+    wrong += [f"{each}: the file is not text" for each in binary]
     tags = document.get("tags", [])
-    if not isinstance(tags, list):
-        raise Wrong(f"{where}.tags", "it is an array of texts")
-    document["tags"] = [*tags, *([] if tag in tags else [tag])]
+    if isinstance(tags, list):
+        document["tags"] = [*tags, *([] if tag in tags else [tag])]
+    else:
+        wrong.append(f"{where}.tags: it is an array of texts")
+        del document["tags"]
     sensitive = frozenset(each for each, value in found.items() if value.is_sensitive)
-    return Declared(name=name, document=document, sensitive=sensitive)
+    own = frozenset(members)
+    return None if binary else Declared(name=name, document=document, sensitive=sensitive, own=own)
 
 
-def _check_members(where: str, members: Mapping[str, Json]) -> None:
+def _place(job: str, member: str, own: Container[str]) -> str:
+    return f"jobs.{job}.{member}" if member in own else f"defaults.{member}"
+
+
+def _check_members(where: str, members: Mapping[str, Json]) -> Iterator[str]:
     for each in members:
         if each == "when":
-            raise Wrong(f"{where}.when", "a file has recurring jobs alone; book this one")
-        if each not in MEMBERS:
-            raise Wrong(f"{where}.{each}", f"unknown; a job has {', '.join(MEMBERS)}")
+            yield f"{where}.when: a file has recurring jobs alone; book this one"
+        elif each not in MEMBERS:
+            yield f"{where}.{each}: unknown; a job has {', '.join(MEMBERS)}"
 
 
 def _bytes_in(where: str, value: Json) -> Iterator[str]:

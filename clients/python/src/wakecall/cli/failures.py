@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import Any, Final
 
@@ -19,8 +19,8 @@ class Exit(IntEnum):
     REFUSED = 1
     """The service refused, some of it failed, or the run waited for failed or is not over."""
     USAGE = 2
-    CHANGES = 3
-    """`plan --detect` found changes, or `validate` found the file wrong."""
+    WRONG_FILE = 3
+    """wakecall.toml is wrong."""
     UNAUTHENTICATED = 4
     NOT_FOUND = 5
     CONFLICT = 6
@@ -28,21 +28,30 @@ class Exit(IntEnum):
     """There was no answer: the request may have been executed."""
     UNAVAILABLE = 8
     """Rate-limited or unavailable, also after retries."""
+    CHANGES = 9
+    """`plan --detect` found changes."""
     INTERRUPTED = 130
 
 
 class Failure(click.ClickException):
     """Ends a command with a problem that this program found itself."""
 
-    def __init__(self, code: Exit, title: str, detail: str, remedy: str = "") -> None:
+    def __init__(
+        self, code: Exit, title: str, detail: str, remedy: str = "", *, errors: Sequence[str] = ()
+    ) -> None:
         super().__init__(detail)
         self.code = code
         self.title = title
         self.remedy = remedy
+        self.errors = errors
 
     def document(self) -> dict[str, Any]:
-        """The failure in the form of a problem document (RFC 9457)."""
-        return _document(self.title, self.message, self.remedy)
+        """The failure in the form of a problem document (RFC 9457).
+
+        The member `errors` has the parts of a failure that consists of several.
+        """
+        found = _document(self.title, self.message, self.remedy)
+        return {**found, "errors": list(self.errors)} if self.errors else found
 
 
 _ABOUT_KEYS: Final = " Send the corrected request with a new Idempotency-Key"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
 import click
 
@@ -15,6 +18,11 @@ from wakecall.cli.failures import Exit
 from wakecall.cli.options import Command
 from wakecall.cli.output import Json
 from wakecall.cli.session import Session, pass_session
+
+_SECRETS: Final = (
+    "Headers, payloads and URLs of these lines are in the file as they are, and may hold secrets. "
+    "Put { env = … } in their place before others see it."
+)
 
 
 @click.command("crontab", cls=Command)
@@ -51,6 +59,8 @@ def import_crontab(session: Session, *, source: Path, user_column: bool, set_nam
         jobs[_free_name(import_curl.name_of(f"{job['url']}"), jobs)] = {**job, "timezone": zone}
     if any(job["timezone"] is None for job in jobs.values()):
         session.out.hint("Without a zone the times are in UTC: give that of the machine with --tz.")
+    if any(_may_hold_secrets(job) for job in jobs.values()):
+        session.out.hint(_SECRETS)
     shown = {
         name: {key: value for key, value in job.items() if value not in (None, "", {})}
         for name, job in jobs.items()
@@ -59,11 +69,21 @@ def import_crontab(session: Session, *, source: Path, user_column: bool, set_nam
     return Exit.DONE if jobs else Exit.REFUSED
 
 
+def _may_hold_secrets(job: Mapping[str, Json]) -> bool:
+    """Return whether a job has what often holds secrets: headers, a payload, a query, a login."""
+    parts = urlsplit(f"{job['url']}")
+    return bool(job.get("headers") or job.get("data") or parts.query or "@" in parts.netloc)
+
+
 def _job(line: Line) -> tuple[dict[str, Json], list[str]]:
     crontab_lines.check_schedule(line.schedule)
     command = crontab_lines.plain_command(line)
     read = import_curl.read if command.startswith("curl ") else import_wget.read
     job, notes = read(command)
+    try:
+        urlsplit(f"{job['url']}")
+    except ValueError:
+        raise NotTaken("its URL cannot be read") from None
     return {"url": job.pop("url"), "cron": line.schedule, **job}, notes
 
 

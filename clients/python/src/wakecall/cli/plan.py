@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from wakecall import errors
-from wakecall.cli import config_file, failures, plan_changes
+from wakecall.cli import config_check, config_file, failures, plan_changes
 from wakecall.cli.config import PROJECT_FILE
 from wakecall.cli.config_file import ConfigFile
 from wakecall.cli.failures import Exit
@@ -37,10 +37,16 @@ def file_option() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 def validate(session: Session, *, path: str) -> int:
     """Check wakecall.toml without asking the service.
 
-    Variables and files that it refers to must be there. Exits with 3 if the file is wrong. Whether
-    the service accepts the jobs, `wakecall plan` tells.
+    Names all errors at once: members, values and their bounds, and variables and files that are not
+    there. Exits with 3 if the file is wrong. Whether the service accepts the jobs, `wakecall plan`
+    shows.
     """
-    file = _read(session, path)
+    around = session.world.around
+    examined = config_file.examine(config_file.path_of(around.folder, path), around.environ)
+    file = examined.file
+    wrong = tuple(dict.fromkeys([*examined.wrong, *config_check.check(file)]))
+    if wrong:
+        raise config_file.refusal(file.path, wrong)
     session.out.hint(f"{file.path}: the set {file.set} has {_count(len(file.jobs))}.")
     return Exit.DONE
 
@@ -48,13 +54,13 @@ def validate(session: Session, *, path: str) -> int:
 @click.command(cls=Command)
 @file_option()
 @click.option("--prune", is_flag=True, help="Count the jobs that `apply --prune` would delete.")
-@click.option("--detect", is_flag=True, help="Exit with 3 if anything would change.")
+@click.option("--detect", is_flag=True, help="Exit with 9 if anything would change.")
 @pass_session
 def plan(session: Session, *, path: str, prune: bool, detect: bool) -> int:
     """Show what `wakecall apply` would do, without doing it.
 
     Each job is compared by the service itself. Values from the environment and from files, headers
-    and payloads are not shown.
+    and payloads are not shown. Exits with 3 if the file is wrong, and with 1 if a job is refused.
     """
     found = plan_changes.make(session, _read(session, path))
     _show(session, found, prune=prune)

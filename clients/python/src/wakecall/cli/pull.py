@@ -40,14 +40,24 @@ def pull(session: Session, *, names: tuple[str, ...], path: str, set_name: str |
     target = config_file.path_of(around.folder, path)
     document, known = _opened(target, around.environ, set_name)
     found = {each["name"]: each for each in _jobs(session, known.tag, names)}
+    before = _text(document) if target.exists() else ""
     changes = [each for name in sorted(found) for each in _write(document, known, found[name])]
-    _save(target, document)
+    after = _text(document)
+    if after != before:
+        _save(target, after)
     for each in changes:
         session.out.hint(each)
     for declared in known.jobs:
         if declared.name not in found:
-            session.out.hint(f"{declared.name} is in the file alone: apply would create it.")
-    session.out.hint(f"{target}: {len(found)} job{'' if len(found) == 1 else 's'}.")
+            session.out.hint(
+                f"{declared.name} is in the file and not on the service: `wakecall apply` would "
+                "create it."
+            )
+    count = f"{len(found)} job{'' if len(found) == 1 else 's'} of the service"
+    if after != before:
+        session.out.hint(f"{target} was written: it has {count}.")
+    else:
+        session.out.hint(f"{target} stays as it is: it has {count}.")
     return Exit.DONE
 
 
@@ -94,7 +104,7 @@ def _jobs(session: Session, tag: str, names: tuple[str, ...]) -> Iterator[Job]:
                 raise Failure(
                     Exit.USAGE, "Not recurring", f"{name} fires once; a file has recurring jobs."
                 )
-            session.out.hint(f"{name} fires once, and is left out.")
+            session.out.hint(f"{name} fires once, and is left out: a file has recurring jobs.")
             continue
         yield job
 
@@ -114,7 +124,7 @@ def _write(document: TOMLDocument, known: ConfigFile, job: Job) -> Iterator[str]
         jobs[name] = table
         yield f"+ {name}"
         if "headers" in wanted:
-            yield f"  The headers of {name} are written as they are; use {{ env = … }} for secrets."
+            yield f"  The headers of {name} are written as they are: use {{ env = … }} for secrets."
         return
     before = _members(declared.document, known.tag)
     if before == wanted:
@@ -125,15 +135,21 @@ def _write(document: TOMLDocument, known: ConfigFile, job: Job) -> Iterator[str]
         if old == new:
             continue
         if _refers(table.get(member, defaults.get(member))):
-            yield f"! {name}: {member} differs from what the file refers to, and stays."
+            yield (
+                f"! {name}: {member} has another value on the service. The file takes its own from "
+                "elsewhere ({ env = … }, { file = … } or a variable), and keeps that."
+            )
         elif new is not None:
             table[member] = _item(member, new)
             yield f"~ {name}: {member}"
         elif member in table:
             del table[member]
-            yield f"~ {name}: {member} is gone"
+            yield f"~ {name}: {member} was removed"
         else:
-            yield f"! {name}: {member} is a default of the file, which the job does not have."
+            yield (
+                f"! {name}: {member} is a default of the file, and the job on the service has no "
+                f"{member}. `wakecall apply` would add it."
+            )
 
 
 def _members(job: Job, tag: str) -> dict[str, Json]:
@@ -197,9 +213,13 @@ def _escaped(value: Json) -> Json:
             return value
 
 
-def _save(path: Path, document: TOMLDocument) -> None:
+def _text(document: TOMLDocument) -> str:
     import tomlkit  # noqa: PLC0415 - as above
 
+    return tomlkit.dumps(document)
+
+
+def _save(path: Path, text: str) -> None:
     fresh = path.with_name(f"{path.name}.new")
-    fresh.write_text(tomlkit.dumps(document), encoding="utf-8")
+    fresh.write_text(text, encoding="utf-8")
     fresh.replace(path)
