@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-MAX_QUERY: Final = 100
+MAX_QUERY: Final = 200
 """The most characters of a query that are read."""
 
 MAX_TERMS: Final = 8
@@ -106,10 +106,11 @@ class Index:
         The last word may be the beginning of one.
         """
         asked = (_stem(each.lower()) for each in _WORD.findall(query[:MAX_QUERY]))
-        terms = list(dict.fromkeys(asked))[:MAX_TERMS]
+        words = list(dict.fromkeys(asked))
         # A word that distinguishes nothing is looked for only if there is no other.
-        telling = [each for each in terms if not self._is_common(each)]
-        terms = telling if any(each in self._weights for each in telling) else terms
+        telling = [each for each in words if not self._is_common(each)][:MAX_TERMS]
+        has_any = any(each in self._weights for each in telling)
+        terms = telling if has_any else words[:MAX_TERMS]
         if not terms:
             return []
         scores: Counter[int] = Counter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from tests.api.server import serving
 from tests.clients.mcp.conftest import Tenant
+from tests.ports import free_port
+from wakecall.cli.failures import Exit
 
 CLIENT = Path(__file__).parents[3] / "clients" / "python" / "src"
 
@@ -23,6 +26,26 @@ def parameters(url: str, key: str, *options: str) -> StdioServerParameters:
         args=["-m", "wakecall.cli", "mcp", *options],
         env={"PYTHONPATH": str(CLIENT), "WAKECALL_URL": url, "WAKECALL_KEY": key},
     )
+
+
+def start(url: str, key: str) -> subprocess.CompletedProcess[str]:
+    """Start the server without an agent; it ends when its input does."""
+    server = parameters(url, key)
+    return subprocess.run(
+        [server.command, *server.args],
+        env=server.env,
+        input="",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_service_that_is_away_at_the_start_keeps_nobody_from_serving() -> None:
+    done = start(f"http://127.0.0.1:{free_port()}", "wk_any")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "The service cannot be asked yet: " in done.stderr
 
 
 async def names_and_account(server: StdioServerParameters) -> tuple[list[str], object]:
@@ -48,5 +71,9 @@ def test_an_agent_starts_the_server_and_asks(
         assert (len(tools), account) == (10, tenant.name)
         reading, _ = asyncio.run(names_and_account(parameters(url, tenant.key, "--read-only")))
         assert len(reading) == 7
+        refused = start(url, "wk_wrong")
+        assert (refused.returncode, refused.stdout) == (Exit.UNAUTHENTICATED, "")
+        assert refused.stderr.startswith("wakecall: ")
+        assert "The key is that of WAKECALL_KEY." in refused.stderr
         hidden, _ = asyncio.run(names_and_account(parameters(url, tenant.read_key)))
         assert hidden == reading

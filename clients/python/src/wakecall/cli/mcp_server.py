@@ -6,6 +6,7 @@ import importlib.util
 
 import click
 
+from wakecall import NO_RETRIES, errors
 from wakecall.cli.failures import Exit, Failure
 from wakecall.cli.options import Command
 from wakecall.cli.session import Session, pass_session
@@ -45,7 +46,22 @@ def mcp(
     if http:
         many.serve(url, host=host, port=port, hosts=allow_host, is_read_only=read_only, zone=zone)
     else:
+        _refuse_wrong_key(session)
         one_key.serve(session.key, url, is_read_only=read_only, zone=zone)
+
+
+def _refuse_wrong_key(session: Session) -> None:
+    """End at once with a key that the service refuses. Raises Unauthenticated.
+
+    A service that cannot be asked now may answer later: then the tools report what is wrong.
+    """
+    client = session.client_of(session.connection.url, session.key, NO_RETRIES)
+    try:
+        client.account()
+    except errors.Unauthenticated:
+        raise
+    except errors.WakecallError as error:
+        session.out.hint(f"The service cannot be asked yet: {error}")
 
 
 def _require_extra() -> None:

@@ -20,6 +20,7 @@ from wakecall.mcp.documents import (
     present,
     zone_of,
 )
+from wakecall.mcp.search_tool import search_docs
 from wakecall.mcp.tooling import answering, find_job, find_job_id, run_id
 from wakecall.mcp.views import (
     Shown,
@@ -53,7 +54,6 @@ _NEAR: Final = 0.8
 _SHOWN: Final = 5
 _TEXT: Final = 160
 _URL: Final = 200
-_FOUND: Final = 6
 
 
 @answering
@@ -358,32 +358,6 @@ def _has_offset(when: str) -> bool:
     return time.endswith(("Z", "z")) or "+" in time or "-" in time
 
 
-@answering
-async def search_docs(ctx: Ctx, *, query: Annotated[str, Field(max_length=200)]) -> Document:
-    """Search Wakecall's documentation."""
-    answer = (
-        await access_of(ctx)
-        .client()
-        .request("GET", "/docs/search", params={"q": query}, headers={"Accept": "application/json"})
-    )
-    sections = [
-        present(
-            page=cut(each.get("page"), _TEXT),
-            heading=cut(each.get("heading"), _TEXT),
-            excerpt=cut(each.get("excerpt"), 2 * _TEXT),
-            resource=_resource_of(each.get("markdown", "")),
-        )
-        for each in answer.json()[:_FOUND]
-    ]
-    return {"sections": sections}
-
-
-def _resource_of(markdown: str) -> str | None:
-    """The resource that holds a page, whose Markdown the site has at this path."""
-    slug = markdown.partition("/docs/")[2].removesuffix(".md")
-    return f"wakecall://docs/{slug}" if slug else None
-
-
 READING: Final[tuple[Any, ...]] = (
     account_overview,
     find_jobs,
@@ -393,4 +367,4 @@ READING: Final[tuple[Any, ...]] = (
     preview_schedule,
     search_docs,
 )
-"""The tools of this module, in the order in which they are listed."""
+"""The tools that change nothing, in the order in which they are listed."""
