@@ -209,14 +209,33 @@ def test_a_job_of_a_new_name_is_booked_if_it_has_a_target(real: Commands) -> Non
 def test_several_jobs_are_deleted_and_those_that_are_not_are_named(real: Commands) -> None:
     first, second = booked(real), booked(real)
 
-    done = real.person("job", "rm", first, "absent", second)
+    done = real.person("job", "rm", first, "absent", second, given="2\n")
 
     assert done.code == Exit.REFUSED
+    assert f"2 jobs will be deleted: {first}, {second}.\nType 2 to go on: " in done.err
     assert done.out == f"Deleted {first}.\nDeleted {second}.\n"
     assert "absent" in done.err
     assert "1 of 3 failed." in done.err
     assert real.run("job", "list", "-o", "id").out == ""
     assert real.run("job", "rm", first).code == Exit.NOT_FOUND
+
+
+def test_nothing_is_deleted_without_a_yes(real: Commands) -> None:
+    first = booked(real, "--in", "1h", "--name", "first")
+    others = [booked(real) for _ in range(6)]
+
+    refused = real.person("job", "rm", "first", *others, given="\n")
+    unasked = real.run("job", "rm", "first")
+
+    assert (refused.code, refused.out) == (Exit.REFUSED, "")
+    assert "7 jobs will be deleted: first, " in refused.err
+    assert " and 2 more.\nType 7 to go on: " in refused.err
+    assert unasked.code == Exit.USAGE
+    assert "1 job will be deleted: first. Nothing was done" in unasked.err
+    assert "Add --yes to go on." in unasked.err
+    assert len(real.run("job", "list", "-o", "id").out.splitlines()) == 7
+    assert real.run("job", "rm", "first", "-y").code == 0
+    assert real.run("job", "get", first).code == Exit.NOT_FOUND
 
 
 def test_jobs_are_paused_resumed_and_fired(real: Commands) -> None:

@@ -9,12 +9,13 @@ import socket
 import termios
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.clients.cli.invocation import Canned, Commands
+from tests.clients.cli.invocation import NOW, Canned, Commands
 from tests.receiver import Receiver, answer, hang_up
 from wakecall.cli.failures import Exit
 
@@ -365,3 +366,22 @@ def test_a_port_an_address_of_this_machine_and_a_url_are_taken(
 def words(text: str) -> str:
     """A message of click without the breaks between its lines."""
     return " ".join(text.split())
+
+
+def test_a_time_limit_ends_the_feed(
+    wakecall: Commands, canned: Canned, polls: Listen, receiver: Receiver
+) -> None:
+    """An agent or a script that waits for a call can tell how long."""
+    seconds = iter(range(0, 1000, 20))
+    wakecall.clock = lambda: NOW + timedelta(seconds=next(seconds))
+    made = polls([], [])
+
+    done = wakecall.run("listen", str(receiver.port), "--once", "--for", "1m")
+
+    assert (done.code, done.out) == (Exit.REFUSED, "")
+    assert "Ended after 0 calls." in done.err
+    assert [dict(each.url.params)["wait"] for each in made.seen] == ["25", "20"]
+    polls([call()])
+    assert wakecall.run("listen", str(receiver.port), "--for", "45s").code == Exit.DONE
+    assert completions(canned) == [{"status": "succeeded"}]
+    assert wakecall.run("listen", "3000", "--for", "soon").code == Exit.USAGE

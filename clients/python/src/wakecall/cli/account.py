@@ -105,7 +105,7 @@ def _figure(name: str) -> Column:
         return "-" if value is None else times.milliseconds(value)
 
     title = name.removesuffix("Ms")
-    return Column(title, lambda each: each.get(name), shown, is_number=True)
+    return Column(title, lambda each: each.get(name), shown, is_number=True, unit="ms")
 
 
 def _allowed(limit: Row) -> Json:

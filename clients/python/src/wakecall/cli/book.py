@@ -70,14 +70,14 @@ def _show(session: Session, job: Row, *, is_check: bool) -> None:
     text = sentence(session.out, job, is_check=is_check)
     if is_check and session.out.format != "table" and not session.options.is_json:
         # What was only checked has no id, which is what programs get of a booking.
-        session.out.line(session.out.plain(views.next_of(job)) or text)
+        session.out.line(session.out.plain(views.due_of(job)) or text)
     else:
         session.out.one(job, text)
 
 
 def sentence(out: Output, job: Row, *, is_check: bool) -> str:
     """Return what was booked, or what would be."""
-    at = views.next_of(job)
+    at = views.due_of(job)
     what = "It would be booked" if is_check else f"Booked {job.get('id')}"
     if job.get("enabled") is False:
         return f"{what}, paused."

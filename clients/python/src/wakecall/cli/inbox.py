@@ -123,7 +123,7 @@ def _columns() -> list[Column]:
         Column("method", lambda each: each["method"]),
         Column("path", _path),
         Column("signature", lambda each: each["signature"]),
-        Column("late", lambda each: each.get("latenessMs"), _late, is_number=True),
+        Column("late", lambda each: each.get("latenessMs"), _late, is_number=True, unit="ms"),
         Column("answer", lambda each: each["answer"]),
         Column("run", lambda each: each.get("run")),
         Column("body", lambda each: each["data"], is_free=True),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from datetime import timedelta
+from math import ceil, inf
 from typing import Final
 
 from wakecall import NO_RETRIES, errors
@@ -50,8 +52,10 @@ class Feed:
     Tells on standard error when the connection is lost, and when it is there again.
     """
 
-    def __init__(self, session: Session, inbox: Row) -> None:
+    def __init__(self, session: Session, inbox: Row, lasting: timedelta | None = None) -> None:
+        """Begin now; the feed ends after `lasting`, None for one without an end."""
         self._session = session
+        self._until = None if lasting is None else session.out.now + lasting
         self._path = f"/1/inboxes/{inbox['id']}/calls"
         self._after = int(inbox["calls"])
         connection = session.connection
@@ -59,11 +63,11 @@ class Feed:
         self.count = 0
 
     def __iter__(self) -> Iterator[Row]:
-        """Yield calls without an end. Raises the errors that no repetition ends."""
+        """Yield calls until the end. Raises the errors that no repetition ends."""
         failures = 0
-        while True:
+        while (left := self._left_s()) > 0:
             try:
-                calls = self._poll(0 if failures else WAIT_S)
+                calls = self._poll(0 if failures else ceil(min(WAIT_S, left)))
             except _LASTING:
                 raise
             except errors.WakecallError as error:
@@ -78,6 +82,12 @@ class Feed:
                 self._after = each["number"]
                 self.count += 1
                 yield each
+
+    def _left_s(self) -> float:
+        """Return the seconds until the end."""
+        if self._until is None:
+            return inf
+        return (self._until - self._session.out.now).total_seconds()
 
     def _poll(self, wait: int) -> list[Row]:
         """Return the calls after the last one; wait for one, except after a failure.
@@ -100,7 +110,7 @@ class Feed:
         if isinstance(error, errors.ProblemError) and error.retry_after is not None:
             seconds = max(seconds, error.retry_after.total_seconds())
         self._session.out.hint(f"No connection: {error} Trying again in {span(seconds)}.")
-        self._session.world.sleep(seconds)
+        self._session.world.sleep(min(seconds, max(self._left_s(), 0.0)))
 
     def _note_lost(self, number: int) -> None:
         """Tell of calls that the inbox no longer keeps."""

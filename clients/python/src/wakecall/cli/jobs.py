@@ -21,6 +21,8 @@ _ASSIGNED: Final = frozenset({"id", "account", "next"})
 _SCHEDULE: Final = ("when", "cron", "timezone", "onGap", "onOverlap")
 _PAYLOAD: Final = ("data", "dataEncoding", "contentType")
 _CREATED: Final = 201
+_NAMED: Final = 5
+"""Jobs that a question names."""
 
 
 @click.group(cls=Group)
@@ -127,7 +129,7 @@ def set_job(
     answer = session.send("PUT", job_path(reference), document={**kept, **changes})
     changed = parsed(answer)
     word = "Booked" if answer.status == _CREATED else "Changed"
-    at = views.next_of(changed)
+    at = views.next_of(changed, session.out.now)
     due = f"; next {views.when_of(session.out, at)}" if at else ""
     session.out.one(changed, f"{word} {views.name_of(changed)}{due}.")
 
@@ -136,12 +138,38 @@ def set_job(
 @click.argument("references", metavar="JOB...", nargs=-1, required=True)
 @pass_session
 def remove(session: Session, references: tuple[str, ...]) -> int:
-    """Delete jobs. No call of a deleted job begins later than 100 ms after it."""
+    """Delete jobs, after a question. Without a terminal nothing is asked: then --yes is needed.
+
+    No call of a deleted job begins later than 100 ms after it.
+    """
+    if not session.options.yes:
+        _confirm(session, references)
     return bulk.each(
         session,
         references,
         lambda each: session.ask("DELETE", job_path(each)),
         lambda each, _: f"Deleted {each}.",
+    )
+
+
+def _confirm(session: Session, references: tuple[str, ...]) -> None:
+    """Count the jobs that there are, and ask whether to delete them. Raises Failure."""
+    names = []
+    for each in references:
+        try:
+            names.append(views.name_of(session.job(each)))
+        except errors.NotFound:
+            # Of several, it is named when the others are deleted.
+            if len(references) == 1:
+                raise
+    if not names:
+        return
+    count = len(names)
+    more = f" and {count - _NAMED} more" if count > _NAMED else ""
+    session.confirm(
+        f"{count} job{'' if count == 1 else 's'} will be deleted: "
+        f"{', '.join(names[:_NAMED])}{more}.",
+        f"{count}",
     )
 
 
@@ -195,7 +223,7 @@ def resume(session: Session, references: tuple[str, ...]) -> int:
     """Resume jobs that are paused."""
 
     def sentence(reference: str, resumed: Row) -> str:
-        at = views.next_of(resumed)
+        at = views.next_of(resumed, session.out.now)
         return f"Resumed {reference}{f'; next {views.when_of(session.out, at)}' if at else ''}."
 
     return bulk.each(
@@ -275,7 +303,7 @@ def _due_before(found: Iterable[Row], until: str) -> Iterator[Row]:
     """Yield jobs, soonest first, until one is due later."""
     limit = views.instant(until)
     for each in found:
-        at = views.next_of(each)
+        at = views.due_of(each)
         if at is not None and limit is not None and at >= limit:
             return
         yield each

@@ -7,13 +7,14 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
 import click
 
-from wakecall.cli import inbox_feed, keystrokes, replay
+from wakecall.cli import inbox_feed, keystrokes, options, replay
 from wakecall.cli.failures import Exit
 from wakecall.cli.inbox_feed import LATER, Feed
 from wakecall.cli.options import Command
@@ -37,6 +38,13 @@ _MAX_LABEL: Final = 100
 @click.option("--print-body", is_flag=True, help="Print the bodies of calls and answers.")
 @click.option("--once", is_flag=True, help="End after one call; fail if the call fails.")
 @click.option(
+    "--for",
+    "lasting",
+    metavar="SPAN",
+    callback=options.span,
+    help="End after so long: 90s, 10m. With --once, fail if no call came.",
+)
+@click.option(
     "--local-timeout", type=click.FloatRange(0.1, 3000), default=30, help="Seconds per call; 30."
 )
 @pass_session
@@ -50,6 +58,7 @@ def listen(  # noqa: PLR0913 - one for each option
     unsigned: bool,
     print_body: bool,
     once: bool,
+    lasting: timedelta | None,
     local_timeout: float,
 ) -> int:
     """Bring calls to URL on this machine, as `3000` or http://localhost:3000/hooks.
@@ -63,13 +72,13 @@ def listen(  # noqa: PLR0913 - one for each option
     is called again; --fail completes it as failed instead.
 
     On a terminal, r sends the newest call again, without reporting the result, and o opens its run.
-    Ends on Ctrl-C and SIGTERM only. A connection that is lost is made again.
+    Ends on Ctrl-C and SIGTERM only, or after --for. A connection that is lost is made again.
     """
     local = Target(base=_local_url(target), timeout=local_timeout)
     inbox = _inbox(session, wanted)
     completes = inbox["answer"] == LATER
     _introduce(session, inbox, local, completes=completes)
-    feed = Feed(session, inbox)
+    feed = Feed(session, inbox, lasting)
     try:
         with _stops_on_sigterm(), replay.sender(local) as send, _keys(session, send) as newest:
             for call in feed:
@@ -83,9 +92,14 @@ def listen(  # noqa: PLR0913 - one for each option
                 if once:
                     return Exit.DONE if replayed.is_success else Exit.REFUSED
     except KeyboardInterrupt:
-        session.out.hint(f"Ended after {feed.count} call{'' if feed.count == 1 else 's'}.")
+        _say_end(session, feed)
         return Exit.INTERRUPTED if once else Exit.DONE
-    return Exit.DONE
+    _say_end(session, feed)
+    return Exit.REFUSED if once else Exit.DONE
+
+
+def _say_end(session: Session, feed: Feed) -> None:
+    session.out.hint(f"Ended after {feed.count} call{'' if feed.count == 1 else 's'}.")
 
 
 @contextmanager

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import click
+
+from wakecall.cli.suggestions import unknown_command
+from wakecall.cli.times import parse_span
 
 FORMATS: Final = ("table", "tsv", "csv", "json", "jsonl", "id")
 _META: Final = f"{__name__}.options"
@@ -136,6 +140,16 @@ class Group(click.Group):
     command_class = Command
     group_class = type
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is named. Raises UsageError, with what may have been meant."""
+        word = args[0]
+        is_option = word.startswith("-")
+        if self.get_command(ctx, word) is None and not is_option and not ctx.resilient_parsing:
+            raise click.UsageError(unknown_command(ctx, word), ctx)
+        return super().resolve_command(ctx, args)
+
 
 class Root(Group):
     """The command `wakecall`, which shows the shared options in its help."""
@@ -152,3 +166,11 @@ def idempotency_key() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         metavar="KEY",
         help="Repeat an earlier request: with the same key it is done once.",
     )
+
+
+def span(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
+    """Read the value of an option that is a span of time. Raises click's errors."""
+    try:
+        return None if text is None else parse_span(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}") from None

@@ -41,6 +41,9 @@ class Column:
     is_free: bool = False
     """Whether the texts may be shortened on a terminal that is too narrow."""
     is_number: bool = False
+    unit: str = ""
+    """The unit of a number, with which the column's name ends where programs read it."""
+
     is_extra: bool = False
     """Whether the column is shown only by its name, with --columns."""
 
@@ -49,6 +52,11 @@ class Column:
 
     is_for_people: bool = False
     """Whether the column is shown in tables only, if it is not named."""
+
+    @property
+    def heading(self) -> str:
+        """The name of the column where programs read it: `late_ms`."""
+        return f"{self.name}_{self.unit}" if self.unit else self.name
 
 
 class Output:
@@ -149,7 +157,8 @@ class Output:
             if is_table:
                 return [each for each in shown if not each.is_for_programs]
             return [each for each in shown if not each.is_for_people]
-        named = {each.name.lower(): each for each in columns}
+        headings = {each.heading.lower(): each for each in columns}
+        named = {each.name.lower(): each for each in columns} | headings
         wanted = [each.strip().lower() for each in self.options.columns.split(",")]
         unknown = [each for each in wanted if each not in named]
         if unknown:
@@ -157,7 +166,7 @@ class Output:
                 Exit.USAGE,
                 "Wrong usage",
                 f"There is no column {', '.join(unknown)}.",
-                f"The columns are {', '.join(named)}.",
+                f"The columns are {', '.join(headings)}.",
             )
         return [named[each] for each in wanted]
 
@@ -171,7 +180,7 @@ class Output:
         arriving = iter(found)
         first = list(islice(arriving, 1))  # a failure comes before the header
         if not self.options.no_header:
-            _write_cells([each.name.lower() for each in columns], form)
+            _write_cells([each.heading.lower() for each in columns], form)
         return _count(
             chain(first, arriving),
             lambda row: _write_cells([self.plain(each.value(row)) for each in columns], form),

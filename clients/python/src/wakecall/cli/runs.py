@@ -108,8 +108,8 @@ def _attempt_columns() -> list[Column]:
         Column("attempt", lambda each: each.get("number"), is_number=True),
         Column("started", lambda each: views.instant(each.get("started"))),
         Column("result", views.result_of, _marked),
-        Column("late", lambda each: each.get("latenessMs"), _late, is_number=True),
-        Column("took", lambda each: views.timing_of(each, "totalMs"), _total, is_number=True),
+        Column("late", lambda each: each.get("latenessMs"), _late, is_number=True, unit="ms"),
+        Column("took", _took, _total, is_number=True, unit="ms"),
         Column("detail", lambda each: each.get("errorDetail") or each.get("body"), is_free=True),
     ]
 
@@ -124,8 +124,12 @@ def _late(attempt: Row) -> str:
     return "" if value is None else times.milliseconds(value)
 
 
+def _took(attempt: Row) -> float | None:
+    return views.timing_of(attempt, "totalMs")
+
+
 def _total(attempt: Row) -> str:
-    value = views.timing_of(attempt, "totalMs")
+    value = _took(attempt)
     return "" if value is None else times.milliseconds(value)
 
 

@@ -29,9 +29,15 @@ def member(name: str) -> Column:
     return Column(name, lambda each: each.get(name), is_extra=True)
 
 
-def next_of(job: Row) -> datetime | None:
-    """Return when a job is called next; the only time of a job that is called once."""
+def due_of(job: Row) -> datetime | None:
+    """Return when a job is due next; the only time, past or not, of a job that is called once."""
     return instant(job.get("next")) or instant(job.get("when"))
+
+
+def next_of(job: Row, now: datetime) -> datetime | None:
+    """Return when a job is called next; None once the only call of a job has been due."""
+    only = instant(job.get("when"))
+    return instant(job.get("next")) or (only if only and only > now else None)
 
 
 def name_of(job: Row) -> str:
@@ -66,16 +72,18 @@ def job_columns(out: Output, failing: Mapping[str, str] | None = None) -> list[C
     def next_shown(job: Row) -> str:
         if job.get("enabled") is False:
             return "paused"
-        at = next_of(job)
+        at = due_of(job)
+        if at and at <= out.now:
+            return f"was due {times.distance(at, out.now)}"
         return times.day_and_time(at, out.zone, out.now) if at else ""
 
     def distance(job: Row) -> str:
-        at = next_of(job)
+        at = due_of(job)
         return times.span((at - out.now).total_seconds()) if at and at > out.now else "-"
 
     columns = [
         Column("job", name_of),
-        Column("next", next_of, next_shown),
+        Column("next", lambda job: next_of(job, out.now), next_shown),
         Column("schedule", schedule_of),
         Column("calls", target_of, is_free=True),
         *(member(each) for each in ("id", "name", "when", "cron", "timezone", "url", "tags")),
@@ -98,7 +106,7 @@ def run_columns(out: Output) -> list[Column]:
         Column("run", lambda run: run.get("id")),
         Column("state", lambda run: run.get("state"), _brief_state),
         Column("result", lambda run: result_of(last_attempt(run)), is_for_programs=True),
-        Column("late", lambda run: _first(run).get("latenessMs"), _late, is_number=True),
+        Column("late", _lateness, _late, is_number=True, unit="ms"),
         Column("due", lambda run: instant(run.get("due")), due),
         Column("attempts", attempts_of, is_number=True),
         Column("job", lambda run: run.get("job") or run.get("run")),
@@ -208,8 +216,12 @@ def _first(run: Row) -> Row:
     return found
 
 
+def _lateness(run: Row) -> Json:
+    return _first(run).get("latenessMs")
+
+
 def _late(run: Row) -> str:
-    value = _first(run).get("latenessMs")
+    value = _lateness(run)
     return times.milliseconds(value) if isinstance(value, int | float) else ""
 
 

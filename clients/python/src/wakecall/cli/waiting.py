@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import click
 
-from wakecall.cli import times, views
+from wakecall.cli import views
 from wakecall.cli.failures import Exit, Failure
+from wakecall.cli.options import span
 from wakecall.cli.output import Row
 from wakecall.cli.session import Session
 
@@ -33,7 +34,7 @@ def waits(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--wait-for",
             metavar="SPAN",
-            callback=_span,
+            callback=span,
             help="Wait as with --wait, but so long after the call is due at most: 90s, 2h. "
             "5m is the limit of --wait. A run that is not over then goes on, and the exit code is "
             "1.",
@@ -42,20 +43,13 @@ def waits(command: Callable[..., Any]) -> Callable[..., Any]:
     return reduce(lambda made, option: option(made), reversed(options), command)
 
 
-def _span(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
-    try:
-        return None if text is None else times.parse_span(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}") from None
-
-
 def follow_job(session: Session, job: Row, limit: timedelta | None) -> Row:
     """Follow the newest run of a job, as soon as it has one; return it when it is over.
 
     `limit` is how long after the job is due, None for the usual one. Raises NotFound if the job is
     deleted before it has a run, and Failure at the limit.
     """
-    due = views.next_of(job)
+    due = views.due_of(job)
     now = session.out.now
     last = max(due or now, now) + (_LIMIT if limit is None else limit)
 
