@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from app.docs_site.fences import Fence, read_info
 
@@ -29,6 +30,7 @@ _VOLATILE = (
     (r"2026[a-z]", r"20\d\d[a-z]"),
     (r"whsec_[\w+/=]+", r"whsec_[\w+/=]+"),
     (r"wk_\w+", r"wk_\w+"),
+    (r"4Ck0bGZy7T|0aQ8xTz31k", r"\w{10}"),
     (r"/in/\w{20,}", r"/in/[\w-]+"),
     (r"v1,[\w+/=]{20,}", r"v1,[\w+/=]+"),
     (r"demo", r"demo(?:-\d+)?"),
@@ -52,7 +54,6 @@ class Block:
 
 def blocks_of(path: Path, root: Path) -> list[Block]:
     """The fenced blocks of a Markdown file, in its order."""
-    tokens = MarkdownIt("commonmark").enable("table").parse(path.read_text())
     return [
         Block(
             page=path.relative_to(root).as_posix(),
@@ -60,9 +61,18 @@ def blocks_of(path: Path, root: Path) -> list[Block]:
             fence=read_info(token.info),
             text=token.content,
         )
-        for token in tokens
+        for token in _tokens(path)
         if token.type == "fence"
     ]
+
+
+def indented_in(path: Path) -> list[int]:
+    """The lines at which blocks of code begin that have no fence, and so no mark."""
+    return [(token.map or [0])[0] + 1 for token in _tokens(path) if token.type == "code_block"]
+
+
+def _tokens(path: Path) -> list[Token]:
+    return MarkdownIt("commonmark").enable("table").parse(path.read_text())
 
 
 def script_of(blocks: list[Block], folder: Path, instead: Mapping[str, str]) -> str:

@@ -23,6 +23,7 @@ from tests.docs_site.blocks import (
     PORT,
     Block,
     blocks_of,
+    indented_in,
     mismatches,
     pattern_of,
     script_of,
@@ -141,6 +142,12 @@ def test_every_block_is_executed_or_marked() -> None:
         if not each.fence.mode and each.fence.language != "text"
     ]
     assert unmarked == []
+
+
+def test_no_block_is_indented_and_so_without_a_mark() -> None:
+    pages = [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    found = [f"{page.relative_to(ROOT)}:{line}" for page in pages for line in indented_in(page)]
+    assert found == []
 
 
 def test_a_block_that_is_left_out_gives_its_reason() -> None:

@@ -65,6 +65,18 @@ func main() {
 }
 
 """
+RUBY = """
+require "json"
+
+JSON.parse($stdin.read).each do |each|
+  puts from_wakecall?(each["headers"], [each["body"]].pack("H*"))
+end
+"""
+PHP = """
+foreach (json_decode(stream_get_contents(STDIN), true) as $each) {
+    echo is_from_wakecall($each['headers'], hex2bin($each['body'])) ? "true\\n" : "false\\n";
+}
+"""
 
 
 def case(secret_list: list[str], sent: int, body: bytes = BODY) -> dict[str, object]:
@@ -125,6 +137,18 @@ def test_node(tmp_path: Path) -> None:
 def test_go(tmp_path: Path) -> None:
     (tmp_path / "verify.go").write_text(GO + CODE["Go"])
     assert run(["go", "run", "verify.go"], tmp_path, {"GOFLAGS": "-mod=mod"}) == cases()[1]
+
+
+@pytest.mark.skipif(shutil.which("ruby") is None, reason="ruby is missing")
+def test_ruby(tmp_path: Path) -> None:
+    (tmp_path / "verify.rb").write_text(CODE["Ruby"] + RUBY)
+    assert run(["ruby", "-w", "verify.rb"], tmp_path) == cases()[1]
+
+
+@pytest.mark.skipif(shutil.which("php") is None, reason="php is missing")
+def test_php(tmp_path: Path) -> None:
+    (tmp_path / "verify.php").write_text(f"<?php\n{CODE['PHP']}{PHP}")
+    assert run(["php", "-d", "display_errors=stderr", "verify.php"], tmp_path) == cases()[1]
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is missing")
