@@ -8,6 +8,7 @@ docs/decisions/0033-the-web-is-shared-by-account.md give the reasons.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -92,6 +93,9 @@ class AsgiApp:
         self._gate = FairGate(threads, share)
         self._long = FairGate(LONG_AT_ONCE, LONG_AT_ONCE)
         self._lists = FairGate(threads, LISTS_AT_ONCE)
+        # Those without a slot have no turn of their own before the threads, so that the requests of
+        # others would wait behind all of them. There are as many as there are connections.
+        self._refusals = FairGate(1, 1, max_waiting=sys.maxsize, max_wait_s=None)
         self._senders = Senders()
         self._uploads = Uploads(body_s=body_s)
         self._downloads = Downloads(send_s=send_s)
@@ -203,7 +207,12 @@ class AsgiApp:
                     return await self._run(environ, sender, (sender.member, long))
             except GateRefused as refused:
                 refusal = refusals.concurrent(refused)
-        return await self._call(refusals.refused(environ, refusal))
+        return await self._refuse(environ, sender, refusal)
+
+    async def _refuse(self, environ: Message, sender: Sender, refusal: RateLimited) -> WsgiResponse:
+        """Return a refusal, one at a time, in turn by sender."""
+        async with self._refusals.slot(sender.lane, sender.member):
+            return await self._call(refusals.refused(environ, refusal))
 
     async def _answer_later(
         self, long_polls: LongPolls, environ: Message, sender: Sender, receive: Receive
@@ -222,7 +231,7 @@ class AsgiApp:
             if not await long_polls.wait(awaited[0], sender.account, receive):
                 return None
         except RateLimited as refusal:
-            return await self._call(refusals.refused(again, refusal))
+            return await self._refuse(again, sender, refusal)
         return await self._answer(again, sender)
 
     def _slow_slot(

@@ -46,7 +46,7 @@ class FairGate:
         share: int,
         *,
         max_waiting: int = MAX_WAITING,
-        max_wait_s: float = MAX_WAIT_S,
+        max_wait_s: float | None = MAX_WAIT_S,
     ) -> None:
         self._free = slots
         self._share = share
