@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from typing import Final
 
 import httpx2
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wakecall import AsyncClient, Retries
 from wakecall.mcp.access import Access
+from wakecall.mcp.admission import Admission
 from wakecall.mcp.keys import Keys, ServiceAway
 from wakecall.mcp.one_key import READ
 from wakecall.mcp.server import build
@@ -90,14 +92,15 @@ def _token() -> AccessToken:
 
 def application(access: KeyOfRequest, url: str, hosts: Sequence[str] = ()) -> ASGIApp:
     """The server as an application of ASGI. `hosts` are the names under which it is reached."""
+    keys = Keys(access.client_of)
     server = build(
         access,
-        token_verifier=Keys(access.client_of),
+        token_verifier=keys,
         # Keys come from Wakecall itself: no page for a login is announced.
         auth=AuthSettings(issuer_url=AnyHttpUrl(url), resource_server_url=None),
     )
     names = [*hosts, *LOCAL_HOSTS]
-    return _PostsOnly(
+    inner = _PostsOnly(
         server.streamable_http_app(
             streamable_http_path=PATH,
             json_response=True,
@@ -110,6 +113,21 @@ def application(access: KeyOfRequest, url: str, hosts: Sequence[str] = ()) -> AS
             ),
         )
     )
+    return Admission(inner, partial(_sender_of, keys))
+
+
+def _sender_of(keys: Keys, scope: Scope) -> str:
+    """The account whose key a request carries, or else the address that it comes from.
+
+    Both are names that the other cannot have: no account's name contains a space.
+    """
+    fields = dict(scope["headers"])
+    scheme, _, token = fields.get(b"authorization", b"").decode("latin-1").partition(" ")
+    account = keys.account_of(token.strip()) if scheme.lower() == "bearer" else None
+    if account is not None:
+        return account
+    client = scope.get("client") or ("", 0)
+    return f"from {client[0]}"
 
 
 class _PostsOnly:

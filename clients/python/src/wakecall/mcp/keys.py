@@ -42,6 +42,12 @@ class Keys(TokenVerifier):
         self._turns = asyncio.Semaphore(MAX_AT_ONCE)
         self._waiting = 0
 
+    def account_of(self, token: str) -> str | None:
+        """Return the account of a key that was accepted a moment ago; None for any other text."""
+        known = self._known.get(hashlib.sha256(token.encode()).digest())
+        found = None if known is None else known[1]
+        return None if found is None else found.client_id
+
     async def verify_token(self, token: str) -> AccessToken | None:
         """Return account and scope of a key; None if it is not valid. Raises ServiceAway."""
         if not _KEY.fullmatch(token):
