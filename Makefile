@@ -16,6 +16,7 @@ PROCESSES ?= logical
 PHASES ?=
 PEERS ?=
 ATTACKS ?=
+OPERATIONS ?=
 SITUATIONS ?=
 UPGRADE ?=
 SEED ?= 1
@@ -53,6 +54,10 @@ bench-peers: ## Measure what else one might pick, beside Wakecall; PEERS="celery
 .PHONY: bench-hostile
 bench-hostile: ## Measure what hostile clients do to others; ATTACKS="abort accept" measures some
 	@$(MEASURE) && exec $(BIN)/python -m bench.hostile $(ATTACKS)
+
+.PHONY: bench-neighbours
+bench-neighbours: ## Measure what each operation of one account does to another; OPERATIONS="fusion redeliver" measures some
+	@$(DEVELOP) && exec $(BIN)/python -m bench.neighbours $(OPERATIONS)
 
 .PHONY: scale
 scale: ## Time each statement of the console's pages on ten million runs (RUNS), which takes a quarter of an hour and 8 GB of disk

@@ -49,9 +49,14 @@ class Score:
         }
 
 
-async def ask(port: int, requests: Iterator[bytes], score: Score) -> None:
-    """Send one request after the other, each once the answer before is here."""
-    while score.sent < MAX_REQUESTS:
+async def ask(
+    port: int, requests: Iterator[bytes], score: Score, *, most: int = MAX_REQUESTS
+) -> None:
+    """Send one request after the other, each once the answer before is here.
+
+    After an error the next request is sent on another connection, until `most` have been sent.
+    """
+    while score.sent < most:
         with suppress(OSError, EOFError, asyncio.LimitOverrunError):
             reader, writer = await asyncio.open_connection(HOST, port, limit=_MAX_HEAD)
             score.opened += 1

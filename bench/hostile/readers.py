@@ -25,25 +25,38 @@ _ZONES: Final = ("Asia/Gaza", "Africa/Casablanca", "America/Asuncion", "Europe/D
 _SLOW: Final = 64
 
 
+def book_many(target: Target, jobs: int) -> None:
+    """Book so many jobs, in thousands, that are due long after the measurement."""
+    bulk = [{"url": target.url("/ok"), "when": far()}] * PER_BULK
+    for _ in range(jobs // PER_BULK):
+        target.ask("POST", "/1/jobs/bulk", bulk)
+
+
 def _many_jobs(target: Target) -> Facts:
-    jobs = [{"url": target.url("/ok"), "when": far()}] * PER_BULK
-    for _ in range(_JOBS // PER_BULK):
-        target.ask("POST", "/1/jobs/bulk", jobs)
+    book_many(target, _JOBS)
     return {}
 
 
-def _ids(target: Target, number: int) -> Iterator[bytes]:
+def list_ids(target: Target, number: int) -> Iterator[bytes]:
+    """Lists of all ids; on half of the connections HEAD, for which the same is read."""
     return cycle([target.request("HEAD" if number % 2 else "GET", "/1/jobs")])
 
 
-def _failed_runs(target: Target) -> Facts:
-    """Runs that failed at each of many attempts, with all that history keeps of an answer."""
+def fail_often(target: Target, runs: int) -> list[str]:
+    """Make runs that fail at each of many attempts, with all that history keeps of an answer.
+
+    The account may have no other job. Return the ids of the runs. Raises Failed.
+    """
     policy = {"constant": {"interval": "0s", "maxRetries": _ATTEMPTS - 1}}
     target.ask("PUT", "/1/dapr-apps/failing", {"url": target.url("/fail")})
-    for n in range(_RUNS):
+    for n in range(runs):
         document = {"dueTime": soon(), "failurePolicy": policy}
         target.ask("POST", f"/v1.0/jobs/failing-{n}", document)
-    return {"runs": _await_runs(target, _RUNS)}
+    return _await_runs(target, runs)
+
+
+def _failed_runs(target: Target) -> Facts:
+    return {"runs": fail_often(target, _RUNS)}
 
 
 def _runs_failed_once(target: Target) -> Facts:
@@ -66,11 +79,12 @@ def _await_runs(target: Target, expected: int) -> list[str]:
     return runs
 
 
-def _list_runs(target: Target, _number: int) -> Iterator[bytes]:
+def list_runs(target: Target, _number: int) -> Iterator[bytes]:
+    """Lists of the longest pages of failed runs."""
     return cycle([target.request("GET", "/1/runs?state=failed&limit=1000")])
 
 
-def _redeliver(target: Target, number: int) -> Iterator[bytes]:
+def redeliver(target: Target, number: int) -> Iterator[bytes]:
     """Half of the connections ask for all runs together, the others for one run each time."""
     if number % 2:
         return cycle([target.json("POST", "/1/runs/redeliver", {})])
@@ -78,16 +92,21 @@ def _redeliver(target: Target, number: int) -> Iterator[bytes]:
     return cycle([target.request("POST", path) for path in paths])
 
 
-def _many_tasks(target: Target) -> Facts:
-    """Tasks as long as tasks may be."""
+def put_long_tasks(target: Target, tasks: int) -> None:
+    """Save tasks as long as tasks may be: `long-0` and so on."""
+    for n in range(tasks):
+        target.ask("PUT", f"/api/tasks/long-{n}", long_task(target, f"long-{n}"))
+
+
+def long_task(target: Target, name: str) -> dict[str, object]:
+    """A task whose payload is nearly as long as a task may be."""
     call = {"uri": target.url("/ok"), "method": "post", "entity": "x" * _TASK_BYTES}
-    for n in range(_TASKS):
-        target.ask("PUT", f"/api/tasks/long-{n}", _task(f"long-{n}", call))
-    return {}
-
-
-def _task(name: str, call: dict[str, str]) -> dict[str, object]:
     return {"id": name, "type": "rest-call", "callParams": call}
+
+
+def _many_tasks(target: Target) -> Facts:
+    put_long_tasks(target, _TASKS)
+    return {}
 
 
 def _list_tasks(target: Target, number: int) -> Iterator[bytes]:
@@ -105,11 +124,11 @@ def _preview(target: Target, number: int) -> Iterator[bytes]:
         return cycle([target.json("POST", "/1/preview", document)])
     return cycle(
         target.json("POST", "/1/preview", {"cron": cron, "timezone": zone, "count": 100})
-        for cron, zone in _zoned(number)
+        for cron, zone in zoned_crons(number)
     )
 
 
-def _zoned(number: int) -> list[tuple[str, str]]:
+def zoned_crons(number: int) -> list[tuple[str, str]]:
     """Different expressions, each with a zone; how close they fire is long to work out."""
     return [
         (
@@ -126,7 +145,7 @@ def _dry_run(target: Target, number: int) -> Iterator[bytes]:
     for n in count():
         jobs = [
             {"url": target.url("/ok"), "cron": cron, "timezone": _ZONES[0]}
-            for cron, _zone in _zoned(number + n)
+            for cron, _zone in zoned_crons(number + n)
         ]
         yield target.json("POST", "/1/jobs/bulk?dryRun=true", jobs)
 
@@ -156,19 +175,19 @@ ATTACKS: Final = (
     Attack(
         name="redeliver",
         about="failed runs sent again, one by one and together",
-        connect=ask(_redeliver, 16),
+        connect=ask(redeliver, 16),
         prepare=_runs_failed_once,
     ),
     Attack(
         name="list-runs",
         about="lists of runs with many attempts",
-        connect=ask(_list_runs, 16),
+        connect=ask(list_runs, 16),
         prepare=_failed_runs,
     ),
     Attack(
         name="list-ids",
         about="lists of the ids of 20,000 jobs, and HEAD of them",
-        connect=ask(_ids),
+        connect=ask(list_ids),
         prepare=_many_jobs,
     ),
     Attack(
@@ -180,7 +199,7 @@ ATTACKS: Final = (
     Attack(
         name="unread",
         about="lists of runs that are asked for and not read",
-        connect=ask_and_not_read(_list_runs, held=48),
+        connect=ask_and_not_read(list_runs, held=48),
         prepare=_failed_runs,
     ),
     Attack(

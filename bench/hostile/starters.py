@@ -13,48 +13,51 @@ _TASKS: Final = 16
 _FOLLOWERS: Final = 100
 
 
-def _put_task(target: Target, name: str, path: str) -> None:
+def put_task(target: Target, name: str, path: str) -> None:
+    """Save a task that calls a path of the receiver."""
     call = {"uri": target.url(path), "method": "post"}
     target.ask("PUT", f"/api/tasks/{name}", {"id": name, "type": "rest-call", "callParams": call})
 
 
-def _act(target: Target, name: str, action: str) -> bytes:
+def act(target: Target, name: str, action: str) -> bytes:
+    """An action on a task: `start` or `abort`."""
     return target.json("POST", f"/api/jobs/task:{name}/actions", {"action": action})
 
 
 def _tasks(target: Target) -> Facts:
     for n in range(_TASKS):
-        _put_task(target, f"task-{n}", "/hang")
+        put_task(target, f"task-{n}", "/hang")
     return {}
 
 
 def _start_and_abort(target: Target, number: int) -> Iterator[bytes]:
     name = f"task-{number % _TASKS}"
-    return cycle([_act(target, name, "start"), _act(target, name, "abort")])
+    return cycle([act(target, name, "start"), act(target, name, "abort")])
 
 
-def _schedule(upstream: str, ends: str) -> dict[str, Any]:
+def chained(upstream: str, ends: str) -> dict[str, Any]:
+    """The schedule of a job that starts when another one ends so."""
     trigger = {"type": "job", "otherJob": upstream, "triggerType": ends, "enabled": True}
     return {"triggers": [trigger]}
 
 
 def _chain(target: Target) -> Facts:
     """A task that very many others follow, however it ends."""
-    _put_task(target, "first", "/ok")
+    put_task(target, "first", "/ok")
     for n in range(_FOLLOWERS):
-        _put_task(target, f"next-{n}", "/ok")
+        put_task(target, f"next-{n}", "/ok")
         path = f"/api/jobs/task:next-{n}/schedule"
-        target.ask("PUT", path, _schedule("task:first", "on_completion"))
+        target.ask("PUT", path, chained("task:first", "on_completion"))
     return {}
 
 
 def _start_chain(target: Target, number: int) -> Iterator[bytes]:
     """Half of the connections start the chain, the others save its schedules."""
     if number % 2:
-        return cycle([_act(target, "first", "start"), _act(target, "first", "abort")])
+        return cycle([act(target, "first", "start"), act(target, "first", "abort")])
     path = f"/api/jobs/task:next-{number}/schedule"
     return cycle(
-        target.json("PUT", path, _schedule("task:first", ends))
+        target.json("PUT", path, chained("task:first", ends))
         for ends in ("on_success", "on_completion")
     )
 

@@ -53,9 +53,9 @@ class Target:
         """A request of the account."""
         return request(method, path, body, Authorization=f"Bearer {self.key}", **headers)
 
-    def ask(self, method: str, path: str, document: object = None) -> Any:  # noqa: ANN401 - JSON
+    def ask(self, method: str, path: str, document: object = None, **headers: str) -> Any:  # noqa: ANN401 - JSON
         """The JSON that answers a request of a preparation; None for none. Raises Failed."""
-        return self._asked(method, path, document)[0]
+        return self._asked(method, path, document, **headers)[0]
 
     def ask_all(self, path: str) -> list[Any]:
         """All that a list has, page by page. Raises Failed."""
@@ -66,10 +66,13 @@ class Target:
             found += page
         return found
 
-    def _asked(self, method: str, path: str, document: object = None) -> tuple[Any, str | None]:
+    def _asked(
+        self, method: str, path: str, document: object = None, **further: str
+    ) -> tuple[Any, str | None]:
         """The JSON, and the path of the page after it; what is too early is asked for again."""
         connection = _connection(self.port)
         headers = {"Authorization": f"Bearer {self.key}", "Accept": "application/json"}
+        headers |= {name.replace("_", "-"): text for name, text in further.items()}
         body = None
         if document is not None:
             headers["Content-Type"] = "application/json"

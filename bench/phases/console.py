@@ -8,7 +8,7 @@ from datetime import timedelta
 from itertools import cycle, islice
 from typing import Any, Final
 
-from app.domain import token
+from bench import users
 from bench.bookings import seconds_for
 from bench.children import Failed, ask
 from bench.figures import lateness, percentile
@@ -26,23 +26,14 @@ _ROUNDS: Final = 2
 _PAGES: Final = ("", "jobs", "runs", "upcoming")
 _OPENED_WITHIN_S: Final = 5.0
 _CLOSED_BEFORE_S: Final = 1.0
-_SIGN_IN: Final = """
-WITH made AS (
-  INSERT INTO web_user (email, password) VALUES (%(email)s, '$argon2id$none') RETURNING id
-), member AS (
-  INSERT INTO membership (user_id, account_id, role)
-  SELECT id, %(account)s, 'owner' FROM made RETURNING user_id, account_id
-)
-INSERT INTO web_session (digest, user_id, account_id, ends_at)
-SELECT %(digest)s, user_id, account_id, clock_timestamp() + interval '1 day' FROM member
-"""
 
 
 def run(harness: BenchHarness, progress: Progress) -> Findings:
     """`console`: the lateness of calls with and without tabs, and how long pages took."""
+    people = users.sign_in(harness.connection, harness.account.id, _USERS)
     tabs = [
-        {"path": f"/console/{page}", "cookie": cookie}
-        for page, cookie in islice(zip(cycle(_PAGES), cycle(_cookies(harness)), strict=False), TABS)
+        {"path": f"/console/{page}", "cookie": user.cookie}
+        for page, user in islice(zip(cycle(_PAGES), cycle(people), strict=False), TABS)
     ]
     late: dict[str, list[float]] = {"alone": [], "beside": []}
     pages: dict[str, Any] = {"took": [], "statuses": {}}
@@ -83,18 +74,6 @@ def measured(
     later = figures["beside"]["p99"] - figures["alone"]["p99"]
     missed = f"console: the p99 beside {TABS} tabs is {later:.1f} ms above that without them"
     return {KEY: figures, **({MISSED_AIMS: [missed]} if later > MAX_LATER_MS else {})}
-
-
-def _cookies(harness: BenchHarness) -> list[str]:
-    """The cookies of new users of the account."""
-    cookies = []
-    for number in range(_USERS):
-        made = token.new()
-        email = f"bench-{number}-{made.digest.hex()[:8]}@example.com"
-        given = {"email": email, "account": harness.account.id, "digest": made.digest}
-        harness.connection.execute(_SIGN_IN, given)
-        cookies.append(f"wakecall={made.text}")
-    return cookies
 
 
 def _late(harness: BenchHarness, progress: Progress) -> list[float]:

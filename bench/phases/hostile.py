@@ -81,7 +81,7 @@ def measure(
         "bookings_per_s": _BOOKINGS_PER_S,
     }
     progress("starting an instance")
-    with _defended(plan, receiver, folder) as (harness, target):
+    with defended(plan, receiver, folder) as (harness, target):
         harness.rest(progress)
         for attack in (None, *attacks):
             name = attack.name if attack else NOTHING
@@ -94,10 +94,11 @@ def measure(
 
 
 @contextmanager
-def _defended(
-    plan: Plan, receiver: Receiver, folder: Path
-) -> Iterator[tuple[BenchHarness, Target]]:
-    """An instance of its own, with the limits of a deployment, and a receiver for the attacker."""
+def defended(plan: Plan, receiver: Receiver, folder: Path) -> Iterator[tuple[BenchHarness, Target]]:
+    """An instance of its own, with the limits of a deployment, and a receiver for the attacker.
+
+    The harness has the account that is measured, the target that of the attacker.
+    """
     port = free_port()
     program = Program(
         name="attacker",
