@@ -28,6 +28,7 @@ from bench.phases import (
     naive,
     neighbours,
     restart,
+    scale,
     slow,
     steady,
     tls,
@@ -61,6 +62,7 @@ PHASES: Final = (
     Phase(name="list", about="ids of very many jobs", run=listing.run, minutes=(0.5, 0.5)),
     Phase(name="crons", about="recurring jobs at one instant", run=crons.run, minutes=(0.2, 0.5)),
     Phase(name="tls", about="handshakes, and an even rate with TLS", run=tls.run, minutes=(0.5, 1)),
+    Phase(name="scale", about="one, two and four workers", run=scale.run, minutes=scale.MINUTES),
     Phase(name="naive", about="one RQ job for each firing", run=naive.run, minutes=(0.5, 1)),
 )
 

@@ -218,6 +218,13 @@ def _further(found: Results) -> Iterator[tuple[str, ...]]:
                 f"{drain['per_s_spread']:.0%} apart (bare {drain['bare_spread']:.0%})"
             ),
         )
+    if scale := found.get("scale"):
+        rates = ", ".join(f"{_rate(run['per_s'])} with {n}" for n, run in scale["runs"].items())
+        errors = ", ".join(f"{error:+.0%} with {n}" for n, error in scale["error"].items())
+        yield (
+            f"drain by workers on {scale['cores']} cores",
+            f"{rates}; the model is off by {errors}",
+        )
     tls = details["tls"]
     yield (
         f"TLS at {_rate(tls['rate'])}, on kept connections",
