@@ -82,9 +82,15 @@ def _about(found: Results) -> str:
         f"PostgreSQL {versions['postgresql']} "
         f"(fsync {server['fsync']}, synchronous_commit {server['synchronous_commit']}, "
         f"shared_buffers {server['shared_buffers']}), Valkey {versions['valkey']}, Python "
-        f"{versions['python']}, libcurl {versions['libcurl']}, receiver {versions['receiver']}"
+        f"{versions['python']}{_speed(machine)}, libcurl {versions['libcurl']}, "
+        f"receiver {versions['receiver']}"
         f"{', commit ' + versions['commit'] if 'commit' in versions else ''}."
     )
+
+
+def _speed(machine: Mapping[str, Any]) -> str:
+    """How long the interpreter takes for a step, where that was measured."""
+    return f" ({machine['python_ns']:g} ns a step)" if "python_ns" in machine else ""
 
 
 def _main(found: Results) -> Iterator[tuple[str, ...]]:
