@@ -1,4 +1,4 @@
-"""Firing limits: which accounts may be near their limits, as far as one scheduler knows."""
+"""Firing limits: which accounts may be near their limits, as far as one process knows."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from app.uptime import read_uptime
 
 
 class KnownFirings:
-    """Used by the scheduler's thread alone.
+    """Used by one thread: that of a scheduler, or the one of a worker that begins overdue runs.
 
     The runs of an account that begins few are counted here only, and cost a claim nothing. The runs
     of an account that begins more, or has a limit below the default, are counted in the database,
-    where every scheduler sees them.
+    where every scheduler and worker sees them.
     """
 
     def __init__(self, defaults: Limits, *, clock: Callable[[], float] = read_uptime) -> None:

@@ -17,11 +17,13 @@ from rq.worker_registration import clean_worker_registry
 
 from app.domain.timings.notifying import (
     MAX_ENTRIES,
+    MAX_OFFERS,
     NOTIFY_TTL_S,
     REDIS_AWAY_PAUSE_S,
     REDIS_TIMEOUT_S,
 )
 from app.log import logger
+from app.store.overdue import Slots
 from app.store.takes import Ticket
 from workers.loop_thread import LoopThread
 
@@ -65,6 +67,15 @@ def from_wire(wire: object) -> list[Ticket]:
         raise ValueError("not a batch of run ids and tokens") from error
 
 
+def slots_from_wire(wire: object) -> Slots:
+    """Slots from the JSON of an RQ job; raises ValueError if it is not a pair of numbers."""
+    try:
+        numbers = [int(each) for each in wire]  # type: ignore[attr-defined] # checked by iterating
+        return Slots._make(numbers)
+    except (TypeError, OverflowError) as error:
+        raise ValueError("not a pair of slots") from error
+
+
 class Notifier(LoopThread):
     """Enqueues from a thread of its own, so that no claim waits for a slow or absent Redis."""
 
@@ -73,12 +84,20 @@ class Notifier(LoopThread):
         self._clock = clock
         self._tidied_at = float("-inf")
         self._queues = {name: open_queue(name, redis) for name in QUEUES}
-        self._waiting: queue.SimpleQueue[tuple[str, list[Ticket]]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[str, list[Ticket] | Slots]] = queue.SimpleQueue()
         self._away = False
 
     def notify(self, name: str, tickets: Sequence[Ticket]) -> None:
         """Have a batch of runs enqueued as one RQ job; returns at once."""
         self._waiting.put((name, list(tickets)))
+
+    def offer(self, slots: Slots) -> bool:
+        """Have workers begin what is overdue in these slots by themselves; returns at once.
+
+        False where Redis was away when it was asked last.
+        """
+        self._waiting.put((OVERDUE, slots))
+        return not self._away
 
     def run_once(self) -> None:
         """Enqueue the next batch, or wait a moment for one."""
@@ -90,7 +109,7 @@ class Notifier(LoopThread):
             return
         try:
             if batch is not None:
-                notify(self._queues[batch[0]], batch[1])
+                self._enqueue(*batch)
             if self._is_untidy():
                 self._tidy()
         except RedisError as error:
@@ -114,8 +133,14 @@ class Notifier(LoopThread):
     def close(self) -> None:
         """Enqueue what still waits; workers find by their polls what Redis does not take."""
         with suppress(RedisError):
-            for name, tickets in self._drain():
-                notify(self._queues[name], tickets)
+            for each in self._drain():
+                self._enqueue(*each)
+
+    def _enqueue(self, name: str, what: list[Ticket] | Slots) -> None:
+        if isinstance(what, Slots):
+            offer(self._queues[name], what)
+        else:
+            notify(self._queues[name], what)
 
     def _is_untidy(self) -> bool:
         return self._clock() - self._tidied_at >= _TIDY_S
@@ -131,16 +156,29 @@ class Notifier(LoopThread):
             clean_worker_registry(each)
         self._tidied_at = self._clock()
 
-    def _drain(self) -> Iterator[tuple[str, list[Ticket]]]:
+    def _drain(self) -> Iterator[tuple[str, list[Ticket] | Slots]]:
         while not self._waiting.empty():
             yield self._waiting.get_nowait()
 
 
 def notify(where: Queue, tickets: Sequence[Ticket]) -> None:
     """Enqueue one batch; it expires after NOTIFY_TTL_S, long after it was notified again."""
+    _enqueue_call(where, to_wire(tickets))
+
+
+def offer(where: Queue, slots: Slots) -> None:
+    """Fill the queue up to MAX_OFFERS with offers of these slots.
+
+    To a worker of the release before, an offer is a batch without runs.
+    """
+    for _ in range(MAX_OFFERS - where.count):
+        _enqueue_call(where, [], list(slots))
+
+
+def _enqueue_call(where: Queue, *arguments: object) -> None:
     where.enqueue_call(
         TAKE,
-        args=(to_wire(tickets),),
+        args=arguments,
         timeout=NOTIFY_TTL_S,
         result_ttl=0,
         failure_ttl=NOTIFY_TTL_S,

@@ -25,8 +25,9 @@ from app.domain.timings.notifying import (
     URGENT_POLL_S,
 )
 from app.log import describe_error, logger
+from app.store.overdue import Slots
 from app.store.takes import Ticket
-from workers.notifier import OVERDUE, QUEUES, from_wire, open_queue
+from workers.notifier import OVERDUE, QUEUES, from_wire, open_queue, slots_from_wire
 
 _TTL_S: Final = 60
 _REGISTER_S: Final = 5.0
@@ -37,6 +38,9 @@ class Intake(Protocol):
 
     def accept(self, name: str, tickets: list[Ticket]) -> None:
         """Take the runs of a batch from queue `name`; raises psycopg.Error where that fails."""
+
+    def begin_overdue(self, slots: Slots) -> None:
+        """Claim and take what is overdue in these slots; raises psycopg.Error."""
 
     @property
     def saturated(self) -> bool:
@@ -117,7 +121,11 @@ class BatchWorker(SimpleWorker):
             queue.push_job_id(job.id, at_front=True)
             return
         try:
-            self._intake.accept(queue.name, from_wire(job.args[0]))
+            tickets, *offered = job.args
+            if offered:
+                self._intake.begin_overdue(slots_from_wire(offered[0]))
+            else:
+                self._intake.accept(queue.name, from_wire(tickets))
         except (psycopg.Error, ValueError, IndexError) as error:
             # RQ stores the error in Redis, which must not contain data of any row.
             failure = RuntimeError(describe_error(error))

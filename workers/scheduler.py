@@ -13,6 +13,7 @@ import psycopg
 
 from app.domain import counters
 from app.domain.counters import Counters
+from app.domain.firing_rate import FiringLimits
 from app.domain.limits import UNLIMITED, Limits
 from app.domain.timings.claiming import (
     BUSY_CLAIM_PAUSE_S,
@@ -37,6 +38,7 @@ from app.store.claims import Claimed, Claims, claim, claim_fairly, still_claimed
 from app.store.connection import ReconnectingConnection
 from app.store.counters import add_counters
 from app.store.database_errors import is_away
+from app.store.overdue import Slots
 from app.store.rescue import check, defer
 from app.store.settling import Settlement
 from app.store.single_settling import settle_singly_if_needed
@@ -50,6 +52,7 @@ from workers.mailer import mailing
 from workers.maintenance import Maintenance, log_unreadable
 from workers.notified_runs import NotifiedRuns
 from workers.notifier import ON_TIME, OVERDUE, SUSPECT, Notifier, redis_client
+from workers.overdue_offers import OverdueOffers
 from workers.process import configure, exit_in_order, exit_misconfigured, identity, on_stop
 from workers.queue_lookback import LeftBehindSearch, Lookback
 from workers.resealing import resealing
@@ -70,6 +73,12 @@ class BatchNotifier(Protocol):
 
     def notify(self, name: str, tickets: Sequence[Ticket]) -> None:
         """Notify workers of the runs, through a queue; returns at once."""
+
+    def offer(self, slots: Slots) -> bool:
+        """Have workers begin what is overdue in these slots by themselves; returns at once.
+
+        False where no offer reaches them at present.
+        """
 
 
 class Scheduler(LoopThread):
@@ -93,6 +102,7 @@ class Scheduler(LoopThread):
         self._clock_watch = clock_watch or ClockWatch()
         self._firings = KnownFirings(limits, clock=clock)
         self._notified = NotifiedRuns()
+        self._offers = OverdueOffers(clock)
         self.due = Lookback(clock)
         self.inflight = Lookback(clock)
         self._trusted_since = clock()
@@ -161,10 +171,10 @@ class Scheduler(LoopThread):
         # Workers call by the database's clock: while it is doubted, what is ahead would be early.
         ahead = 0.0 if doubt else LOOK_AHEAD.total_seconds()
         claimed: list[Claimed] = []
-        if room >= MIN_CLAIM:
-            budget = min(room, self._most_rows())
-            limits = self._firings.limits(connection)
-            lookback = self.due.seconds()
+        limits, lookback = self._firings.limits(connection), self.due.seconds()
+        offered = not doubt and self._offer(connection, limits, lookback)
+        if room >= MIN_CLAIM and not offered:
+            budget = min(room, self._most_rows(), self._offers.most)
             began = self._clock()
             plainly = claim(
                 connection,
@@ -176,6 +186,7 @@ class Scheduler(LoopThread):
                 until=until,
             )
             claimed = self._count(plainly)
+            self._offers.claimed(has_more=plainly.found >= budget)
             if plainly.found < budget:
                 self.due.exhausted(began)
                 return claimed, False
@@ -189,7 +200,19 @@ class Scheduler(LoopThread):
             limits=self._firings.limits(connection),
             until=until,
         )
-        return [*claimed, *self._count(fairly)], True
+        return [*claimed, *self._count(fairly)], not offered
+
+    def _offer(self, connection: psycopg.Connection, limits: FiringLimits, lookback: float) -> bool:
+        """Leave what is overdue to the workers, if that is what is next; whether it was."""
+        slots = self._offers.next(
+            connection, limits, lookback=lookback, until=self._clock_watch.until()
+        )
+        if slots is None:
+            return False
+        if not self._notifier.offer(slots):
+            self._offers.refused()
+            return False
+        return True
 
     def _follow_clock(self, connection: psycopg.Connection) -> None:
         """Observe the clock; after a step, leases that were written by it before do not count."""

@@ -8,6 +8,7 @@ from app.config import Settings
 from app.errors import Misconfigured
 from app.log import logger
 from app.store.connection import ReconnectingConnection
+from app.store.overdue import Slots
 from app.store.takes import Ticket
 from workers.dispatch.runtime import WorkerRuntime
 from workers.notifier import SUSPECT, redis_client
@@ -51,6 +52,10 @@ class Worker:
                 self._quarantine.start_if_needed(connection)
         else:
             self._runtime.take(self._database, tickets)
+
+    def begin_overdue(self, slots: Slots) -> None:
+        """Claim and take what is overdue in these slots."""
+        self._runtime.begin_overdue(self._database, slots)
 
     def run(self) -> None:
         """Work until `stop` was called and all calls have ended."""

@@ -82,7 +82,7 @@ UNLIMITED: Final = FiringLimits()
 def quiet_number(per_second: int | None) -> int:
     """Return how many firings in a second need not be counted in PostgreSQL.
 
-    It is an eighth of the limit: two schedulers that do not count let through a quarter at most.
+    It is an eighth of the limit: two processes that do not count let through a quarter at most.
     """
     return UNLIMITED.quiet if per_second is None else per_second // _NEAR
 

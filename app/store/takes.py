@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -101,15 +101,22 @@ def take(
         "longest": MAX_DATA,
         "margin": CANCEL_DEADLINE,
     }
-    readable: list[Taken] = []
-    for taken in map(Taken._make, run(connection, "take", params)):
+    return readable(map(Taken._make, run(connection, "take", params)), unreadable)
+
+
+def readable(
+    runs: Iterable[Taken], unreadable: Callable[[Taken, Exception], None] | None
+) -> list[Taken]:
+    """Those of the runs that this release can read; `unreadable` gets the others."""
+    found: list[Taken] = []
+    for taken in runs:
         try:
-            readable.append(_with_options(taken))
+            found.append(_with_options(taken))
         except Exception as error:
             if unreadable is None:
                 raise
             unreadable(taken._replace(call_options=None), error)
-    return readable
+    return found
 
 
 def payloads(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[UUID, bytes | None]:

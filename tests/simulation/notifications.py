@@ -10,7 +10,9 @@ from itertools import count
 from typing import Final
 from uuid import UUID
 
+from app.store.overdue import Slots
 from tests.simulation.clock import SimulatedClock
+from workers.notifier import OVERDUE
 
 Ticket = tuple[UUID, int]
 
@@ -37,17 +39,25 @@ class Notifications:
         self._clock = clock
         self._random = chance
         self._order = count()
-        self._batches: list[tuple[float, int, str, tuple[Ticket, ...]]] = []
+        self._batches: list[tuple[float, int, str, tuple[Ticket, ...] | Slots]] = []
 
     def notify(self, name: str, tickets: Sequence[Ticket]) -> None:
         """Send a batch on its way, as the notifier does."""
+        self._send(name, tuple(tickets))
+
+    def offer(self, slots: Slots) -> bool:
+        """Send an offer on its way, as the notifier does; False while the queue is away."""
+        self._send(OVERDUE, slots)
+        return not self.conditions.away
+
+    def _send(self, name: str, batch: tuple[Ticket, ...] | Slots) -> None:
         conditions = self.conditions
         if conditions.away or self._random.random() < conditions.lost:
             return
         times = 2 if self._random.random() < conditions.repeated else 1
         for _ in range(times):
             at = self._clock.passed + self._random.uniform(0.0005, conditions.delay)
-            heapq.heappush(self._batches, (at, next(self._order), name, tuple(tickets)))
+            heapq.heappush(self._batches, (at, next(self._order), name, batch))
 
     def flush(self) -> None:
         """Lose all that is on its way."""
@@ -57,9 +67,9 @@ class Notifications:
         """When the next batch arrives; infinity if none is on its way."""
         return self._batches[0][0] if self._batches else float("inf")
 
-    def arrived(self) -> tuple[str, tuple[Ticket, ...]] | None:
+    def arrived(self) -> tuple[str, tuple[Ticket, ...] | Slots] | None:
         """The next batch that has arrived."""
         if self.next_at() > self._clock.passed:
             return None
-        _, _, name, tickets = heapq.heappop(self._batches)
-        return name, tickets
+        _, _, name, batch = heapq.heappop(self._batches)
+        return name, batch

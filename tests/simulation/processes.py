@@ -11,11 +11,13 @@ import psycopg
 
 from app.delivery.loop import Loop
 from app.domain.completion import Tokens
+from app.domain.limits import UNLIMITED
 from app.domain.timings.leases import SUSPECT_SETTLE_INTERVAL_S
 from app.domain.timings.settling import SETTLE_INTERVAL_S
 from app.service.secrets import SecretBox
 from app.store import quarantine
 from app.store.connection import ReconnectingConnection
+from app.store.overdue import Slots
 from app.store.takes import Ticket
 from tests.simulation.clock import SimulatedClock
 from tests.simulation.effects import Effects, Killed, Process
@@ -30,7 +32,8 @@ from workers.dispatch.dispatcher import Dispatcher
 from workers.dispatch.lease_watch import LeaseWatch
 from workers.dispatch.payload_loader import PayloadLoader
 from workers.dispatch.settler import Settler
-from workers.dispatch.taking import take
+from workers.dispatch.taking import begin_overdue, take
+from workers.firing_limits import KnownFirings
 from workers.loop_thread import LoopThread
 from workers.maintenance import Maintenance
 from workers.notifier import SUSPECT
@@ -166,6 +169,7 @@ class SimulatedWorker:
             jitter=around.random.random,
         )
         self._cache = AccountCache(SecretBox([around.key]), clock=clock.uptime)
+        self._firings = KnownFirings(UNLIMITED, clock=clock.uptime)
         self._listener = around.connection("rq_listener")
         self._threads = Threads(clock, self.process, around.effects)
         self._settler = Settler(
@@ -213,17 +217,27 @@ class SimulatedWorker:
         started = self._around.clock.uptime() - self._around.clock.passed
         return min(timers, default=NEVER) - started
 
-    def take(self, tickets: Sequence[Ticket]) -> int:
+    def take(self, tickets: Sequence[Ticket] | Slots) -> int:
         """Take a batch, as the listener does; the number of runs taken. May end with Killed."""
+        clock = self._around.clock.uptime
         with self._around.effects.of(self.process):
             try:
                 with self._listener.use() as connection:
+                    if isinstance(tickets, Slots):
+                        return begin_overdue(
+                            connection,
+                            tickets,
+                            self.dispatcher,
+                            self._cache,
+                            self._firings,
+                            clock,
+                        )
                     return take(
                         connection,
                         tickets,
                         self.dispatcher,
                         self._cache,
-                        self._around.clock.uptime,
+                        clock,
                     )
             except psycopg.Error:
                 return 0  # the batch is lost with the turn of the listener

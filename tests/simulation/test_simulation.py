@@ -15,9 +15,11 @@ from local.instance import CHECKOUT
 from tests.servers import Databases
 
 
-def simulate(databases: Databases, *options: str) -> subprocess.CompletedProcess[str]:
+def simulate(
+    databases: Databases, *options: str, module: str = "tests.simulation"
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tests.simulation", *options],
+        [sys.executable, "-m", module, *options],
         cwd=CHECKOUT,
         env={**os.environ, "DATABASE_URL": databases.server},
         capture_output=True,
@@ -30,6 +32,16 @@ def simulate(databases: Databases, *options: str) -> subprocess.CompletedProcess
 @pytest.mark.parametrize("options", [("--seed", "8"), ("--seed", "9", "--calm")], ids=" ".join)
 def test_a_seed_keeps_all_promises(databases: Databases, options: tuple[str, ...]) -> None:
     played = simulate(databases, "--days", "6", "--short", *options)
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert "runs" in played.stdout
+
+
+def test_a_seed_keeps_all_promises_where_workers_claim_and_take_in_one(
+    databases: Databases,
+) -> None:
+    played = simulate(
+        databases, "--days", "3", "--short", "--seed", "10", module="tests.simulation.offers"
+    )
     assert played.returncode == 0, played.stdout + played.stderr
     assert "runs" in played.stdout
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
@@ -12,6 +12,8 @@ from typing import Final
 import psycopg
 
 from app.domain.timings.claiming import LOOK_AHEAD
+from app.store.overdue import Slots
+from app.store.takes import Ticket
 from tests.simulation.clients import Clients
 from tests.simulation.clock import BEGIN, SimulatedClock
 from tests.simulation.effects import Effects
@@ -178,7 +180,7 @@ class World:
                 self._replace(name, process)
         self._quarantine()
 
-    def _deliver(self, name: str, tickets: tuple[tuple[object, int], ...]) -> None:
+    def _deliver(self, name: str, tickets: Sequence[Ticket] | Slots) -> None:
         workers = [
             (key, each)
             for key, each in self.running.items()
@@ -187,7 +189,7 @@ class World:
         if not workers or goes_to_quarantine(name):
             return
         key, worker = self.around.random.choice(workers)
-        if killed(worker, lambda: worker.take(tickets)):  # type: ignore[arg-type] # as notified
+        if killed(worker, lambda: worker.take(tickets)):
             self.running.pop(key, None)
             self._replace(key, worker)
 

@@ -28,6 +28,7 @@ from app.store.queries import SQL
 from tests.store.test_queries import numbered
 
 READ: Final[dict[str, Any]] = {
+    "begin_overdue": takes.Taken,
     "claim_due": claims._ClaimedRow,
     "fetch_checkable": rescue._Checkable,
     "find_key": accounts._KeyRow,

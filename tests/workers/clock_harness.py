@@ -8,6 +8,7 @@ from uuid import UUID
 import psycopg
 
 from app.store.connection import ReconnectingConnection
+from app.store.overdue import Slots
 from app.store.takes import Ticket
 from app.uptime import read_uptime
 from tests import stepped_clock
@@ -38,6 +39,9 @@ class Notifier:
 
     def notify(self, _name: str, tickets: Sequence[Ticket]) -> None:
         self.notified += [run_id for run_id, _ in tickets]
+
+    def offer(self, _slots: Slots) -> bool:
+        return False
 
 
 class ClockHarness:

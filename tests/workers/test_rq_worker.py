@@ -13,7 +13,8 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from uuid6 import uuid7
 
-from app.domain.timings.notifying import MAX_ENTRIES
+from app.domain.timings.notifying import MAX_ENTRIES, MAX_OFFERS
+from app.store.overdue import Slots
 from app.store.takes import Ticket
 from workers.notifier import (
     ON_TIME,
@@ -24,8 +25,10 @@ from workers.notifier import (
     Notifier,
     from_wire,
     notify,
+    offer,
     open_queue,
     redis_client,
+    slots_from_wire,
     to_wire,
 )
 from workers.rq_worker import RQListener
@@ -38,6 +41,7 @@ class Intake:
 
     def __init__(self) -> None:
         self.accepted: list[tuple[str, list[Ticket]]] = []
+        self.offered: list[Slots] = []
         self.saturated = False
         self.stopping = False
         self.failing = False
@@ -49,6 +53,11 @@ class Intake:
             self._changed.notify_all()
         if self.failing:
             raise psycopg.OperationalError("away")
+
+    def begin_overdue(self, slots: Slots) -> None:
+        with self._changed:
+            self.offered.append(slots)
+            self._changed.notify_all()
 
     def wait_for(self, count: int) -> None:
         with self._changed:
@@ -104,6 +113,40 @@ def test_a_finished_batch_leaves_nothing_behind_in_redis(intake: Intake, redis: 
         until(lambda queue=queue: StartedJobRegistry(queue=queue).count == 0)
         assert queue.count == 0
     until(lambda: not redis.keys("rq:job:*"))
+
+
+def test_offers_fill_the_queue_and_reach_the_worker(redis: Redis) -> None:
+    queue, slots = open_queue(OVERDUE, redis), Slots(17_600_000_000, 17_600_000_300)
+    notify(queue, batch())
+
+    offer(queue, slots)
+    offer(queue, slots)
+
+    assert queue.count == MAX_OFFERS
+    jobs = [
+        Job.fetch(each, connection=redis, serializer=queue.serializer) for each in queue.job_ids
+    ]
+    assert [from_wire(job.args[0]) for job in jobs[1:]] == [[]] * (MAX_OFFERS - 1)
+    assert {slots_from_wire(job.args[1]) for job in jobs[1:]} == {slots}
+
+
+def test_an_offer_that_is_taken_up_leaves_nothing_behind_in_redis(
+    intake: Intake, redis: Redis
+) -> None:
+    slots = Slots(5, 7)
+
+    offer(open_queue(OVERDUE, redis), slots)
+
+    until(lambda: len(intake.offered) >= MAX_OFFERS)
+    assert set(intake.offered) == {slots}
+    assert intake.accepted == []
+    until(lambda: not redis.keys("rq:job:*"))
+
+
+@pytest.mark.parametrize("wire", [None, 7, [1], ["a", "b"], [1, 2, 3], [1, float("inf")]])
+def test_an_invalid_offer_is_refused(wire: object) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        slots_from_wire(wire)
 
 
 def test_a_batch_that_could_not_be_taken_is_noted_and_the_next_one_taken(

@@ -15,6 +15,7 @@ from standardwebhooks import Webhook
 from app import config
 from app.config import Settings
 from app.service.secrets import SecretBox
+from app.store import overdue
 from app.store.connection import ReconnectingConnection
 from app.store.rescue import check
 from tests.factories import add_account, book, claim_all, connect, in_seconds, one
@@ -133,6 +134,23 @@ def test_a_batch_that_arrives_twice_is_sent_once(
     assert running.runtime.take(running.reconnecting, tickets) == 0
     receiver.wait_for(10)
     until(lambda: one(connection, "SELECT count(*) FROM run") == 10)
+
+    assert len(receiver.requests) == 10
+
+
+def test_what_is_overdue_is_begun_without_a_claim_and_sent_once(
+    running: Running, receiver: Receiver, connection: psycopg.Connection, account: int
+) -> None:
+    for _ in range(10):
+        book(connection, account, due_in=-1)
+    send_to(connection, receiver)
+    slots = overdue.find(connection, lookback=60, until=in_seconds(60), most=100, counted=()).slots
+
+    assert running.runtime.begin_overdue(running.reconnecting, slots) == 10
+    assert running.runtime.begin_overdue(running.reconnecting, slots) == 0
+    receiver.wait_for(10)
+    until(lambda: one(connection, "SELECT count(*) FROM run WHERE state = 'succeeded'") == 10)
+    until(lambda: one(connection, "SELECT count(*) FROM job") == 0)
 
     assert len(receiver.requests) == 10
 

@@ -8,9 +8,14 @@ from collections.abc import Iterator, Sequence
 import psycopg
 import pytest
 
-from app.domain.timings.claiming import CLAIM_BUDGET
+from app.domain.timings.claiming import (
+    CLAIM_BESIDE_OFFERS_S,
+    CLAIM_BUDGET,
+    CLAIMED_BESIDE_OFFERS,
+)
 from app.domain.timings.leases import LEASE
 from app.store.connection import ReconnectingConnection
+from app.store.overdue import Slots
 from app.store.takes import Ticket, take
 from tests.factories import add_account, book, connect, one
 from tests.store.test_apart import slow_ends
@@ -23,9 +28,15 @@ class Notifier:
 
     def __init__(self) -> None:
         self.notified: dict[str, list[Ticket]] = {ON_TIME: [], OVERDUE: [], SUSPECT: []}
+        self.offers: list[Slots] = []
+        self.takes_offers = False
 
     def notify(self, name: str, tickets: Sequence[Ticket]) -> None:
         self.notified[name] += tickets
+
+    def offer(self, slots: Slots) -> bool:
+        self.offers.append(slots)
+        return self.takes_offers
 
     @property
     def all(self) -> list[Ticket]:
@@ -118,6 +129,46 @@ def test_the_queue_of_overdue_runs_keeps_its_budget_and_neighbours_get_through(
     take(connection, harness.notifier.notified[OVERDUE])
     harness.scheduler.tick()
     assert len(harness.notifier.notified[OVERDUE]) == CLAIM_BUDGET + 500
+
+
+def test_what_is_overdue_is_offered_to_the_workers_and_claimed_now_and_then(
+    harness: SchedulerHarness, connection: psycopg.Connection
+) -> None:
+    hog, neighbour = add_account(connection, "hog"), add_account(connection, "neighbour")
+    book_overdue(connection, hog, CLAIM_BUDGET + 1000)
+    harness.notifier.takes_offers = True
+    assert harness.scheduler.tick().busy is True
+    take(connection, harness.notifier.notified[OVERDUE])
+    book(connection, neighbour, due_in=0.1)
+
+    offering = harness.scheduler.tick()
+
+    assert offering.busy is False
+    assert len(harness.notifier.notified[OVERDUE]) == CLAIM_BUDGET
+    (slots,) = harness.notifier.offers
+    overdue = one(connection, "SELECT count(*) FROM due WHERE slot BETWEEN %s AND %s", *slots)
+    assert overdue == 1000
+    (on_time,) = harness.notifier.notified[ON_TIME][-1:]
+    assert one(connection, "SELECT account_id FROM inflight WHERE id = %s", on_time[0]) == neighbour
+
+    harness.clock.now += CLAIM_BESIDE_OFFERS_S
+    harness.scheduler.tick()
+    assert len(harness.notifier.notified[OVERDUE]) == CLAIM_BUDGET + CLAIMED_BESIDE_OFFERS
+    assert len(harness.notifier.offers) == 1
+
+
+def test_nothing_is_offered_that_workers_cannot_begin_by_themselves(
+    harness: SchedulerHarness, connection: psycopg.Connection
+) -> None:
+    account = add_account(connection)
+    book_overdue(connection, account, CLAIM_BUDGET + 500)
+    harness.notifier.takes_offers = True
+    harness.scheduler.tick()
+    take(connection, harness.notifier.notified[OVERDUE])
+    connection.execute("UPDATE due SET recurring = true WHERE next_at IS NOT NULL")
+
+    assert harness.scheduler.tick().claimed == 500
+    assert harness.notifier.offers == []
 
 
 def test_leases_count_only_after_a_whole_lease_of_answers(

@@ -16,6 +16,7 @@ from app.delivery.resolver import Resolver
 from app.domain.timings.settling import SETTLE_INTERVAL_S, SETTLE_LOCK_TIMEOUT_S
 from app.service.secrets import SecretBox, completion_tokens
 from app.store.connection import ReconnectingConnection
+from app.store.overdue import Slots
 from app.store.takes import Ticket
 from app.uptime import read_uptime
 from workers.dispatch.account_cache import AccountCache
@@ -26,7 +27,8 @@ from workers.dispatch.known_destinations import ConnectionLimits
 from workers.dispatch.lease_watch import LeaseWatch
 from workers.dispatch.payload_loader import PayloadLoader
 from workers.dispatch.settler import Settler
-from workers.dispatch.taking import take
+from workers.dispatch.taking import begin_overdue, take
+from workers.firing_limits import KnownFirings
 
 
 class WorkerRuntime:
@@ -62,6 +64,7 @@ class WorkerRuntime:
             ),
             payload_bytes=settings.payload_mib * 1024 * 1024,
         )
+        self._firings = KnownFirings(settings.limits, clock=self._clock)
         url = settings.database_url
         self.lease_watch = LeaseWatch(
             ReconnectingConnection(url, "lease_watch"), self.dispatcher, clock=self._clock
@@ -103,6 +106,17 @@ class WorkerRuntime:
                 return 0
             with database.use() as connection:
                 return take(connection, tickets, self.dispatcher, self._account_cache, self._clock)
+
+    def begin_overdue(self, database: ReconnectingConnection, slots: Slots) -> int:
+        """Claim and take overdue runs through the caller's own connection, as `take` does."""
+        with self._taking:
+            if self._ended:
+                return 0
+            with database.use() as connection:
+                return begin_overdue(
+                    *(connection, slots, self.dispatcher),
+                    *(self._account_cache, self._firings, self._clock),
+                )
 
     def run(self) -> None:
         """Run the loop in this thread until stopped."""

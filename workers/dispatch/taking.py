@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import psycopg
 
+from app.domain.timings.notifying import NOTIFY_BATCH
 from app.log import describe_error, logger
-from app.store import takes
+from app.store import overdue, takes
+from app.store.overdue import Slots
 from app.store.takes import Taken, Ticket
 from workers.dispatch.account_cache import AccountCache
 from workers.dispatch.dispatcher import Dispatcher
 from workers.dispatch.leased_run import lease
 from workers.dispatch.settlements import parked_as_unprepared, parked_as_unreadable
+from workers.firing_limits import KnownFirings
+
+_Unreadable = tuple[Taken, Exception]
+
+
+class _Answer(NamedTuple):
+    """The runs that a statement took; it was sent at `sent_at` and answered at `answered`."""
+
+    taken: list[Taken]
+    unreadable: list[_Unreadable]
+    sent_at: float
+    answered: float
 
 
 def take(
@@ -28,9 +44,52 @@ def take(
     that this release cannot read is parked alone, for a newer one.
     """
     sent_at = clock()
-    unreadable: list[tuple[Taken, Exception]] = []
+    unreadable: list[_Unreadable] = []
     taken = takes.take(connection, tickets, lambda *found: unreadable.append(found))
-    answered = clock()
+    answer = _Answer(taken, unreadable, sent_at, clock())
+    _hand_over(connection, answer, dispatcher, account_cache)
+    return len(taken)
+
+
+def begin_overdue(
+    connection: psycopg.Connection,
+    slots: Slots,
+    dispatcher: Dispatcher,
+    account_cache: AccountCache,
+    firings: KnownFirings,
+    clock: Callable[[], float],
+) -> int:
+    """Claim and take overdue runs of these slots for the dispatcher; return how many were taken.
+
+    Raises psycopg.Error as `take` does.
+    """
+    limits = firings.limits(connection)
+    sent_at = clock()
+    unreadable: list[_Unreadable] = []
+    try:
+        taken = overdue.begin(
+            connection,
+            slots,
+            budget=NOTIFY_BATCH,
+            limits=limits,
+            unreadable=lambda *found: unreadable.append(found),
+        )
+    except psycopg.errors.UniqueViolation:
+        return 0  # a firing that has a run already: the scheduler's next claim moves its job on
+    answer = _Answer(taken, unreadable, sent_at, clock())
+    firings.count(Counter(run.account_id for run in [*taken, *(run for run, _ in unreadable)]))
+    _hand_over(connection, answer, dispatcher, account_cache)
+    return len(taken)
+
+
+def _hand_over(
+    connection: psycopg.Connection,
+    answer: _Answer,
+    dispatcher: Dispatcher,
+    account_cache: AccountCache,
+) -> None:
+    """Hand the runs that were taken to the dispatcher, or park them. Raises psycopg.Error."""
+    taken, unreadable, sent_at, answered = answer
     if unreadable:
         run, error = unreadable[0]
         logger.error(
@@ -61,4 +120,3 @@ def take(
                 for run in taken
             ]
         )
-    return len(taken)

@@ -30,6 +30,17 @@ MIN_CLAIM: Final = 200
 """Where the budget has room for fewer runs, only FAIR_SHARE is claimed: many small claims
 would cost more than one."""
 
+OFFER_FROM: Final = 100
+"""How many of the first MIN_CLAIM overdue rows have to be such that a worker may begin them by
+itself, for the scheduler to leave them to the workers."""
+
+CLAIM_BESIDE_OFFERS_S: Final = 0.5
+"""Pause between two claims of the scheduler itself while it leaves overdue runs to the workers: it
+finds what they leave, and serves workers of the release before, which know no offers."""
+
+CLAIMED_BESIDE_OFFERS: Final = 500
+"""Rows that one such claim reads."""
+
 FAIR_SHARE: Final = 5
 """Jobs of each account that are claimed per tenth of a second while the budget is used up; and runs
 of an account that are notified as on time together: the others are notified as overdue."""

@@ -8,6 +8,10 @@ from typing import Final
 NOTIFY_BATCH: Final = 500
 """Runs in one RQ job, at most."""
 
+MAX_OFFERS: Final = 8
+"""The queue of overdue runs is filled with offers up to so many batches. Workers that keep up empty
+it between two ticks of the scheduler."""
+
 NOTIFY_TTL_S: Final = 60
 """How long a batch that no worker dequeues stays in Redis: after RENOTIFY_AFTER, long before that,
 the scheduler notifies again."""

@@ -200,6 +200,88 @@ FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
   AS v (job_id, account_id, version, due_at, missed, reason)
 ON CONFLICT DO NOTHING;
 
+-- name: overdue
+-- The slots that are over, as far back as `lookback` seconds and by the clock as far as it is
+-- believed (`until`), and how many of the first `most` rows in them a worker may begin by itself
+-- (begin_overdue).
+WITH bounds AS MATERIALIZED (
+  SELECT floor((extract(epoch FROM now()) - %(lookback)s) * 10)::bigint AS lo,
+         least(floor(extract(epoch FROM now()) * 10),
+               floor(extract(epoch FROM %(until)s::timestamptz) * 10))::bigint - 1 AS hi
+)
+SELECT lo, hi, (
+  SELECT count(*) FILTER (WHERE NOT recurring AND next_at IS DISTINCT FROM owed_till
+                                AND account_id <> ALL (%(counted)b::bigint[]))
+  FROM (SELECT recurring, next_at, owed_till, account_id FROM due
+        WHERE slot BETWEEN (SELECT lo FROM bounds) AND (SELECT hi FROM bounds)
+        ORDER BY slot LIMIT %(most)s) earliest)::int AS plain
+FROM bounds;
+
+-- name: begin_overdue
+-- Claim and take in one: a worker begins runs that are overdue already, and the row of a run is
+-- written once, as taken. It begins only what needs no decision: firings of one-time jobs that are
+-- not postponed, of accounts that are not suspended, whose runs need not be counted in the database
+-- (`counted`), and that have at most `quiet` rows among these. All others are left to the scheduler
+-- (claim_due), and are locked only until the commit. The slots were over when a scheduler offered
+-- them, by the clock as it believed it: so nothing begins early.
+-- The content is read under the lock of the due row. A job whose row this snapshot sees in another
+-- version than the due row has, which was locked later, is left as well. If a run of a firing is
+-- there already (inflight_once), the statement fails, and the scheduler's claim moves the due row on.
+WITH seen AS MATERIALIZED (
+  SELECT job_id, account_id, version, next_at,
+         NOT recurring AND next_at IS DISTINCT FROM owed_till
+           AND account_id <> ALL (%(counted)b::bigint[]) AS is_plain
+  FROM due
+  WHERE slot BETWEEN %(first)s AND %(last)s
+  ORDER BY slot
+  LIMIT %(budget)s
+  FOR UPDATE SKIP LOCKED
+), barred AS MATERIALIZED (
+  SELECT account_id FROM seen WHERE is_plain GROUP BY account_id HAVING count(*) > %(quiet)s
+  UNION ALL
+  SELECT id FROM account WHERE suspended_at IS NOT NULL
+), picked AS MATERIALIZED (
+  SELECT new_run_id() AS run_id, seen.job_id, seen.account_id, seen.version, next_at, j.url,
+         j.signature, j.content_type, octet_length(j.data) AS size,
+         CASE WHEN octet_length(j.data) <= %(longest)s THEN j.data END AS data, j.manner,
+         j.on_success, j.on_failure, j.dialect, j.endpoint, j.depth, j.updated_at, j.type_url
+  FROM seen
+  CROSS JOIN LATERAL (
+    SELECT * FROM job
+    WHERE id = seen.job_id AND account_id = seen.account_id AND job.version = seen.version
+    LIMIT 1) j
+  WHERE is_plain AND seen.account_id <> ALL (ARRAY(SELECT account_id FROM barred))
+), moved AS (
+  UPDATE due SET next_at = NULL, enqueued_at = NULL
+  WHERE job_id = ANY (ARRAY(SELECT job_id FROM picked))
+), begun AS (
+  INSERT INTO inflight
+    (id, job_id, account_id, job_version, kind, due_at, final, state, token, lease_until, send_at,
+     look_at)
+  SELECT run_id, job_id, account_id, version, 'scheduled', next_at, true, 'taken', %(token)s,
+         clock_timestamp() + %(lease)s, next_at, clock_timestamp() + %(renotify_after)s
+  FROM picked
+)
+SELECT p.run_id AS id, %(token)s AS token, p.job_id, p.account_id, p.version AS job_version,
+       p.next_at AS due_at, p.next_at AS send_at, NULL::timestamptz AS planned_at, 0 AS missed,
+       true AS ends_job, 0 AS attempts, 0 AS reclaims,
+       date_part('epoch', p.next_at - clock_timestamp()) AS remaining, p.url, p.signature,
+       p.content_type, p.data, 0 AS attempts_before_redelivery, p.manner AS call_options,
+       'scheduled' AS kind, p.on_success IS NOT NULL AS notify_on_success,
+       p.on_failure IS NOT NULL AS notify_on_failure, false AS serial, p.dialect, p.endpoint,
+       e.url AS base, e.sealed_token,
+       CASE WHEN p.size > %(longest)s THEN p.size ELSE 0 END AS size,
+       coalesce(p.depth, 0) AS depth,
+       coalesce(p.version > 1 AND p.next_at < p.updated_at - %(margin)s::interval, false)
+         AS missed_in_pause,
+       NULL::timestamptz[] AS further, p.type_url, e.protocol
+FROM picked p
+LEFT JOIN LATERAL (
+  SELECT url, sealed_token, protocol FROM endpoint
+  WHERE p.endpoint <> '' AND account_id = p.account_id AND dialect = p.dialect
+    AND name = p.endpoint
+  LIMIT 1) e ON true;
+
 -- name: still_claimed
 -- The runs that were notified on the overdue queue and are not taken yet: the claim budget counts
 -- them. Runs of a suspended account are not counted: no worker takes them until the account is

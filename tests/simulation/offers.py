@@ -1,0 +1,61 @@
+"""Offers: the simulation, with schedulers that leave all one-time jobs to the workers.
+
+python -m tests.simulation.offers   has the options of the simulation
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+from unittest.mock import patch
+
+import psycopg
+
+from tests.simulation.clock import replace_uptime
+
+replace_uptime()
+
+# ruff: noqa: E402 - the service is imported under this uptime
+from app.domain.firing_rate import FiringLimits
+from app.store import overdue
+from app.store.overdue import Slots
+from tests.simulation import command
+from tests.simulation.checker import ON_TIME_S
+from workers.overdue_offers import OverdueOffers
+
+_LEFT_FOR: Final = timedelta(seconds=0.15)
+"""How late a firing is before a scheduler claims it."""
+
+_REST_S: Final = 0.1
+"""How long a thread that polls may rest: what is late already is found soon."""
+
+_LATER: Final = _LEFT_FOR.total_seconds() + _REST_S
+"""By how much later than otherwise a call counts as on time."""
+
+
+def _next(
+    _self: OverdueOffers,
+    connection: psycopg.Connection,
+    limits: FiringLimits,
+    *,
+    lookback: float,
+    until: datetime,
+) -> Slots | None:
+    """Offer whatever a worker may begin by itself."""
+    found = overdue.find(connection, lookback=lookback, until=until, most=10, counted=limits.of)
+    return found.slots if found.plain else None
+
+
+def main() -> None:
+    """Play what is asked for."""
+    with (
+        patch.object(OverdueOffers, "next", _next),
+        patch("workers.scheduler.LOOK_AHEAD", -_LEFT_FOR),
+        patch("tests.simulation.processes._REST_S", _REST_S),
+        patch("tests.simulation.checker.ON_TIME_S", ON_TIME_S + _LATER),
+    ):
+        command.main()
+
+
+if __name__ == "__main__":
+    main()
