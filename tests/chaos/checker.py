@@ -6,7 +6,7 @@ narrower excuse for repeats, and the comparison of the history with what the rec
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
 import psycopg
@@ -16,9 +16,12 @@ from tests.factories import one
 from tests.soak.checker import judge, situation_of
 from tests.soak.records import Asked, Call, Fate, Span, Violation
 
-UNSETTLED_S = 1.5
+UNSETTLED_S = 3.0
 """Seconds from the arrival of a call to the commit of its outcome, on a machine with much else to
 do. A call that arrived so long before a fault is not repeated because of it."""
+
+ON_THE_WAY_S = 0.5
+"""Seconds from the death of a worker until the receiver has read the last of its calls."""
 
 BACK_S = 3.0
 """Seconds from the end of a fault until every process has its servers again."""
@@ -34,22 +37,36 @@ _ENDED = {"succeeded", "cancelled"}
 
 
 def check(
-    asked: Sequence[Asked], calls: Sequence[Call], spans: Sequence[Span]
+    asked: Sequence[Asked], calls: Sequence[Call], spans: Sequence[Span], losses: Sequence[float]
 ) -> tuple[list[Violation], list[Call]]:
-    """All promises that the calls broke, and the calls that a fault had repeated."""
+    """All promises that the calls broke, and the calls that a fault had repeated.
+
+    `losses` are the times at which a worker was killed or stopped, in ascending order, and `spans`
+    are in the order in which they began.
+    """
+
+    def is_excused(before: Call, again: Call, _spans: Sequence[Span]) -> bool:
+        is_same = before.run == again.run
+        return is_same and (_is_lost(before, losses) or _is_cut_off(before, spans))
+
     return judge(asked, calls, spans, is_excused)
 
 
-def is_excused(before: Call, again: Call, spans: Sequence[Span]) -> bool:
-    """Whether a fault began while the outcome of the first call was not stored yet.
+def _is_lost(call: Call, losses: Sequence[float]) -> bool:
+    """Whether a worker was killed or stopped before it had stored the outcome of the call.
 
-    `spans` are in the order in which they began.
+    What a receiver gets later is not the call of that worker: one that goes on after its lease has
+    expired begins no call, and one of another worker counts.
     """
-    if before.run != again.run:
-        return False
-    begun = bisect_right(spans, before.at + UNSETTLED_S, key=lambda each: each.began)
+    first = bisect_left(losses, call.at - ON_THE_WAY_S)
+    return first < len(losses) and losses[first] <= call.at + UNSETTLED_S
+
+
+def _is_cut_off(call: Call, spans: Sequence[Span]) -> bool:
+    """Whether the call was made while a worker may have had no database or no answer."""
+    begun = bisect_right(spans, call.at + UNSETTLED_S, key=lambda each: each.began)
     return any(
-        span.may_repeat and before.at < span.mended + BACK_S
+        span.may_repeat and call.at < span.mended + BACK_S
         for span in spans[max(0, begun - 2) : begun]
     )
 

@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -69,7 +70,11 @@ class Receiver(NamedTuple):
 
 @dataclass(kw_only=True, slots=True)
 class Deployment:
-    """What runs; `broken` has a line for each promise that a fault itself saw broken."""
+    """What runs; `broken` has a line for each promise that a fault itself saw broken.
+
+    `losses` are the times at which a worker was killed or stopped with the calls that it was
+    making, whose outcome it may not have stored.
+    """
 
     servers: Servers
     processes: Processes
@@ -83,6 +88,11 @@ class Deployment:
     web_ports: list[int]
     folder: Path
     broken: list[str] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+
+    def lose(self) -> None:
+        """Note that a worker has just been killed or stopped."""
+        self.losses.append(time.time())
 
     def receiver_of(self, account: str) -> Receiver:
         """Where the calls of an account go: those of the second one pass the proxy."""

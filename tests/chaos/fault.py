@@ -17,9 +17,11 @@ class Fault(NamedTuple):
     """What is done to a deployment for some seconds; it is over when `inject` returns.
 
     `touches` names what it is done to: two faults that touch the same are never injected at once.
-    `may_repeat` tells whether it may cost a second call of a run: it ends or stops a worker, takes
-    its database away for longer than a lease, or loses what a receiver has answered. `left_out`
-    returns why it cannot be injected on this machine; an empty text where it can.
+    `may_repeat` tells whether any call that is made while it lasts may be made again, because it
+    takes the database of a worker away, or loses what a receiver has answered. Faults that end or
+    stop a worker have the deployment note when (`lose`) instead.
+
+    `left_out` returns why it cannot be injected on this machine; an empty text where it can.
     """
 
     name: str

@@ -113,7 +113,7 @@ def play(plan: Plan, chosen: Sequence[Fault], report: Callable[[str], None]) -> 
         asked = [*once, *schedules.asked(owed_until, time.time() + 1, spans)]
         found = _found(made, asked, spans)
         calls = list(made.arrivals.calls)
-    violations, repeated = checker.check(asked, calls, spans)
+    violations, repeated = checker.check(asked, calls, spans, made.losses)
     return Played(
         asked=asked,
         calls=calls,

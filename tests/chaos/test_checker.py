@@ -15,7 +15,7 @@ from tests.chaos.play import turns
 from tests.factories import add_account, connect
 from tests.soak.records import Asked, Call, Fate, Span
 
-KILLED = Span(name="kill", about="", may_repeat=True, began=90.0, mended=95.0, ended=104.0)
+AWAY = Span(name="away", about="", may_repeat=True, began=90.0, mended=95.0, ended=104.0)
 CALM = Span(name="calm", about="", may_repeat=False, began=104.0, mended=105.0, ended=120.0)
 JOB, RUN = f"{uuid4()}", f"{uuid4()}"
 BOOKED = Asked(key="a/once/1", due=89.0, fate=Fate.BOOKED, job=JOB)
@@ -41,23 +41,40 @@ def call(at: float, *, run: str = RUN, answered: int = 204) -> Call:
     [
         (89.0, 91.0, []),
         (94.0, 99.0, []),
-        (97.0, 108.0, []),
+        (97.0, 106.0, []),
         (89.0 - checker.UNSETTLED_S, 91.0, ["doubled"]),
         (95.1 + checker.BACK_S, 108.0, ["doubled"]),
-        (105.0, 106.0, ["doubled"]),
+        (98.1, 106.0, ["doubled"]),
     ],
 )
 def test_a_repeat_is_excused_if_a_fault_began_before_the_first_call_was_settled(
     first: float, again: float, kinds: list[str]
 ) -> None:
     asked = Asked(key=BOOKED.key, due=first, fate=Fate.BOOKED, job=JOB)
-    found, repeated = checker.check([asked], [call(first), call(again)], [KILLED, CALM])
+    found, repeated = checker.check([asked], [call(first), call(again)], [AWAY, CALM], [])
     assert [each.kind for each in found] == kinds
     assert len(repeated) == 1 - len(kinds)
 
 
+@pytest.mark.parametrize(
+    ("first", "kinds"),
+    [
+        (110.0 - checker.UNSETTLED_S, []),
+        (110.0 + checker.ON_THE_WAY_S, []),
+        (109.9 - checker.UNSETTLED_S, ["doubled"]),
+        (110.1 + checker.ON_THE_WAY_S, ["doubled"]),
+    ],
+)
+def test_a_repeat_is_excused_if_the_worker_was_killed_or_stopped_during_the_first_call(
+    first: float, kinds: list[str]
+) -> None:
+    asked = Asked(key=BOOKED.key, due=first, fate=Fate.BOOKED, job=JOB)
+    found, _ = checker.check([asked], [call(first), call(116.0)], [CALM], [104.5, 110.0, 119.0])
+    assert [each.kind for each in found] == kinds
+
+
 def test_a_repeat_under_another_id_is_never_excused() -> None:
-    found, _ = checker.check([BOOKED], [call(91.0), call(92.0, run="another")], [KILLED])
+    found, _ = checker.check([BOOKED], [call(91.0), call(92.0, run="another")], [AWAY], [])
     assert sorted(each.kind for each in found) == ["doubled", "foreign"]
 
 

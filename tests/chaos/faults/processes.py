@@ -22,27 +22,33 @@ def _killing(kind: str) -> Fault:
         while time.monotonic() < end:
             name = random.choice(made.processes.names(kind))
             made.processes.kill(name)
+            _note(made, kind)
             killed.append(name)
             time.sleep(random.uniform(0, _BETWEEN_S))
         made.wait_until_at_work(*killed)
 
     about = f"a {kind} is killed (SIGKILL), then another or the same one, and so on"
-    touches = frozenset({kind})
-    return Fault(f"kill-{kind}", about, inject, touches, may_repeat=kind == "worker")
+    return Fault(f"kill-{kind}", about, inject, frozenset({kind}))
 
 
 def _stopping(kind: str) -> Fault:
     def inject(made: Deployment, random: Random, seconds: float) -> None:
         name = random.choice(made.processes.names(kind))
         made.processes.stop(name)
+        _note(made, kind)
         try:
             time.sleep(max(seconds, _BEYOND_S))
         finally:
             made.processes.go_on(name)
 
     about = f"a {kind} is stopped (SIGSTOP) for longer than a lease, and goes on"
-    touches = frozenset({kind})
-    return Fault(f"stop-{kind}", about, inject, touches, may_repeat=kind == "worker")
+    return Fault(f"stop-{kind}", about, inject, frozenset({kind}))
+
+
+def _note(made: Deployment, kind: str) -> None:
+    # Nothing that is done to a scheduler or a web may cost a second call.
+    if kind == "worker":
+        made.lose()
 
 
 FAULTS: Final = (
