@@ -49,8 +49,11 @@ class Web:
         return sorted(each for each in processes if parent(each) == self.process.pid)
 
     def serves(self, workers: int) -> bool:
-        """Whether as many workers serve: in threads. One that still imports misses SIGTERM."""
-        return sum(threads(each) > 1 for each in self.workers()) == workers and self.accepts()
+        """Whether as many workers serve, each on a socket of its own for the port.
+
+        One that still imports misses SIGTERM.
+        """
+        return listeners(self.port) == workers and self.accepts()
 
     def accepts(self) -> bool:
         try:
@@ -81,12 +84,11 @@ def parent(process: int) -> int | None:
     return None if state[0] == "Z" else int(state[1])
 
 
-def threads(process: int) -> int:
-    """How many threads a process has; 0 where it is gone."""
-    try:
-        return len(list(Path(f"/proc/{process}/task").iterdir()))
-    except OSError:
-        return 0
+def listeners(port: int) -> int:
+    """How many sockets listen at a port of IPv4."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    rows = (line.split() for line in lines)
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
 
 
 @contextmanager
