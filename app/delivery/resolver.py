@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import socket
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 import pycares
 
-from app.delivery.loop import READ, WRITE, Loop, Timer
+from app.delivery.loop import Loop, Timer
+from app.delivery.name_queries import NameQueries
 
 _FLOOR: Final = 5.0
 _CEILING: Final = 300.0
 _NEGATIVE: Final = 5.0
 _REREAD: Final = 30.0
+_MAX_APART: Final = 8
+"""Lookups that are made apart from others at a time; further ones wait for their turn."""
+
 _SUSPICIOUS: Final = (
     # If the zone gives no lifetime for it, c-ares caches this for an hour unless it is reset.
     pycares.errno.ARES_ENODATA,
@@ -57,26 +62,22 @@ class Resolver:
     for 5 s. That a name has no address may be reported for _REREAD seconds longer. Search domains
     are not used, as the host of a callback is a full name. After a failure the system's
     configuration is read again, at most every 30 s.
+
+    An answer that cannot be read fails all lookups that are under way at that time. Each of them is
+    made once more apart from all others, so that only the name with that answer fails.
     """
 
     def __init__(
         self, loop: Loop, *, servers: tuple[str, ...] | None = None, patience: float = 5.0
     ) -> None:
         self._loop = loop
+        self._servers = servers
         self._patience = patience
-        self._fds: set[int] = set()
-        self._tick: Timer | None = None
-        self._asked = 0
         self._reread_at = loop.clock()
         self._closed = False
-        self._channel = pycares.Channel(
-            flags=pycares.ARES_FLAG_NOSEARCH,
-            timeout=patience / 3,
-            tries=3,
-            servers=servers,
-            lookups="fb",
-            sock_state_cb=self._on_socket_state,
-        )
+        self._shared = NameQueries(loop, servers=servers, patience=patience)
+        self._apart: list[NameQueries] = []
+        self._suspects: deque[_Question] = deque()
 
     def resolve(self, host: str, on_resolved: OnResolved) -> None:
         """Look up A and AAAA of the name; `on_resolved` is called once, later, with the result."""
@@ -84,33 +85,26 @@ class Resolver:
         question.limit = self._loop.call_at(
             self._loop.clock() + self._patience, self._give_up, question
         )
-        self._asked += 1
-        self._channel.getaddrinfo(
-            host,
-            None,
-            family=socket.AF_UNSPEC,
-            type=socket.SOCK_STREAM,
-            callback=lambda result, error: self._on_answer(question, result, error),
-        )
-        self._plan_tick()
+        self._shared.ask(host, partial(self._on_answer, question))
 
     def close(self) -> None:
         """End all lookups; no callback is called after this."""
-        if self._closed:
-            return
         self._closed = True
-        self._channel.cancel()
-        for fd in self._fds:
-            self._loop.unwatch(fd)
-        if self._tick is not None:
-            self._loop.cancel(self._tick)
-        self._channel.close()
+        for each in (self._shared, *self._apart):
+            each.close()
 
     def _on_answer(
         self, question: _Question, result: pycares.AddrInfoResult | None, error: int | None
     ) -> None:
-        self._asked -= 1
+        if question.is_suspect:
+            # c-ares calls back while it closes a socket: what follows is asked later.
+            self._loop.call_soon(self._ask_apart)
         if self._closed or question.limit is None:
+            return
+        if error == pycares.errno.ARES_EBADRESP and not question.is_suspect:
+            question.is_suspect = True
+            self._suspects.append(question)
+            self._loop.call_soon(self._ask_apart)
             return
         self._loop.cancel(question.limit)
         question.limit = None
@@ -118,6 +112,19 @@ class Resolver:
             self._reread()
         # c-ares may call back within getaddrinfo (hosts file); our callback must come later.
         self._loop.call_soon(question.on_resolved, _resolution(question.host, result, error))
+
+    def _ask_apart(self) -> None:
+        """Look up the suspects, each on a channel that is used for nothing else at the time."""
+        while self._suspects and not self._closed:
+            free = next((each for each in self._apart if each.is_idle), None)
+            if free is None and len(self._apart) == _MAX_APART:
+                return
+            if free is None:
+                free = NameQueries(self._loop, servers=self._servers, patience=self._patience)
+                self._apart.append(free)
+            question = self._suspects.popleft()
+            if question.limit is not None:
+                free.ask(question.host, partial(self._on_answer, question))
 
     def _give_up(self, question: _Question) -> None:
         question.limit = None
@@ -130,50 +137,21 @@ class Resolver:
         now = self._loop.clock()
         if now >= self._reread_at + _REREAD:
             self._reread_at = now
-            self._channel.reinit()
-
-    def _on_socket_state(self, fd: int, readable: bool, writable: bool) -> None:  # noqa: FBT001 - as c-ares calls it
-        if self._closed:
-            return
-        if not readable and not writable:
-            self._fds.discard(fd)
-            self._loop.unwatch(fd)
-            return
-        events = READ * readable | WRITE * writable
-        if fd in self._fds:
-            self._loop.rewatch(fd, events, self._on_ready)
-            return
-        # The number may still be watched for a connection that was closed meanwhile.
-        self._loop.unwatch(fd)
-        self._loop.watch(fd, events, self._on_ready)
-        self._fds.add(fd)
-
-    def _on_ready(self, fd: int, events: int) -> None:
-        bad = pycares.ARES_SOCKET_BAD
-        self._channel.process_fd(fd if events & READ else bad, fd if events & WRITE else bad)
-        self._plan_tick()
-
-    def _plan_tick(self) -> None:
-        """Set the timer by which c-ares repeats queries: it does so only when it is called."""
-        if self._tick is None and self._asked:
-            wait = max(0.02, self._channel.timeout())  # type: ignore[no-untyped-call] # pycares leaves it so
-            self._tick = self._loop.call_at(self._loop.clock() + wait, self._on_tick)
-
-    def _on_tick(self) -> None:
-        self._tick = None
-        self._channel.process_fd(pycares.ARES_SOCKET_BAD, pycares.ARES_SOCKET_BAD)
-        self._plan_tick()
+            for each in (self._shared, *self._apart):
+                each.reread()
 
 
 class _Question:
     """A lookup in progress; `limit` is None once it has been answered or has timed out."""
 
-    __slots__ = ("host", "limit", "on_resolved")
+    __slots__ = ("host", "is_suspect", "limit", "on_resolved")
 
     def __init__(self, host: str, on_resolved: OnResolved) -> None:
         self.host = host
         self.on_resolved = on_resolved
         self.limit: Timer | None = None
+        self.is_suspect = False
+        """Whether an answer that could not be read came while it was under way."""
 
 
 def _resolution(host: str, result: pycares.AddrInfoResult | None, error: int | None) -> Resolution:

@@ -13,11 +13,21 @@ from app.delivery.loop import Loop
 from app.delivery.request import Call
 from app.delivery.resolver import Resolution, Resolver
 from app.domain.run import Reply
-from tests.delivery.nameserver import NameServer
+from tests.delivery.nameserver import NameServer, Zone
 from tests.delivery.outbound import LOOPBACK
 from tests.receiver import PATIENCE, Receiver
 
-ZONE: dict[str, tuple[str, ...] | None] = {
+HEAD = b"\x81\x80" + b"\0\1" * 2 + b"\0" * 4
+QUESTION = b"\1a\7example\0\0\1\0\1"
+HOSTILE = {
+    "nothing more": b"",
+    "garbage": b"\xff\xfe\x80" * 100,
+    "half a head": HEAD[:5],
+    "a name that refers to itself": HEAD + b"\xc0\x0c\0\1\0\1\xc0\x0c" + b"\0" * 20,
+    "the answer to another question": HEAD + QUESTION + b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4\x7f\0\0\1",
+    "more answers than it has": b"\x81\x80\0\1\xff\xff" + b"\0" * 4 + QUESTION,
+}
+ZONE: Zone = {
     "both.example": ("192.0.2.1", "192.0.2.2", "2001:db8::1"),
     "four.example": ("192.0.2.4",),
     "six.example": ("2001:db8::6",),
@@ -122,6 +132,25 @@ def test_a_silent_server_ends_by_our_patience_and_holds_up_nobody(
     assert silent[0].error is not None
 
 
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_an_answer_that_is_not_one_ends_by_our_patience_and_delays_no_other_name(
+    loop: Loop, resolver: Resolver, server: NameServer, kind: str
+) -> None:
+    server.zone = {**ZONE, "hostile.example": HOSTILE[kind]}
+    answers: list[Resolution] = []
+    others: list[Resolution] = []
+    for _ in range(10):
+        # c-ares fails all that is under way when an answer cannot be read.
+        resolver.resolve("four.example", others.append)
+        resolver.resolve("hostile.example", answers.append)
+        resolver.resolve("six.example", others.append)
+    run(loop, lambda: len(answers) == 10 and len(others) == 20)
+    assert {each.addresses for each in others} == {("192.0.2.4",), ("2001:db8::6",)}
+    assert {each.addresses for each in answers} == {()}
+    assert all(each.error for each in answers)
+    assert ask(loop, resolver, "hook.example").addresses == ("127.0.0.1",)
+
+
 def test_no_search_domain_is_tried(loop: Loop, resolver: Resolver, server: NameServer) -> None:
     assert ask(loop, resolver, "bare").addresses == ()
     assert {name for name, _ in server.asked} == {"bare"}
@@ -131,7 +160,7 @@ def test_after_failures_the_name_servers_are_read_again_but_not_each_time(
     loop: Loop, resolver: Resolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    monkeypatch.setattr(resolver._channel, "reinit", lambda: read.append("again"))
+    monkeypatch.setattr(resolver._shared, "reread", lambda: read.append("again"))
     resolver._reread_at -= 60
     ask(loop, resolver, "unknown.example")
     assert read == []
