@@ -151,6 +151,8 @@ def _read(link: socket.socket, pending: bytes, number: int) -> tuple[Received, b
         pending += _some(link)
     head, _, rest = pending.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
+    if first.count(" ") != 2:
+        raise Gone
     method, target, _version = first.split(" ")
     fields = tuple((name, value.strip()) for name, _, value in (x.partition(":") for x in lines))
     length = next((int(value) for name, value in fields if name.lower() == "content-length"), 0)

@@ -48,16 +48,19 @@ def numbered(
     return build
 
 
-def is_fast(read: Callable[[Any], object], text: Any, limit: float = LIMIT_S) -> bool:
+def is_fast(
+    read: Callable[[Any], object], text: Any, limit: float = LIMIT_S, *, tries: int = _TRIES
+) -> bool:
     """Whether reading takes less than `limit` seconds of this thread's time.
 
-    One of several tries counts: a busy machine makes some of them slow, and never one fast. A
+    One of several `tries` counts: a busy machine makes some of them slow, and never one fast. A
     machine that is slow at other work, too, has as much more time.
     """
-    return any(cpu_seconds(read, text) < limit * _slowness() for _ in range(_TRIES))
+    return any(cpu_seconds(read, text) < limit * slowness() for _ in range(tries))
 
 
-def _slowness() -> float:
+def slowness() -> float:
+    """How many times as long as on the machine of the limits this one computes; at least 1."""
     return max(1.0, cpu_seconds(_yardstick, "x" * SIZE) / _REFERENCE_S)
 
 

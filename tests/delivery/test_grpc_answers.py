@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import threading
 from collections.abc import Iterator
-from typing import Self
 
 import pytest
 from hypothesis import given
@@ -16,65 +12,16 @@ from app.delivery.grpc import decode_message, frame, interpret, unframe
 from app.domain.grpc_status import ERRORS
 from app.domain.run import Reply
 from tests.delivery.grpc_app import GrpcApp
+from tests.delivery.h2_frames import OK_HEADERS, h2_frame, literal
 from tests.delivery.outbound import Outbound
+from tests.delivery.scripted_app import Scripted
 from tests.delivery.test_grpc import call, rpc
-
-SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 
 @pytest.fixture
 def app() -> Iterator[GrpcApp]:
     with GrpcApp() as made:
         yield made
-
-
-def h2_frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    head = len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big")
-    return head + payload
-
-
-def literal(name: bytes, value: bytes) -> bytes:
-    return b"\x00" + bytes((len(name),)) + name + bytes((len(value),)) + value
-
-
-OK_HEADERS = h2_frame(1, 4, 1, b"\x88" + literal(b"content-type", b"application/grpc"))
-
-
-class Scripted:
-    """A server that answers the first bytes of every connection with bytes of HTTP/2, in turn."""
-
-    def __init__(self, *answers: bytes, flood: bytes = b"") -> None:
-        self._answers = answers
-        self._flood = flood
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._link: socket.socket | None = None
-        self._thread = threading.Thread(target=self._serve)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_failure: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        if self._link is not None:
-            with contextlib.suppress(OSError):
-                self._link.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                link, _ = self._listener.accept()
-                self._link = link
-                with link, contextlib.suppress(OSError):
-                    link.recv(65536)
-                    link.sendall(SETTINGS + b"".join(self._answers))
-                    while self._flood:
-                        link.sendall(self._flood)
-                    while link.recv(65536):
-                        pass
 
 
 @pytest.mark.parametrize(

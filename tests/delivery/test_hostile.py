@@ -21,6 +21,7 @@ from tests.receiver import (
     in_turn,
     interim_flood,
     many_headers,
+    redirect,
     reset,
     say,
 )
@@ -43,6 +44,10 @@ HOSTILE: dict[str, tuple[Behaviour, str]] = {
     ),
     "breaks off in a chunk": (say(CHUNKED + b"ff\r\nabc"), "bad-response"),
     "sends a chunk size that is none": (say(CHUNKED + b"zz\r\nabc"), "bad-response"),
+    "sends a chunk of more bytes than a number holds": (
+        say(CHUNKED + b"ffffffffffffffffffff\r\nabc"),
+        "bad-response",
+    ),
     "contradicts itself about the length": (
         say(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde"),
         "bad-response",
@@ -61,6 +66,7 @@ HOSTILE: dict[str, tuple[Behaviour, str]] = {
         answer(200, tuple((f"X-{index}", "y" * 10_000) for index in range(7))),
         "too-many-headers",
     ),
+    "sends trailers without end": (forever(CHUNKED + b"0\r\n", b"X: y\r\n"), "too-many-headers"),
     "announces answers for ever": (interim_flood, "too-many-headers"),
 }
 
@@ -82,6 +88,7 @@ SLOW: dict[str, Behaviour] = {
     "drips a body": drip,
     "drips headers": forever(b"HTTP/1.1 200 OK\r\nX: ", b"x", every=0.02),
     "drips chunks": forever(CHUNKED, b"1\r\nx\r\n", every=0.02),
+    "drips trailers": forever(CHUNKED + b"0\r\nX: ", b"x", every=0.02),
     "drips interim answers": forever(b"", b"HTTP/1.1 100 Continue\r\n\r\n", every=0.1),
 }
 
@@ -115,6 +122,23 @@ def test_64_kib_of_body_are_read_and_not_a_byte_more(
     receiver.default = answer(200, (), b"x" * size)
     assert [outbound.send(receiver.url()).status for _ in range(2)] == [200, 200]
     assert receiver.connections == connections
+
+
+@pytest.mark.parametrize("length", [10**18, 10**30])
+def test_a_body_that_announces_itself_as_huge_is_read_to_the_limit(
+    outbound: Outbound, receiver: Receiver, length: int
+) -> None:
+    start = f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n".encode()
+    receiver.default = forever(start, b"x" * 16_384)
+    reply = outbound.send(receiver.url())
+    assert (reply.status, reply.error, len(reply.body)) == (200, None, 1024)
+
+
+def test_a_loop_of_redirects_is_one_call(outbound: Outbound, receiver: Receiver) -> None:
+    receiver.behaviours = {"/a": redirect("/b"), "/b": redirect("/a")}
+    reply = outbound.send(receiver.url("/a"))
+    assert (reply.status, reply.error) == (302, None)
+    assert [request.target for request in receiver.requests] == ["/a"]
 
 
 def test_a_gzip_bomb_is_kept_as_it_came_and_never_inflated(
