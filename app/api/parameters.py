@@ -11,7 +11,7 @@ from flask import current_app, request
 from flask.typing import ResponseReturnValue
 
 from app.api.scopes import DRY_RUN
-from app.domain.checks import escaped, quoted
+from app.domain.checks import member_name, quoted
 from app.errors import InvalidMember
 
 _TAKEN: Final = "parameters_taken"
@@ -107,7 +107,7 @@ def _unknown(name: str, taken: Taken) -> InvalidMember:
     else:
         remedy = "Omit it."
     return InvalidMember(
-        escaped(name),
+        member_name(name),
         f"The parameter {quoted(name)} is not supported here.",
         remedy=f"{remedy} {taken.hint}".rstrip(),
     )

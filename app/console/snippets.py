@@ -10,6 +10,8 @@ from typing import Any
 from app.console import command_line, toml_file
 
 _WIDTH = 92
+_MAX_WRAPPED = 4000
+"""Characters of a document whose texts are wrapped."""
 
 
 def all_of(base: str, account: str, document: Mapping[str, Any]) -> dict[str, str]:
@@ -29,7 +31,7 @@ def python(base: str, document: Mapping[str, Any]) -> str:
     """Return a program without libraries that books the document at the service at `base`."""
     return f"""import json, os, urllib.request
 
-job = {pformat(dict(document), width=_WIDTH, sort_dicts=False)}
+job = {_literal(document)}
 request = urllib.request.Request(
     {base + "/1/jobs"!r},
     data=json.dumps(job).encode(),
@@ -42,6 +44,17 @@ request = urllib.request.Request(
 with urllib.request.urlopen(request) as response:
     print(json.load(response)["id"])
 """
+
+
+def _literal(document: Mapping[str, Any]) -> str:
+    """Return the document as an expression of Python; a long text stays on one line.
+
+    The time that `pformat` takes to wrap a text is quadratic in its length.
+    """
+    if len(str(document)) <= _MAX_WRAPPED:
+        return pformat(dict(document), width=_WIDTH, sort_dicts=False)
+    members = (f"{name!r}: {value!r}" for name, value in document.items())
+    return "{" + ",\n ".join(members) + "}"
 
 
 def node(base: str, document: Mapping[str, Any]) -> str:

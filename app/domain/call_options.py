@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from app.domain.checks import check_between, escaped, quoted
+from app.domain.checks import check_between, member_name, quoted
 from app.domain.retry_policy import Constant, Policy, check_retry
 from app.errors import InvalidMember
 
@@ -113,7 +113,7 @@ def check_headers(
         )
     seen: set[str] = set()
     for name, value in headers:
-        path = f"{member}.{escaped(name)}"
+        path = f"{member}.{member_name(name)}"
         _check_name(path, name, seen, ours)
         check_value(path, value, MAX_CHARACTERS)
     total = sum(len(name) + len(value) for name, value in headers)

@@ -23,6 +23,11 @@ def escaped(text: str) -> str:
     return f"{shown}..." if len(text) > MAX_QUOTED else shown
 
 
+def member_name(name: str) -> str:
+    """Return a client's name of a member as the path of a refusal has it; `""` for an empty one."""
+    return escaped(name) or '""'
+
+
 def check_between(member: str, value: float, least: float, most: float, unit: str = "") -> None:
     """Check that a number is in [least, most]; raises InvalidMember for `member`."""
     if not least <= value <= most:

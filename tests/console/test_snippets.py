@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shlex
 import tomllib
@@ -48,6 +49,7 @@ ODD: list[dict[str, Any]] = [
     {**CRON, "url": "-x"},
     {"url": "https://a.example"},
 ]
+LONG = {**CRON, "data": 'it\'s "a" b\n' * 2000, "tags": ["a"]}
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
 
@@ -166,3 +168,9 @@ def test_the_pages_of_jobs_show_them_all(signed_in: SignedIn) -> None:
         assert "[jobs.my-job]" in page
     check_page(signed_in.get(path))
     check_page(signed_in.get("/console/jobs/new"))
+
+
+def test_a_long_payload_is_in_a_program_of_python_as_it_is() -> None:
+    program = snippets.python("https://a.example", LONG)
+    begin = program.index("job = ") + len("job = ")
+    assert ast.literal_eval(program[begin : program.index("\nrequest = ")]) == LONG

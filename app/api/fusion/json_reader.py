@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
-from app.domain.checks import escaped, quoted
+from app.domain.checks import member_name, quoted
 from app.errors import InvalidMember, MalformedDocument
 
 MAX_LEVELS: Final = 16
@@ -105,7 +105,7 @@ def require(members: Mapping[str, Any], name: str, *, path: str, remedy: str) ->
 
 def join_path(path: str, name: str) -> str:
     """The path of a member, its name escaped and shortened."""
-    shown = escaped(name)
+    shown = member_name(name)
     return f"{path}.{shown}" if path else shown
 
 

@@ -26,7 +26,7 @@ from app.api.native.codecs.schema import (
     Value,
     Variants,
 )
-from app.domain.checks import escaped
+from app.domain.checks import member_name, quoted
 from app.errors import InvalidMember, MalformedDocument
 
 _NAMES: Final = {
@@ -119,9 +119,10 @@ def _refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         names = Counter(name for name, _ in pairs)
         repeated = names.most_common(1)[0][0]
-        name = escaped(repeated)
         raise InvalidMember(
-            name, f'The member "{name}" is given more than once.', remedy="Give each member once."
+            member_name(repeated),
+            f"The member {quoted(repeated)} is given more than once.",
+            remedy="Give each member once.",
         )
     return members
 
@@ -168,7 +169,9 @@ def _value(path: str, value: Any, shape: Shape) -> Value:  # noqa: ANN401 - JSON
         case Map():
             entries = schema.without_none(_typed(path, value, dict, shape.called))
             return {
-                _whole_text(path, name): _value(schema.join(path, escaped(name)), text, schema.TEXT)
+                _whole_text(path, name): _value(
+                    schema.join(path, member_name(name)), text, schema.TEXT
+                )
                 for name, text in entries.items()
             }
         case Object():

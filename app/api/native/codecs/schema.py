@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final, TypeAlias, TypeVar
 
-from app.domain.checks import escaped, quoted
+from app.domain.checks import member_name, quoted
 from app.errors import InvalidMember
 
 Value: TypeAlias = "str | bool | int | float | Sequence[Value] | Mapping[str, Value]"
@@ -225,7 +225,7 @@ def refuse_unknown(names: Iterable[str], shape: Object, path: str = "") -> None:
         if name not in shape.members:
             article = "An" if shape.root[:1] in {"a", "e", "i", "o", "u"} else "A"
             raise InvalidMember(
-                join(path, escaped(name)),
+                join(path, member_name(name)),
                 f"{path or f'{article} {shape.root}'} has no member {quoted(name)}.",
                 remedy=f"The members are: {', '.join(shape.members)}.{shape.hint}",
             )

@@ -22,7 +22,7 @@ from app.api.native.codecs.schema import (
     Text,
     Value,
 )
-from app.domain.checks import escaped, quoted
+from app.domain.checks import escaped, member_name, quoted
 from app.errors import InvalidMember
 
 _SPACE: Final = " \t\r\n"
@@ -39,7 +39,7 @@ def read_members(path: str, element: etree._Element, shape: Object) -> dict[str,
     for child in elements(element):
         name = str(child.tag)
         if not isinstance(shape.members.get(name), Repeatable):
-            _refuse_second(schema.join(path, escaped(name)), name, found)
+            _refuse_second(schema.join(path, member_name(name)), name, found)
         found.setdefault(name, []).append(child)
     schema.refuse_unknown(found, shape, path)
     return {
@@ -163,7 +163,7 @@ def _entries(path: str, element: etree._Element, shape: Map) -> Iterator[tuple[s
                 f"An element {shape.item} has no attribute {shape.key}.",
                 remedy=f'Write <{shape.item} {shape.key}="…">…</{shape.item}>.',
             )
-        inner = schema.join(path, escaped(name))
+        inner = schema.join(path, member_name(name))
         _refuse_second(inner, name, given)
         given[name] = text = _text(inner, child)
         yield name, text
