@@ -28,7 +28,7 @@ from wakecall import (
     Retries,
     ServerError,
 )
-from wakecall._core.answers import error_of
+from wakecall._core.answers import UnreadableAnswer, document_of, error_of
 from wakecall._core.attempts import Attempts, Failure, Wait
 from wakecall._core.configuration import configure
 from wakecall._core.requests import Request, path, post
@@ -93,6 +93,25 @@ def test_a_date_in_retry_after_counts_from_now() -> None:
     for text in ("soon", "-1", "²", "1.5"):
         odd = Answer(status=503, headers={"retry-after": text})
         assert error_of(odd, now=NOW).retry_after is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"retry-after": "06 Nov 2094 08:49:37 +99999999999999999999"},
+        {"link": '<//[>; rel="next"'},
+        {"location": "//["},
+    ],
+)
+def test_headers_of_a_proxy_that_cannot_be_read_count_as_absent(headers: dict[str, str]) -> None:
+    answer = Answer(status=503, headers=headers, body=b"[" * 100_000)
+    assert error_of(answer, now=NOW).retry_after is None
+    assert answer.next_cursor is None
+
+
+def test_an_answer_that_is_nested_too_deeply_is_no_document() -> None:
+    with pytest.raises(UnreadableAnswer):
+        document_of(Answer(status=200, headers={}, body=b"[" * 100_000))
 
 
 def test_a_request_that_is_not_repeatable_is_sent_once() -> None:

@@ -102,6 +102,7 @@ def test_what_has_no_meaning_for_a_job_is_told_of(wakecall: Commands) -> None:
         "curl -F a=@b x",
         "curl -m soon x",
         "curl -d @/no x",
+        "curl -d @a\0b x",
     ],
 )
 def test_what_cannot_be_read_is_wrong_usage(wakecall: Commands, text: str) -> None:

@@ -91,6 +91,7 @@ WRONG = (
     (HEAD, f"{JOB_A}data = {{ env = 1 }}", "jobs.a.data: env, file and default are texts"),
     (HEAD, f'{JOB_A}data = {{ env = "A", file = "b" }}', "jobs.a.data: use { env"),
     (HEAD, f'{JOB_A}data = {{ file = "no" }}', "no cannot be read: No such file"),
+    (HEAD, f'{JOB_A}data = {{ file = "a\\u0000b" }}', "cannot be read: embedded null byte"),
     (HEAD, f'{JOB_A}url2 = "x"', "jobs.a.url2: unknown"),
     (HEAD, f"{JOB_A}misfire = 2027-01-01", "jobs.a.misfire: a date is written as text"),
     (HEAD, f"{JOB_A}tags = 'x'", "jobs.a.tags: it is an array of texts"),
@@ -130,3 +131,10 @@ def test_a_file_that_is_not_toml_is_wrong(wakecall: Commands, write: Write, comm
     done = wakecall.run(*command.split(), "--file", "wakecall.toml")
     assert done.code == Exit.WRONG_FILE
     assert f"{path} cannot be used: " in done.err
+
+
+def test_a_file_that_is_nested_too_deeply_is_wrong(wakecall: Commands, write: Write) -> None:
+    write(f"a = {'[' * 3000}{']' * 3000}", head="")
+    done = wakecall.run("validate")
+    assert done.code == Exit.WRONG_FILE
+    assert "its values are nested too deeply" in done.err

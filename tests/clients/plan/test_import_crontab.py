@@ -109,7 +109,9 @@ LEFT_OUT = (
     ("5/10 * * * * curl https://e.example/", "in different ways"),
     ("61 * * * * curl https://e.example/", "'61' cannot be read"),
     ("L * * * * curl https://e.example/", "'L' cannot be read"),
+    ("\u0665 * * * * curl https://e.example/", "cannot be read"),
     ("0 9 * * * /usr/local/bin/backup.sh", "neither curl nor wget"),
+    ("0 9 * * * curl > /dev/null https://e.example/", "needs a shell"),
     ("0 9 * * * cd /tmp && curl https://e.example/", "needs a shell"),
     ("0 9 * * * curl https://e.example/ | sh", "needs a shell"),
     ("0 9 * * * curl https://e.example/ &", "needs a shell"),
@@ -138,6 +140,23 @@ def test_any_other_line_is_left_out_with_the_reason(
     assert reason in first
     assert second == f"  {line}"
     assert wakecall.run("import", "crontab", "--utc", given=f"{line}\n").code == Exit.REFUSED
+
+
+def test_a_schedule_of_more_digits_than_a_number_may_have_is_left_out(wakecall: Commands) -> None:
+    found, err = imported(wakecall, f"{CRONTAB}{'9' * 5000} * * * * curl https://e.example/\n")
+    assert sorted(found["jobs"]) == ["invoices", "nightly", "nightly-2"]
+    assert "is left out: '9999" in err
+
+
+def test_each_line_has_the_variables_that_were_set_before_it(wakecall: Commands) -> None:
+    lines = (f"A={each}\n@daily curl https://example.com/$A >>x   2>&1  \n" for each in "bcb")
+    found, err = imported(wakecall, "".join(lines), "--utc")
+    assert err == ""
+    assert {name: job["url"] for name, job in found["jobs"].items()} == {
+        "b": "https://example.com/b",
+        "c": "https://example.com/c",
+        "b-2": "https://example.com/b",
+    }
 
 
 @pytest.mark.parametrize(

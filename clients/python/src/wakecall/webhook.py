@@ -118,7 +118,8 @@ class Webhook:
         message_id, text = _only(fields, _ID), _only(fields, _TIMESTAMP)
         given = _only(fields, _SIGNATURE)
         sent = _instant(text)
-        signed = f"{message_id}.{text}.".encode() + content
+        # Some frameworks have surrogates for bytes of a header that are not UTF-8.
+        signed = f"{message_id}.{text}.".encode("utf-8", "surrogatepass") + content
         if not self._is_genuine(signed, given):
             raise WrongSignature(
                 "No signature of the call fits its body and the secrets. Check that the secrets "

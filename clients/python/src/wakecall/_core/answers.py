@@ -69,8 +69,11 @@ class Answer:
         return self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:  # noqa: ANN401 - JSON holds anything
-        """The value of the body; raises ValueError if it is not JSON."""
-        return json.loads(self.body)
+        """The value of the body; raises ValueError if it is not JSON, or nested too deeply."""
+        try:
+            return json.loads(self.body)
+        except RecursionError:
+            raise ValueError("The JSON is nested too deeply.") from None
 
     @property
     def excerpt(self) -> str:
@@ -96,9 +99,17 @@ class Answer:
         for link in self.headers.get("link", "").split(", "):
             target, _, relation = link.partition(">")
             if 'rel="next"' in relation:
-                cursors = parse_qs(urlsplit(target.lstrip("<")).query).get("cursor")
+                cursors = parse_qs(_query_of(target.lstrip("<"))).get("cursor")
                 return cursors[0] if cursors else None
         return None
+
+
+def _query_of(url: str) -> str:
+    """The query of a URL; empty if it cannot be read, as `//[`."""
+    try:
+        return urlsplit(url).query
+    except ValueError:
+        return ""
 
 
 def document_of(answer: Answer) -> Any:  # noqa: ANN401 - JSON holds anything
@@ -146,7 +157,7 @@ def _problem(answer: Answer, now: datetime) -> Problem:
 def _problem_document(answer: Answer) -> Mapping[str, object]:
     """The problem document; empty if the body is not one of Wakecall's."""
     try:
-        value = json.loads(answer.body)
+        value = answer.json()
     except ValueError:
         return {}
     known = isinstance(value, dict) and "/problems/" in str(value.get("type", ""))
@@ -178,7 +189,7 @@ def _retry_after(answer: Answer, now: datetime) -> timedelta | None:
         return timedelta(seconds=min(int(text[:9]), 10**9))
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     zoned = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
     return max(zoned - now, timedelta())

@@ -189,8 +189,9 @@ def read_bytes(path: Path, option: str) -> bytes:
         else:
             with path.open("rb") as file:
                 found = file.read(_MAX_FILE_BYTES + 1)
-    except OSError as error:
-        reason = error.strerror or f"{error}"
+    except (OSError, ValueError) as error:
+        # A name with a NUL is a ValueError.
+        reason = getattr(error, "strerror", None) or f"{error}"
         raise click.BadParameter(f"{path} cannot be read: {reason}.", param_hint=option) from None
     if len(found) > _MAX_FILE_BYTES:
         raise click.BadParameter(f"{path} has more than 1 MiB.", param_hint=option)

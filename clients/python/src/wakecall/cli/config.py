@@ -260,6 +260,8 @@ def read_toml(path: Path, *, wrong: Exit = Exit.USAGE) -> dict[str, Any] | None:
         return None
     except OSError as error:
         raise _broken(path, f"{error.strerror}") from None
+    except RecursionError:
+        raise _broken(path, "its values are nested too deeply", wrong) from None
     except ValueError as error:
         raise _broken(path, f"{error}", wrong) from None
 

@@ -190,7 +190,12 @@ def examine(path: Path, environ: Mapping[str, str]) -> Examined:
             "Name another one with -f, or write one: wakecall pull --set NAME",
         )
     wrong: list[str] = []
-    file = _read(path, document, environ, wrong)
+    try:
+        file = _read(path, document, environ, wrong)
+    except RecursionError:
+        raise Failure(
+            Exit.WRONG_FILE, "Wrong file", f"{path}: its values are nested too deeply."
+        ) from None
     return Examined(file=file, wrong=tuple(dict.fromkeys(wrong)))
 
 
@@ -323,8 +328,10 @@ def _content(where: str, path: Path) -> str | bytes:
     try:
         with path.open("rb") as file:
             found = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise Wrong(where, f"{path} cannot be read: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:
+        # A name with a NUL is a ValueError.
+        reason = getattr(error, "strerror", None) or f"{error}"
+        raise Wrong(where, f"{path} cannot be read: {reason}") from None
     if len(found) > MAX_FILE_BYTES:
         raise Wrong(where, f"{path} has more than {MAX_FILE_BYTES // 1024} KiB")
     try:

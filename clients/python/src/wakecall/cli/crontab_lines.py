@@ -12,17 +12,18 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-_SETTING: Final = re.compile(r"""\s*(["']?)([A-Za-z_][A-Za-z0-9_]*)\1\s*=\s*(.*?)\s*""")
+_SETTING: Final = re.compile(r"""(["']?)([A-Za-z_][A-Za-z0-9_]*)\1\s*=(.*)""")
 _QUOTED: Final = re.compile(r"'[^']*'")
 _EXPANDED: Final = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?|\$[(0-9?*@#!$-]|`")
-_REDIRECTION: Final = re.compile(r"\s+(?:[12]?>>?|&>>?)\s*(?:&[12]|[^\s;|&<>()]+)\s*$")
+# A run of spaces is read once, from its beginning.
+_REDIRECTION: Final = re.compile(r"(?<!\s)\s+(?:[12]?>>?|&>>?)\s*(?:&[12]|[^\s;|&<>()]+)")
 _OPERATORS: Final = frozenset("();<>|&")
 _FIELDS: Final = 5
 _MIN_APART: Final = 10
 """Minutes between two firings of a job, at least."""
 
 _ZONES: Final = ("CRON_TZ", "TZ")
-_PART: Final = re.compile(r"(\*|\d+)(?:-(\d+))?(?:/(\d+))?")
+_PART: Final = re.compile(r"(\*|[0-9]{1,3})(?:-([0-9]{1,3}))?(?:/([0-9]{1,3}))?")
 
 
 class NotTaken(Exception):
@@ -49,6 +50,7 @@ def read(text: str, *, has_user: bool) -> Iterator[Line | tuple[int, str, str]]:
     whether a user follows the schedule, as in /etc/crontab.
     """
     settings: dict[str, str] = {}
+    is_shared = False
     zone: str | None = None
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()
@@ -56,17 +58,20 @@ def read(text: str, *, has_user: bool) -> Iterator[Line | tuple[int, str, str]]:
             continue
         setting = _SETTING.fullmatch(line)
         if setting is not None:
-            name, value = setting[2], _unquoted(setting[3])
+            name, value = setting[2], _unquoted(setting[3].strip())
             if name in _ZONES:
                 zone = value or None
             else:
-                settings = {**settings, name: value}
+                # A line keeps what was set before it: copying for each setting would be quadratic.
+                settings = dict(settings) if is_shared else settings
+                settings[name], is_shared = value, False
             continue
         try:
             schedule, command = _split(line, has_user=has_user)
         except NotTaken as error:
             yield number, line, f"{error}"
             continue
+        is_shared = True
         yield Line(
             number=number,
             text=line,
@@ -131,9 +136,7 @@ def plain_command(line: Line) -> str:
     if "%" in command:
         raise NotTaken("it has a % that stands for a new line of its input")
     command = command.replace("\0", "%")
-    while (cut := _REDIRECTION.search(command)) is not None:
-        command = command[: cut.start()]
-    command = _expanded(command, line.settings)
+    command = _expanded(_without_redirections(command), line.settings)
     lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     lexer.commenters = ""
@@ -147,6 +150,16 @@ def plain_command(line: Line) -> str:
     if program not in ("curl", "wget"):
         raise NotTaken("it is neither curl nor wget")
     return shlex.join([program, *words[1:]])
+
+
+def _without_redirections(command: str) -> str:
+    """Return a command without the redirections at its end."""
+    command = command.rstrip()
+    for each in reversed(list(_REDIRECTION.finditer(command))):
+        if each.end() != len(command):
+            break
+        command = command[: each.start()]
+    return command
 
 
 def _expanded(command: str, settings: Mapping[str, str]) -> str:

@@ -41,6 +41,7 @@ def import_crontab(session: Session, *, source: Path, user_column: bool, set_nam
     """
     text = booking.read_bytes(source, "FILE").decode("utf-8", "replace")
     jobs: dict[str, dict[str, Json]] = {}
+    numbers: dict[str, int] = {}
     for each in crontab_lines.read(text, has_user=user_column):
         if isinstance(each, tuple):
             _leave_out(session, *each)
@@ -56,7 +57,8 @@ def import_crontab(session: Session, *, source: Path, user_column: bool, set_nam
         for note in notes:
             session.out.hint(f"Line {each.number}: {note}")
         zone = each.zone or session.options.zone or ("UTC" if session.options.utc else None)
-        jobs[_free_name(import_curl.name_of(f"{job['url']}"), jobs)] = {**job, "timezone": zone}
+        title = _free_name(import_curl.name_of(f"{job['url']}"), jobs, numbers)
+        jobs[title] = {**job, "timezone": zone}
     if any(job["timezone"] is None for job in jobs.values()):
         session.out.hint("Without a zone the times are in UTC: give that of the machine with --tz.")
     if any(_may_hold_secrets(job) for job in jobs.values()):
@@ -87,11 +89,12 @@ def _job(line: Line) -> tuple[dict[str, Json], list[str]]:
     return {"url": job.pop("url"), "cron": line.schedule, **job}, notes
 
 
-def _free_name(name: str, taken: dict[str, dict[str, Json]]) -> str:
-    number, free = 1, name
+def _free_name(name: str, taken: dict[str, dict[str, Json]], numbers: dict[str, int]) -> str:
+    """Return a name that no job has; `numbers` are the last ones that equal names got."""
+    free = name
     while free in taken:
-        number += 1
-        free = f"{name}-{number}"
+        numbers[name] = numbers.get(name, 1) + 1
+        free = f"{name}-{numbers[name]}"
     return free
 
 

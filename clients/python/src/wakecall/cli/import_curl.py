@@ -7,6 +7,7 @@ import base64
 import json
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
@@ -95,6 +96,7 @@ def read(text: str) -> tuple[dict[str, Json], list[str]]:
     return _job(given, urls[0], notes), notes
 
 
+@cache
 def _parser() -> _Parser:
     parser = _Parser(prog="curl", add_help=False, allow_abbrev=False)
     parser.add_argument("urls", nargs="*")
@@ -181,7 +183,11 @@ def _seconds(text: str | None) -> float | None:
 
 def name_of(url: str) -> str:
     """Return a name for the job of a URL: the last part of its path, or its host."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # Of `http://[`, which the service refuses.
+        return "job"
     return parts.path.strip("/").rpartition("/")[2] or f"{parts.hostname}"
 
 

@@ -6,6 +6,7 @@ import argparse
 import base64
 import shlex
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -38,7 +39,11 @@ class _Parser(argparse.ArgumentParser):
 
 def read(text: str) -> tuple[dict[str, Json], list[str]]:
     """Return the job of a wget command, and notes on what was left out. Raises click's errors."""
-    given = _parser().parse_args(_split(shlex.split(text)[1:]))
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise click.UsageError(f"The command cannot be read as a shell does: {error}.") from None
+    given = _parser().parse_args(_split(words[1:]))
     if len(given.urls) != 1:
         raise click.UsageError(f"The command has {len(given.urls)} URLs; a job has one.")
     url = given.urls[0] if "://" in given.urls[0] else f"http://{given.urls[0]}"
@@ -62,13 +67,16 @@ def _split(words: Sequence[str]) -> list[str]:
     """Return the words with flags such as `-qO-` divided into `-q` and `-O-`."""
     found: list[str] = []
     for word in words:
-        while word[:2] == "-q" and word != "-q":
-            found.append("-q")
-            word = f"-{word[2:]}"  # noqa: PLW2901 - what is left of the word
-        found.append(word)
+        if word.startswith("-q"):
+            others = word[1:].lstrip("q")
+            found += ["-q"] * (len(word) - 1 - len(others))
+            found += [f"-{others}"] if others else []
+        else:
+            found.append(word)
     return found
 
 
+@cache
 def _parser() -> _Parser:
     parser = _Parser(prog="wget", add_help=False, allow_abbrev=False)
     parser.add_argument("urls", nargs="*")

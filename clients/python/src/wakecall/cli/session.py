@@ -262,7 +262,8 @@ def zone_of(name: str) -> tzinfo:
     """Return the time zone of a name. Raises Failure."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    except (ZoneInfoNotFoundError, ValueError, OSError, RecursionError):
+        # tzdata is searched as a package: a long name is one of many packages in each other.
         raise Failure(
             Exit.USAGE,
             "Wrong usage",
@@ -290,5 +291,7 @@ def _instant(text: str | None, option: str, read: Callable[[str], datetime]) -> 
         return None
     try:
         return times.iso_utc(read(text))
+    except OverflowError:
+        raise click.BadParameter(f"{text!r} is out of range.", param_hint=option) from None
     except ValueError as error:
         raise click.BadParameter(f"{error}", param_hint=option) from None

@@ -132,7 +132,8 @@ def zone_of(name: str | None, otherwise: tzinfo) -> tzinfo:
     """The zone of that name; `otherwise` without a name, or if this machine does not know it."""
     try:
         return ZoneInfo(name) if name else otherwise
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    except (ZoneInfoNotFoundError, ValueError, OSError, RecursionError):
+        # tzdata is searched as a package: a long name is one of many packages in each other.
         return otherwise
 
 
