@@ -18,6 +18,8 @@ from app.domain.job_filter import JobFilter
 from app.errors import InvalidMember, Refused
 from app.service import audit, jobs, manual_calls, pauses
 from app.service.context import Context
+from app.service.foreign_jobs import refuse_foreign
+from app.service.usage import within_limits
 from app.store import job_selection
 from app.store.job_list import TooLong, in_time
 
@@ -133,14 +135,21 @@ def _act(action: JobAction, tag: str | None) -> Callable[[Context, Caller, UUID]
             return partial(_change_tags, add=action is JobAction.TAG, tag=tag)
 
 
+@within_limits
 def _change_tags(context: Context, caller: Caller, job_id: UUID, *, add: bool, tag: str) -> Job:
     """Give a job a tag or take it away, as an update does; without a change, no new version."""
-    current = jobs.get(context, caller, job_id)
-    booking = current.booking
-    if (tag in booking.tags) == add:
-        return current
-    tags = (*booking.tags, tag) if add else tuple(each for each in booking.tags if each != tag)
-    return jobs.update(context, caller, job_id, replace(booking, tags=tags), ReadOnlyMembers())
+    with context.database.transaction() as connection:
+        # Read under the lock: another change since, as a pause, would be undone.
+        current = jobs.get_locked(connection, caller, job_id)
+        if (tag in current.booking.tags) == add:
+            return current
+        refuse_foreign(current)
+        others = tuple(each for each in current.booking.tags if each != tag)
+        booking = replace(current.booking, tags=(*others, tag) if add else others)
+        jobs.check_booking(context, booking)
+        return jobs.make_next_version(
+            context, connection, caller, current, booking, ReadOnlyMembers()
+        )
 
 
 @contextmanager

@@ -184,13 +184,20 @@ def get(context: Context, caller: Caller, job_id: UUID) -> Job:
 
 @within_limits
 def update(
-    context: Context, caller: Caller, job_id: UUID, booking: Booking, read_only: ReadOnlyMembers
+    context: Context,
+    caller: Caller,
+    job_id: UUID,
+    booking: Booking,
+    read_only: ReadOnlyMembers,
+    *,
+    version: int | None = None,
 ) -> Job:
     """Replace a job by its next version, which is in force once this returns.
 
     Firings of the old version that are at least 100 ms ahead are cancelled. Firings that were
-    already due are still called. A changed `enabled` pauses or resumes the job. Raises NotFound,
-    InvalidMember, TooLarge, Conflict and LimitReached.
+    already due are still called. A changed `enabled` pauses or resumes the job. `version`, if
+    given, must be the version that is replaced. Raises NotFound, InvalidMember, TooLarge, Conflict
+    and LimitReached.
     """
     check_booking(context, booking)
     with (
@@ -199,6 +206,8 @@ def update(
     ):
         current = get_locked(connection, caller, job_id)
         refuse_foreign(current)
+        if version not in {None, current.version}:
+            raise changed(current)
         return make_next_version(context, connection, caller, current, booking, read_only)
 
 
@@ -278,6 +287,14 @@ def unknown_job(job_id: UUID) -> NotFound:
         f"There is no job {job_id}.",
         member="id",
         remedy="GET /1/jobs lists the ids of this account's jobs.",
+    )
+
+
+def changed(job: Job) -> Conflict:
+    """Return the error for a change to an earlier version of a job."""
+    return Conflict(
+        f"The job was changed meanwhile: its version is now {job.version}.",
+        remedy="Open the form again, in another tab, and enter your changes there.",
     )
 
 

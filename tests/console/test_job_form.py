@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -16,7 +17,7 @@ from app.api.native.documents import job as job_document
 from app.console import booking_form
 from app.domain.role import Role
 from app.errors import InvalidMember
-from app.service import inboxes
+from app.service import inboxes, jobs, pauses
 from tests.console.job_scene import OFTEN, book, context, get, text
 from tests.console.people import SignedIn
 from tests.console.rules import check_page
@@ -198,6 +199,26 @@ def test_a_change_of_another_person_is_not_overwritten(signed_in: SignedIn) -> N
     assert "its version is now 2" in text(check_page(answer.data))
     assert fields_of(answer.data)["name"] == "mine"
     assert get(signed_in, job_id).booking.name == "n"
+
+
+def test_a_change_that_comes_between_the_check_and_the_update_is_not_overwritten(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = book(signed_in)
+    sent = fields_of(signed_in.get(f"/console/jobs/{job_id}/edit"))
+    own = jobs.update
+
+    def pausing(context: Any, caller: Any, *args: Any, **options: Any) -> Any:
+        pauses.pause(context, caller, job_id)
+        return own(context, caller, *args, **options)
+
+    monkeypatch.setattr(jobs, "update", pausing)
+
+    answer = signed_in.post(f"/console/jobs/{job_id}/edit", {**sent, "name": "mine"})
+
+    assert "its version is now 2" in text(check_page(answer.data))
+    after = get(signed_in, job_id)
+    assert (after.version, after.booking.enabled, after.booking.name) == (2, False, None)
 
 
 def test_fields_that_no_form_has_change_nothing(signed_in: SignedIn, other_user: SignedIn) -> None:

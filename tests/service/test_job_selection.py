@@ -16,7 +16,8 @@ from app.errors import InvalidMember, NotFound
 from app.service import accounts, job_selection, jobs
 from app.service.context import Context
 from app.service.job_selection import JobAction
-from tests.factories import one
+from app.store import jobs as job_store
+from tests.factories import connect, in_thread, one, wait_until_blocked
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking
 
 LAST = UUID(int=2**128 - 1)
@@ -74,6 +75,32 @@ def test_a_tag_is_given_and_taken_without_other_changes(
     assert tagged[0].next_at == before[0].next_at
     job_selection.apply(context, caller, JobAction.UNTAG, made, tag="a")
     assert [jobs.get(context, caller, each).booking.tags for each in made] == [(), ()]
+
+
+@pytest.mark.parametrize("action", [JobAction.TAG, JobAction.UNTAG])
+def test_a_tag_undoes_no_pause_for_which_it_waited(
+    context: Context,
+    caller: Caller,
+    made: list[UUID],
+    connection: psycopg.Connection,
+    database: str,
+    action: JobAction,
+) -> None:
+    with connect(database) as pausing:
+        pausing.execute("BEGIN")
+        assert job_store.lock(pausing, caller.account.id, made[1])
+        tag = "b" if action is JobAction.TAG else "a"
+        with in_thread(
+            lambda: job_selection.apply(context, caller, action, [made[1]], tag=tag)
+        ) as applied:
+            wait_until_blocked(connection)
+            pausing.execute("UPDATE job SET enabled = false WHERE id = %s", (made[1],))
+            pausing.execute("UPDATE due SET next_at = NULL WHERE job_id = %s", (made[1],))
+            pausing.execute("COMMIT")
+            assert applied().done == 1
+
+    after = jobs.get(context, caller, made[1])
+    assert (after.booking.enabled, after.next_at) == (False, None)
 
 
 @pytest.mark.parametrize("tag", [None, "", " a", "x" * 65])

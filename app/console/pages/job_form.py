@@ -33,7 +33,7 @@ from app.domain.job import Booking, Job, ReadOnlyMembers
 from app.domain.one_time import At
 from app.domain.retry_policy import RetryPolicy
 from app.domain.role import Role
-from app.errors import Conflict, InvalidMember, Refused
+from app.errors import InvalidMember, Refused
 from app.service import foreign_jobs, inboxes, jobs
 
 _SEE_OTHER: Final = 303
@@ -140,10 +140,7 @@ def update_job(job_id: UUID) -> ResponseReturnValue:
     todo, found = request.form.get("do", "book"), _native(job_id)
     try:
         if values["version"] != str(found.version):
-            raise Conflict(
-                f"The job was changed meanwhile: its version is now {found.version}.",
-                remedy="Open the form again, in another tab, and enter your changes there.",
-            )
+            raise jobs.changed(found)
         booking = _booking(values)
         if todo == "test":
             test = jobs.create(context, caller, _test_of(booking, caller.now))
@@ -152,7 +149,8 @@ def update_job(job_id: UUID) -> ResponseReturnValue:
             # The name is the job's own.
             jobs.create(context, caller, replace(booking, name=None), dry_run=True)
             return _page(Form(values=values), job=found, checked=True)
-        jobs.update(context, caller, job_id, booking, ReadOnlyMembers())
+        # Another request may have changed the job since it was found.
+        jobs.update(context, caller, job_id, booking, ReadOnlyMembers(), version=found.version)
     except SHOWN as error:
         return _page(refused(error, values, booking_form.MEMBERS), job=found)
     flash("The job is changed.")
