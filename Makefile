@@ -23,6 +23,9 @@ SEED ?= 1
 SEEDS ?= 10
 CRASHES ?=
 BREAKAGES ?=
+EXAMPLES ?= 500
+SWITCHES ?= 1
+ONLY ?=
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-header --quiet
 
 .PHONY: help
@@ -75,6 +78,15 @@ chaos: ## Kill, stop, cut and fill under load, 10 minutes (CHAOS_MINUTES), and c
 simulate: ## Play seeds of a year with faults and check all promises; SEED=17 SEEDS=100, CRASHES=1, BREAKAGES=10
 	@$(DEVELOP) && exec $(BIN)/python -m tests.simulation --seed $(SEED) --seeds $(or $(BREAKAGES),$(SEEDS)) \
 	  $(if $(CRASHES),--crashes $(CRASHES)) $(if $(BREAKAGES),--breakages)
+
+.PHONY: interleavings
+interleavings: ## Stop each operation of the firing path at each statement for each other one; SWITCHES=2, ONLY="once, due", BREAKAGES=1
+	@$(DEVELOP) && exec $(BIN)/python -m tests.interleavings --only "$(ONLY)" --switches $(SWITCHES) \
+	  $(if $(BREAKAGES),--breakages)
+
+.PHONY: models
+models: ## Compare each dialect with a model, in 500 drawn examples (EXAMPLES); ONLY=fusion, SEED=1
+	@$(DEVELOP) && exec $(BIN)/python -m tests.models --only "$(ONLY)" --examples $(EXAMPLES) --seed $(SEED)
 
 .PHONY: fuzz
 fuzz: ## Send drawn requests to every operation for ten minutes (FUZZ_MINUTES); FUZZ_SEED=1 repeats a run
