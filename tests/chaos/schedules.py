@@ -83,7 +83,7 @@ class Schedules:
     def asked(self, owed_until: float, until: float, spans: Sequence[Span]) -> Iterator[Asked]:
         """Every firing up to `until`; those that are due after `owed_until` may be made."""
         for each in self.booked:
-            due = each.first if each.kind == "cron" else _begin(each)
+            due = _begin(each)
             deleted_at = self.deleted_at[each.path]
             while due < until:
                 fate = Fate.BOOKED
@@ -157,6 +157,9 @@ def _first() -> float:
 def _begin(booked: Booked) -> float:
     """The first firing that there may be: a job was booked some seconds before those owed."""
     every = EVERY_S[booked.kind]
+    if booked.kind == "cron":
+        # The expression names the firing ten minutes before as well, which may have been ahead.
+        return booked.first - every
     return float(ceil((booked.first - _AHEAD_S - every) / every) * every)
 
 
