@@ -128,7 +128,7 @@ when = "2030-01-01"
         "  colour: unknown; a file has account, defaults, jobs, set, url, vars, version.",
         "  apps: a file has jobs alone; set these with `wakecall app set`.",
         "  vars.bad: a variable is a text or a number.",
-        f"  defaults.retries: unknown; a job has {', '.join(config_file.MEMBERS)}.",
+        "  defaults.retries: unknown; write retry, if that is meant.",
         "  jobs.a.data: the environment has no NO_SUCH.",
         "  jobs.b: cron is missing.",
         "  jobs.c.when: a file has recurring jobs alone; book this one.",

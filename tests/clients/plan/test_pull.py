@@ -190,4 +190,4 @@ def test_without_tomlkit_the_command_tells_how_to_install_it(
     monkeypatch.setitem(sys.modules, "tomlkit", None)
     refused = real.run("pull", "--set", "a")
     assert refused.code == Exit.USAGE
-    assert 'pip install "wakecall[toml]"' in refused.err
+    assert "pip install tomlkit" in refused.err

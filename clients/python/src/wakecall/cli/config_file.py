@@ -7,6 +7,7 @@ import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -313,7 +314,13 @@ def _check_members(where: str, members: Mapping[str, Json]) -> Iterator[str]:
         if each == "when":
             yield f"{where}.when: a file has recurring jobs alone; book this one"
         elif each not in MEMBERS:
-            yield f"{where}.{each}: unknown; a job has {', '.join(MEMBERS)}"
+            close = get_close_matches(each, MEMBERS, n=1)
+            known = (
+                f"write {close[0]}, if that is meant"
+                if close
+                else f"a job has {', '.join(MEMBERS)}"
+            )
+            yield f"{where}.{each}: unknown; {known}"
 
 
 def _bytes_in(where: str, value: Json) -> Iterator[str]:

@@ -71,5 +71,5 @@ def _require_extra() -> None:
             Exit.USAGE,
             "Not installed",
             "The packages of the MCP server are not installed.",
-            "Install them: pip install 'wakecall[mcp]'.",
+            "Install them from the checkout: pip install './clients/python[mcp]'",
         )

@@ -34,7 +34,7 @@ def pull(session: Session, *, names: tuple[str, ...], path: str, set_name: str |
 
     Further jobs by NAME are written too, and become part of the set when the file is applied.
     Comments and values from the environment, files and variables stay. Jobs that the service does
-    not have stay in the file, and are named. Needs tomlkit: pip install "wakecall[toml]".
+    not have stay in the file, and are named. Needs tomlkit: `pip install tomlkit`.
     """
     around = session.world.around
     target = config_file.path_of(around.folder, path)
@@ -72,7 +72,7 @@ def _opened(
             Exit.USAGE,
             "A package is missing",
             "This command needs tomlkit.",
-            'Install it: pip install "wakecall[toml]"',
+            "Install it: pip install tomlkit",
         ) from None
     if not path.exists():
         if not set_name:
