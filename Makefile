@@ -89,8 +89,8 @@ models: ## Compare each dialect with a model, in 500 drawn examples (EXAMPLES); 
 	@$(DEVELOP) && exec $(BIN)/python -m tests.models --only "$(ONLY)" --examples $(EXAMPLES) --seed $(SEED)
 
 .PHONY: fuzz
-fuzz: ## Send drawn requests to every operation for ten minutes (FUZZ_MINUTES); FUZZ_SEED=1 repeats a run
-	@$(DEVELOP) && exec $(BIN)/python -m tests.api.openapi.fuzz
+fuzz: ## Send drawn requests, and texts to every parser, for ten minutes (FUZZ_MINUTES); FUZZ_SEED=1 repeats a run, FUZZ_ONLY=cron
+	@$(DEVELOP) && PYTHONPATH=clients/python/src exec $(BIN)/python -m tests.fuzz
 
 .PHONY: lint
 lint: ## Check format, lint, types and import rules

@@ -170,7 +170,9 @@ def status_of(app: Flask, method: str, path: str, fields: dict[str, str], query:
 def scope(
     method: str, path: str, fields: list[tuple[bytes, bytes]], query: str = ""
 ) -> dict[str, Any]:
-    """A request as an ASGI server tells of it."""
+    """A request as an ASGI server tells of it; with a Host, if none is among the fields."""
+    if all(name != b"host" for name, _ in fields):
+        fields = [*fields, (b"host", b"localhost")]
     return {
         "method": method,
         "raw_path": path.encode("latin-1"),
