@@ -81,7 +81,10 @@ class Arrivals:
             attempt=int(attempt),
             answered=int(answered),
         )
-        self.calls.append(call)
+        # A firing of a Fusion job that waited for the end of a run may be due at that end, and its
+        # due time names no firing of the schedule.
+        if not (key.endswith(f"@{round(due * 1000)}") and round(due * 1000) % 1000):
+            self.calls.append(call)
         self._recent.append(Arrival(sys.intern(path), call.at, due))
         if fault != "-":
             self.faults.append((call.at, f"{key}: {fault}"))
