@@ -26,6 +26,11 @@ BREAKAGES ?=
 EXAMPLES ?= 500
 SWITCHES ?= 1
 ONLY ?=
+PLANTED ?=
+SHORT ?=
+DAYS ?=
+UNTIL ?=
+SHRINK ?=
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-header --quiet
 
 .PHONY: help
@@ -77,7 +82,9 @@ chaos: ## Kill, stop, cut and fill under load, 10 minutes (CHAOS_MINUTES), and c
 .PHONY: simulate
 simulate: ## Play seeds of a year with faults and check all promises; SEED=17 SEEDS=100, CRASHES=1, BREAKAGES=10
 	@$(DEVELOP) && exec $(BIN)/python -m tests.simulation --seed $(SEED) --seeds $(or $(BREAKAGES),$(SEEDS)) \
-	  $(if $(CRASHES),--crashes $(CRASHES)) $(if $(BREAKAGES),--breakages)
+	  $(if $(CRASHES),--crashes $(CRASHES)) $(if $(SHORT),--short) $(if $(DAYS),--days $(DAYS)) \
+	  $(if $(UNTIL),--until $(UNTIL)) $(if $(ONLY),--only '$(ONLY)') $(if $(SHRINK),--shrink $(SHRINK)) \
+	  $(if $(BREAKAGES),--breakages '$(PLANTED)' --table docs/guarantees.md,$(if $(PLANTED),--planted '$(PLANTED)'))
 
 .PHONY: interleavings
 interleavings: ## Stop each operation of the firing path at each statement for each other one; SWITCHES=2, ONLY="once, due", BREAKAGES=1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -13,6 +13,7 @@ from app.domain import rearm, rescue
 from app.store.queries import SQL
 from workers import scheduler
 from workers.dispatch import lease_watch, leased_run, settler
+from workers.dispatch.account_cache import AccountCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,23 @@ class Breakage:
     old: str = ""
     new: str = ""
     patch: Callable[[], Any] | None = None
+    also: tuple[str, ...] = ()
+    """The names of breakages that are planted together with it."""
+    held_by: str = ""
+    """The second rule that keeps the promise nevertheless; empty if there is none."""
 
     @contextmanager
     def planted(self) -> Iterator[None]:
         """The service with this fault in it. Raises ValueError where there is no such text."""
+        with ExitStack() as stack:
+            for name in self.also:
+                stack.enter_context(next(each for each in ALL if each.name == name).planted())
+            if not self.also:
+                stack.enter_context(self._planted_alone())
+            yield
+
+    @contextmanager
+    def _planted_alone(self) -> Iterator[None]:
         if self.patch is not None:
             with self.patch():
                 yield
@@ -41,6 +55,22 @@ class Breakage:
 
 def _nothing(*_args: Any, **_options: Any) -> None:
     """Do nothing."""
+
+
+def _never(*_args: Any, **_options: Any) -> bool:
+    return False
+
+
+def _no_time(*_args: Any, **_options: Any) -> timedelta:
+    return timedelta()
+
+
+_SECRETS_FOR: Final = AccountCache.secrets_for
+
+
+def _newest_secret(*args: Any) -> Any:
+    """Sign with no secret that was replaced, even if it is valid still."""
+    return {account: each[:1] for account, each in _SECRETS_FOR(*args).items()}
 
 
 def _leave(*_args: Any, **_options: Any) -> rescue.Action:
@@ -201,6 +231,68 @@ BREAKAGES: Final = (
         "OR (SELECT NOT EXISTS",
     ),
     Breakage(
+        "rearm: ticks are not counted",
+        "rearm",
+        "remaining = remaining - 1",
+        "remaining = remaining",
+    ),
+    Breakage(
+        "rearm: the next firing of a serial job does not wait",
+        "rearm",
+        "NOT v.held THEN v.next_at END,\n    held_at = CASE WHEN v.held",
+        "true THEN v.next_at END,\n    held_at = CASE WHEN false",
+    ),
+    Breakage(
+        "unblock: what waits for a run goes on waiting",
+        "unblock",
+        "WHERE job_id",
+        "WHERE false AND job_id",
+    ),
+    Breakage(
+        "move_ticks: the ticks that were called come again",
+        "move_ticks",
+        "SET held_at = m.after_at, remaining = d.remaining - m.number",
+        "SET held_at = d.held_at",
+    ),
+    Breakage(
+        "start_followers: none starts",
+        "start_followers",
+        "f.upstream = u.name AND",
+        "false AND",
+    ),
+    Breakage(
+        "start_followers: any end starts them",
+        "start_followers",
+        "v.state = ANY (f.states)",
+        "true",
+    ),
+    Breakage(
+        "abort: a worker does not learn of it",
+        "poll_cancellations",
+        "FROM aborted\nWHERE",
+        "FROM aborted\nWHERE false AND",
+    ),
+    Breakage(
+        "retry: a call that reaches nobody uses up an attempt",
+        patch=lambda: patch("app.domain.retry.is_unreached", _never),
+    ),
+    Breakage(
+        "retry: no pause between retries without an end",
+        patch=lambda: patch("app.domain.retry.pause_after", _no_time),
+    ),
+    Breakage(
+        "retry: those of a Dapr job are not counted from the tick",
+        patch=lambda: patch("app.domain.retry.since_due", _no_time),
+    ),
+    Breakage(
+        "secrets: a rotation never reaches a worker",
+        patch=lambda: patch("workers.dispatch.account_cache.FRESH_S", 1e12),
+    ),
+    Breakage(
+        "secrets: only the newest signs",
+        patch=lambda: patch.object(AccountCache, "secrets_for", _newest_secret),
+    ),
+    Breakage(
         "rearm: missed firings are not counted",
         patch=lambda: patch("app.store.claims.rearm", _rearm_from_due),
     ),
@@ -232,3 +324,8 @@ BREAKAGES: Final = (
     ),
 )
 """Each is a promise of docs/guarantees.md, broken in one place."""
+
+PAIRS: Final[tuple[Breakage, ...]] = ()
+"""Each is one that a second rule holds, with that rule broken as well."""
+
+ALL: Final = (*BREAKAGES, *PAIRS)

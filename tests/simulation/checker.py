@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from standardwebhooks.webhooks import Webhook
-
 from tests.simulation.clients import Life
-from tests.simulation.clock import BEGIN
 from tests.simulation.coverage import WITHDRAWN_S, coverage
-from tests.simulation.evidence import Evidence, RunRow, instant_at, passed
+from tests.simulation.dapr import checks as dapr_checks
+from tests.simulation.evidence import NOT_FOUND, Evidence, RunRow, due_of, instant_at, passed
+from tests.simulation.fusion import checks as fusion_checks
 from tests.simulation.receivers import Arrival
+from tests.simulation.reports import check_reports
+from tests.simulation.schedules import Once
+from tests.simulation.signatures import check_signatures
 
 ACCEPTED: Final = 202
 
@@ -22,6 +24,8 @@ WAITS_S: Final = (1, 5, 20, 60)
 """How long each retry waits at least; the last counts for all that follow."""
 
 ON_TIME_S: Final = 0.25
+_LEFT_OVER: Final = timedelta(hours=1)
+"""How long before the end a run may have become due that is still under way then."""
 
 
 def violations(evidence: Evidence) -> list[str]:
@@ -31,11 +35,17 @@ def violations(evidence: Evidence) -> list[str]:
         _under_way,
         _arrivals,
         _identities,
+        check_signatures,
         _repeats,
         _retries,
         coverage,
-        _ends,
+        _withdrawn,
         _outcomes,
+        _fired,
+        _ends,
+        check_reports,
+        dapr_checks.check_jobs,
+        fusion_checks.check_jobs,
     ):
         found += check(evidence)
     return found
@@ -44,31 +54,31 @@ def violations(evidence: Evidence) -> list[str]:
 def _under_way(evidence: Evidence) -> Iterator[str]:
     """12: what is due is delivered, or visibly over; nothing stays under way."""
     for run in evidence.runs:
-        if run.state in {"claimed", "taken", "waiting", "running"}:
+        if not run.is_over and run.due_at < evidence.ended - _LEFT_OVER:
             yield f"lost: run {run.id} of {evidence.path_of(run)} is still {run.state}"
 
 
 def _arrivals(evidence: Evidence) -> Iterator[str]:
-    """3 and 9: no call begins early, and without faults none is late."""
+    """3 and 9: no call begins early, and without faults none of a native job is late."""
     first: dict[str, Arrival] = {}
     for each in evidence.arrivals:
-        due = _instant(each.headers["wakecall-scheduled-for"])
+        due = due_of(each)
         if each.at < passed(due) - 0.001:
             yield f"early: {each.path} was called {passed(due) - each.at:.3f} s before {due}"
         first.setdefault(each.run_id, each)
     plain = {
-        f"{run.id}": run for run in evidence.runs if run.kind == "scheduled" and not run.missed
+        f"{run.id}": run
+        for run in evidence.runs
+        if run.kind in {"scheduled", "manual"} and not run.missed
     }
     for run_id, arrival in first.items():
         run = plain.get(run_id)
-        if run is None:
+        life = None if run is None else evidence.life_of(run)
+        if run is None or not isinstance(life, Life):
             continue
         begun = instant_at(arrival.at)
         late = arrival.at - passed(run.due_at)
-        life = evidence.life_of(run)
-        was_changed = life is not None and any(
-            each.what == "resume" and each.at >= run.due_at for each in life.changes
-        )
+        was_changed = any(each.what == "resume" and each.at >= run.due_at for each in life.changes)
         if (
             late > ON_TIME_S
             and not was_changed
@@ -78,42 +88,33 @@ def _arrivals(evidence: Evidence) -> Iterator[str]:
             yield f"late: {arrival.path}, due {run.due_at}, was called {late:.3f} s late"
 
 
-def _was_booked_late(life: Life | None, run: RunRow) -> bool:
+def _was_booked_late(life: Life, run: RunRow) -> bool:
     """Whether the job was made or changed so shortly before that no scheduler could claim it."""
-    return life is not None and any(
+    return any(
         each.what in {"book", "replace"} and run.due_at - each.at < timedelta(seconds=0.5)
         for each in life.changes
     )
 
 
 def _identities(evidence: Evidence) -> Iterator[str]:
-    """4: one run for a job and due time; its id and body never change; every call is signed."""
+    """4: one run for a job and due time, whose id and body never change."""
     bodies: dict[str, bytes] = {}
     known = {f"{run.id}": run for run in evidence.runs}
-    verifiers = [Webhook(secret) for secret in evidence.secrets]
     for each in evidence.arrivals:
         run = known.get(each.run_id)
         if run is None:
-            yield f"ghost: {each.path} was called by run {each.run_id}, which history lacks"
+            if not dapr_checks.is_further_tick(evidence, each):
+                yield f"ghost: {each.path} was called by run {each.run_id}, which history lacks"
         elif evidence.path_of(run) != each.path:
             yield f"foreign: run {each.run_id} called {each.path}"
         if bodies.setdefault(each.run_id, each.body) != each.body:
             yield f"changed: the body of run {each.run_id}"
-        if not any(_verifies(verifier, each) for verifier in verifiers):
-            yield f"unsigned: a call of run {each.run_id}"
     once = Counter(
         (run.job_id, run.version, run.due_at) for run in evidence.runs if run.kind == "scheduled"
     )
     for (job_id, version, due), number in once.items():
         if number > 1:
             yield f"doubled: {number} runs of job {job_id}, version {version}, due {due}"
-
-
-def _verifies(verifier: Webhook, arrival: Arrival) -> bool:
-    """Whether the signature is right; the time of the signature is judged by no clock of ours."""
-    stamp = datetime.fromtimestamp(int(arrival.headers["webhook-timestamp"]), tz=BEGIN.tzinfo)
-    signed = verifier.sign(arrival.run_id, stamp, arrival.body.decode())
-    return signed in arrival.headers["webhook-signature"].split(" ")
 
 
 def _repeats(evidence: Evidence) -> Iterator[str]:
@@ -125,38 +126,47 @@ def _repeats(evidence: Evidence) -> Iterator[str]:
         for each, after in itertools.pairwise(arrivals):
             if evidence.is_excused(each, until=after.at):
                 continue
-            if each.succeeded and each.answered != ACCEPTED:
+            if _is_success(each):
                 yield f"repeated: run {run_id} of {each.path}, {after.at - each.at:.3f} s after it"
-            elif each.answered_at is not None and after.at < each.answered_at:
+            elif after.at < each.ended_at - 0.001:
                 yield f"overlapping: run {run_id} of {each.path} by {each.worker}, {after.worker}"
 
 
+def _is_success(arrival: Arrival) -> bool:
+    """Whether the answer ends the run; 404 is as good for a Dapr job."""
+    if arrival.answered == NOT_FOUND:
+        return arrival.path.startswith(dapr_checks.PATH)
+    return arrival.succeeded and arrival.answered != ACCEPTED
+
+
 def _retries(evidence: Evidence) -> Iterator[str]:
-    """A retry waits for as long as its job says."""
+    """A retry of a native job waits for as long as its job says."""
+    paths = {life.path for life in evidence.lives}
     for run_id, arrivals in evidence.calls.items():
         for each, after in itertools.pairwise(arrivals):
-            if each.succeeded or evidence.is_excused(each, until=after.at):
+            if each.path not in paths or each.succeeded:
+                continue
+            if evidence.is_excused(each, until=after.at):
                 continue
             attempt = int(each.headers["wakecall-attempt"])
             least = WAITS_S[min(attempt, len(WAITS_S)) - 1]
-            waited = after.at - (each.answered_at or each.at)
-            if waited < least:
+            waited = after.at - each.ended_at
+            if waited < least - 0.001:
                 yield f"hasty: run {run_id} of {each.path} was retried after {waited:.3f} s"
 
 
-def _ends(evidence: Evidence) -> Iterator[str]:
-    """7: after an answered delete or pause no call begins."""
-    by_path: dict[str, list[Arrival]] = defaultdict(list)
-    for each in evidence.arrivals:
-        by_path[each.path].append(each)
+def _withdrawn(evidence: Evidence) -> Iterator[str]:
+    """7: after an answered delete or pause of a native job no call begins."""
     for life in evidence.lives:
         for index, change in enumerate(life.changes):
             if change.what not in {"delete", "pause"}:
                 continue
             following = [each.at for each in life.changes[index + 1 :]]
             until = following[0] if following else evidence.ended
-            for arrival in by_path[life.path]:
+            for arrival in evidence.calls_at[life.path]:
                 at = instant_at(arrival.at)
+                if arrival.run_id in evidence.redelivered:
+                    continue
                 if change.at + timedelta(seconds=WITHDRAWN_S) < at < until:
                     yield (
                         f"withdrawn: {life.path} was called at {at}, after the {change.what} of "
@@ -165,13 +175,16 @@ def _ends(evidence: Evidence) -> Iterator[str]:
 
 
 def _outcomes(evidence: Evidence) -> Iterator[str]:
-    """2: a run ends in success where its receiver answers well within its attempts."""
+    """2: a run of a native job succeeds where its receiver answers well within its attempts."""
     for run in evidence.runs:
         life = evidence.life_of(run)
-        if life is None or run.state == "succeeded":
+        if not isinstance(life, Life) or run.state == "succeeded":
             continue
         withdrawn = any(each.what in {"delete", "pause", "replace"} for each in life.changes)
         if run.state == "cancelled" and (withdrawn or run.missed):
+            continue
+        report = evidence.reports_of.get(f"{run.id}")
+        if run.state == "failed" and report is not None and report.status == "failed":
             continue
         calls = evidence.calls.get(f"{run.id}", [])
         if run.state == "dead" and evidence.had_incident(run.due_at, evidence.ended):
@@ -182,5 +195,23 @@ def _outcomes(evidence: Evidence) -> Iterator[str]:
         )
 
 
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def _fired(evidence: Evidence) -> Iterator[str]:
+    """1: a call by hand that was accepted is made."""
+    for life in evidence.lives:
+        runs = [each for each in evidence.runs_of[life.id or ""] if each.kind == "manual"]
+        if len(runs) < life.fired:
+            yield f"missed: {life.path} has {len(runs)} runs for {life.fired} calls by hand"
+
+
+def _ends(evidence: Evidence) -> Iterator[str]:
+    """A one-time job ends with its run, and a recurring one only when it is deleted."""
+    for life in evidence.lives:
+        if not life.changes:
+            continue
+        is_there, runs = life.name in evidence.there, evidence.runs_of[life.id or ""]
+        if isinstance(life.schedule, Once) and not life.is_gone():
+            is_over = bool(runs) and all(each.is_over for each in runs)
+            if is_over == is_there:
+                yield f"end: the one-time job {life.name} is {'' if is_there else 'not '}there"
+        elif life.is_gone() == is_there:
+            yield f"end: the recurring job {life.name} is {'' if is_there else 'not '}there"

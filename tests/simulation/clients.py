@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any, Final, Protocol
 
+import orjson
 from flask import Flask
 from werkzeug.test import TestResponse
 
@@ -18,7 +21,7 @@ from app.service import accounts
 from app.store.engine import db
 from tests.simulation.clock import SimulatedClock
 from tests.simulation.effects import Effects, Killed, Process
-from tests.simulation.schedules import AnySchedule, Once
+from tests.simulation.schedules import AnySchedule, Once, Schedule
 
 HOST: Final = "http://127.0.0.1:8080"
 
@@ -33,6 +36,38 @@ class Change:
     schedule: AnySchedule | None = None
 
 
+class Booked(Protocol):
+    """A job of any dialect that was booked, as far as changes and faults aim at it."""
+
+    @property
+    def name(self) -> str:
+        """The name of the item that booked it."""
+
+    def is_gone(self) -> bool:
+        """Whether it was deleted, or never made."""
+
+    def due_between(self, after: datetime, until: datetime) -> list[datetime]:
+        """Its firings after the one instant and not after the other."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Secret:
+    """A signing secret as its client knows it."""
+
+    value: str
+    created: datetime
+    expires: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """A result that a receiver has reported, and that was accepted."""
+
+    run_id: str
+    at: datetime
+    status: str
+
+
 @dataclass(slots=True)
 class Life:
     """What the client of a job knows about it."""
@@ -43,6 +78,13 @@ class Life:
     misfire: str
     changes: list[Change] = field(default_factory=list)
     id: str | None = None
+    fired: int = 0
+    """How many calls by hand were accepted."""
+
+    @property
+    def name(self) -> str:
+        """The name of the job."""
+        return self.path.strip("/")
 
     def is_gone(self) -> bool:
         """Whether it was deleted, or never made."""
@@ -58,6 +100,10 @@ class Life:
         """The one that counts now."""
         return next(each.schedule for each in reversed(self.changes) if each.schedule)
 
+    def due_between(self, after: datetime, until: datetime) -> list[datetime]:
+        """Its firings after the one instant and not after the other."""
+        return [] if self.is_paused() else self.schedule.between(after, until)
+
 
 class Web:
     """A web process, which is started again where it was killed."""
@@ -71,32 +117,44 @@ class Web:
         self._app = self._start()
         self._key = accounts.create(context_of(self._app), "simulated")
 
-    def ask(self, method: str, path: str, document: object = None, key: str = "") -> TestResponse:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        document: object = None,
+        key: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> TestResponse:
         """The answer to a request; Killed if the process ended before it was there."""
-        headers = {"Authorization": f"Bearer {key or self._key}", "Accept": "application/json"}
+        sent = {"Authorization": f"Bearer {key or self._key}", "Accept": "application/json"}
+        body = None if document is None else orjson.dumps(document)
         try:
             with self._effects.of(self.process):
                 return self._app.test_client().open(
-                    path, method=method, json=document, headers=headers
+                    path,
+                    method=method,
+                    data=body,
+                    content_type=None if body is None else "application/json",
+                    headers={**sent, **(headers or {})},
                 )
         except Killed:
             self._restart()
             raise
 
     def ask_until_answered(
-        self, method: str, path: str, document: object = None, key: str = ""
+        self,
+        method: str,
+        path: str,
+        document: object = None,
+        key: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> TestResponse:
         """The answer to a request that may be repeated."""
         while True:
             try:
-                return self.ask(method, path, document, key)
+                return self.ask(method, path, document, key, headers)
             except Killed:
                 continue
-
-    def secrets(self) -> list[str]:
-        """The account's signing secrets."""
-        found = json.loads(self.ask("GET", "/1/secrets").text)
-        return [each["value"] for each in found]
 
     def close(self) -> None:
         """End it."""
@@ -119,14 +177,18 @@ class Clients:
     def __init__(self, web: Web, clock: SimulatedClock) -> None:
         self.web = web
         self.lives: list[Life] = []
+        self.booked: dict[str, Booked] = {}
+        """The jobs of all dialects, by the name of the item that booked them."""
         self.refused: list[str] = []
         self.redelivered: defaultdict[str, list[float]] = defaultdict(list)
         """When a client has asked for a run to be called again."""
+        self.reports: list[Report] = []
+        self.secrets = [Secret(value=each, created=clock.now) for each in self._listed_secrets()]
         self._clock = clock
 
     def book(self, life: Life, schedule: AnySchedule, **members: Any) -> None:
         """Book a job with that schedule. If the web was killed, the job is there or is not."""
-        name = life.path.strip("/")
+        name = life.name
         document = {
             "name": name,
             "url": HOST + life.path,
@@ -147,11 +209,12 @@ class Clients:
         life.id = json.loads(answer.text)["id"]
         life.changes.append(Change(at=self._clock.now, what="book", schedule=schedule))
         self.lives.append(life)
+        self.booked[life.name] = life
 
     def replace(self, life: Life, schedule: AnySchedule) -> None:
         """Give it another schedule, and keep the rest."""
         document = {
-            "name": life.path.strip("/"),
+            "name": life.name,
             "url": HOST + life.path,
             "data": life.body.decode(),
             "misfire": life.misfire,
@@ -174,7 +237,29 @@ class Clients:
     def fire(self, life: Life) -> None:
         """Let it be called now, besides its schedule."""
         with suppress(Killed):
-            self.web.ask("POST", f"/1/jobs/{life.id}/fire")
+            answer = self.web.ask("POST", f"/1/jobs/{life.id}/fire")
+            life.fired += answer.status_code < HTTPStatus.MULTIPLE_CHOICES
+
+    def exists(self, life: Life) -> bool:
+        """Whether its job is still there."""
+        answer = self.web.ask_until_answered("GET", f"/1/jobs/{life.id}")
+        return answer.status_code == HTTPStatus.OK
+
+    def rotate(self, overlap: float) -> None:
+        """Make a new signing secret; the older ones remain valid for so many seconds."""
+        with suppress(Killed):
+            self.web.ask("POST", "/1/secrets/rotate", {"overlap": int(overlap)})
+        now, known = self._clock.now, {each.value for each in self.secrets}
+        made = [each for each in self._listed_secrets() if each not in known]
+        if not made:
+            return  # the account has as many as it may, or the web was killed before
+        ends = now + timedelta(seconds=overlap)
+        older = [replace(each, expires=min(each.expires or ends, ends)) for each in self.secrets]
+        self.secrets = older + [Secret(value=each, created=now) for each in made]
+
+    def _listed_secrets(self) -> list[str]:
+        found = json.loads(self.web.ask_until_answered("GET", "/1/secrets").text)
+        return [each["value"] for each in found]
 
     def redeliver(self, run_id: str) -> None:
         """Let a run be called again that is over."""
@@ -183,13 +268,17 @@ class Clients:
         if answer.status_code not in {202, 409, 404}:
             self.refused.append(f"redeliver {run_id}: {answer.status_code} {answer.text}")
 
-    def complete(self, run_id: str, token: str) -> None:
-        """Report that what a run began has succeeded."""
-        document = {"status": "succeeded"}
+    def complete(self, run_id: str, token: str, status: str = "succeeded") -> bool:
+        """Report the result of what a run began; False where it is to be reported again later."""
         path = f"/1/runs/{run_id}/complete"
-        answer = self.web.ask_until_answered("POST", path, document, key=token)
-        if answer.status_code not in {200, 202, 409}:
+        answer = self.web.ask_until_answered("POST", path, {"status": status}, key=token)
+        if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            return False
+        if answer.status_code in {200, 202}:
+            self.reports.append(Report(run_id=run_id, at=self._clock.now, status=status))
+        elif answer.status_code != HTTPStatus.CONFLICT:
             self.refused.append(f"complete {run_id}: {answer.status_code} {answer.text}")
+        return True
 
     def _change(
         self,
@@ -215,6 +304,8 @@ class Clients:
 def _timing(schedule: AnySchedule) -> dict[str, Any]:
     if isinstance(schedule, Once):
         return {"when": schedule.at.isoformat()}
+    if not isinstance(schedule, Schedule):
+        raise TypeError("a native job has a cron expression or an instant")
     members: dict[str, Any] = {"cron": schedule.cron}
     if schedule.zone != "UTC":
         members["timezone"] = schedule.zone

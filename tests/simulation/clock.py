@@ -26,6 +26,12 @@ CREATE FUNCTION simulated.now() RETURNS timestamptz LANGUAGE sql STABLE AS
   $$SELECT timestamptz 'epoch' + (SELECT last_value FROM simulated.clock) * interval '1 us'$$;
 """
 
+# Conditions of triggers are bound to their functions when they are made.
+_TRIGGERS: Final = """
+SELECT pg_get_triggerdef(oid) FROM pg_trigger
+WHERE NOT tgisinternal AND pg_get_triggerdef(oid) ~ 'clock_timestamp'
+"""
+
 
 class SimulatedClock:
     """The time, in seconds since its beginning; it moves when it is told to."""
@@ -62,6 +68,10 @@ class SimulatedClock:
     def install(self, connection: psycopg.Connection) -> None:
         """Let the database tell this time, in all sessions that begin from now on."""
         clock_functions.install(connection, "simulated", _FUNCTIONS)
+        for (definition,) in connection.execute(_TRIGGERS).fetchall():
+            again = definition.replace("CREATE TRIGGER", "CREATE OR REPLACE TRIGGER")
+            again = again.replace("clock_timestamp()", "simulated.clock_timestamp()")
+            connection.execute(again.encode())
         self._connection = connection
         self._tell()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ _BEFORE: Final = timedelta(seconds=2)
 _SLACK: Final = timedelta(seconds=3)
 """So long after its time a firing has had its run made, where nothing was wrong."""
 
-_WITHDRAWING: Final = frozenset({"delete", "pause", "replace"})
+_WITHDRAWING: Final = frozenset({"delete", "pause"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,8 @@ class Span:
 
 def coverage(evidence: Evidence) -> Iterator[str]:
     """2 and 6: the runs of each job are its firings; one may stand for those missed after it."""
-    by_job: dict[str, list[RunRow]] = defaultdict(list)
-    for run in evidence.runs:
-        if run.kind == "scheduled":
-            by_job[f"{run.job_id}"].append(run)
     for life in evidence.lives:
-        runs = sorted(by_job.get(life.id or "", []), key=lambda run: run.due_at)
+        runs = [each for each in evidence.runs_of[life.id or ""] if each.kind == "scheduled"]
         yield from _coverage_of(evidence, life, runs)
 
 
@@ -94,7 +90,10 @@ def _allowed(span: Span) -> list[datetime]:
 
 
 def _required(evidence: Evidence, span: Span) -> list[datetime]:
-    """The firings that must have a run, or one that stands for them."""
+    """The firings that must have a run, or one that stands for them.
+
+    A change to another schedule leaves those that were due, however long nobody claimed them.
+    """
     firings = span.schedule.between(span.begins, span.ends)
     if span.is_paused:
         return firings if span.ending == "resume" else []

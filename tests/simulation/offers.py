@@ -21,6 +21,8 @@ from app.store import overdue
 from app.store.overdue import Slots
 from tests.simulation import command
 from tests.simulation.checker import ON_TIME_S
+from tests.simulation.dapr.checks import ON_TIME as DAPR_ON_TIME
+from tests.simulation.fusion.checks import ON_TIME as FUSION_ON_TIME
 from workers.overdue_offers import OverdueOffers
 
 _LEFT_FOR: Final = timedelta(seconds=0.15)
@@ -48,11 +50,14 @@ def _next(
 
 def main() -> None:
     """Play what is asked for."""
+    later = timedelta(seconds=_LATER)
     with (
         patch.object(OverdueOffers, "next", _next),
         patch("workers.scheduler.LOOK_AHEAD", -_LEFT_FOR),
         patch("tests.simulation.processes._REST_S", _REST_S),
         patch("tests.simulation.checker.ON_TIME_S", ON_TIME_S + _LATER),
+        patch("tests.simulation.dapr.checks.ON_TIME", DAPR_ON_TIME + later),
+        patch("tests.simulation.fusion.checks.ON_TIME", FUSION_ON_TIME + later),
     ):
         command.main()
 

@@ -46,13 +46,15 @@ _LOOP_STEPS: Final = 6
 _MAINTENANCE_S: Final = 6 * 3600.0
 """A pause for which nothing need be repaired; as long as the real one would cost most of the time.
 """
+_LOOP_FIRST: Final = 0.7
+"""How often the event loop has its turn before the other threads of a worker."""
 _POLLED_S: Final = 0.3
-_REST_S: Final = 0.4
+_REST_S: Final = 1.2
 _BEFORE_S: Final = 0.35
 """How long before something is due nobody rests: the scheduler claims so far ahead."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Surroundings:
     """What all processes of a simulation share."""
 
@@ -63,6 +65,8 @@ class Surroundings:
     database: str
     key: str
     random: random.Random
+    on_take: Callable[[str], None] = lambda _name: None
+    """Called with the name of a worker that has taken runs."""
 
     def connection(self, name: str) -> ReconnectingConnection:
         """A connection of one thread."""
@@ -72,10 +76,11 @@ class Surroundings:
 class Threads:
     """The threads of a process, each with the time of its next turn."""
 
-    def __init__(self, clock: SimulatedClock, process: Process, effects: Effects) -> None:
-        self._clock = clock
+    def __init__(self, around: Surroundings, process: Process) -> None:
+        self._clock = around.clock
         self._process = process
-        self._effects = effects
+        self._effects = around.effects
+        self._chance = around.random
         self._turns: dict[LoopThread, float] = {}
 
     def add(self, thread: LoopThread) -> None:
@@ -86,13 +91,21 @@ class Threads:
         """When the next turn is due."""
         return min(self._turns.values())
 
+    def wake(self) -> None:
+        """End all rests: something has happened that a thread would find at its next turn."""
+        now = self._clock.passed
+        for thread, at in self._turns.items():
+            self._turns[thread] = min(at, now + max(thread.interval, 0.001))
+
     def run(self, rest: float = 0.0) -> None:
-        """Give each thread a turn whose time has come. May end with Killed.
+        """Give each thread a turn whose time has come, in any order. May end with Killed.
 
         A turn that would find nothing new costs time and shows nothing: so a thread that polls
-        may rest for `rest` seconds, until shortly before something is due.
+        may rest for `rest` seconds, until shortly before something is due, or until it is woken.
         """
-        for thread, at in list(self._turns.items()):
+        turns = list(self._turns.items())
+        self._chance.shuffle(turns)
+        for thread, at in turns:
             if at > self._clock.passed:
                 continue
             try:
@@ -115,7 +128,7 @@ class SimulatedScheduler:
         self.paused_until = 0.0
         self.ahead = ahead
         """In how many seconds the next row of the database is due."""
-        self._threads = Threads(around.clock, self.process, around.effects)
+        self._threads = Threads(around, self.process)
         uptime = around.clock.uptime
         watch = ClockWatch(clock=uptime, wall=around.clock.wall)
         self.scheduler = Scheduler(
@@ -145,6 +158,10 @@ class SimulatedScheduler:
         """When it has something to do next."""
         return max(self._threads.next_at(), self.paused_until)
 
+    def wake(self) -> None:
+        """Let no thread rest any longer."""
+        self._threads.wake()
+
     def run(self) -> None:
         """Do what is to be done now. May end with Killed."""
         self._threads.run(rest=min(self.ahead(), _REST_S))
@@ -171,7 +188,7 @@ class SimulatedWorker:
         self._cache = AccountCache(SecretBox([around.key]), clock=clock.uptime)
         self._firings = KnownFirings(UNLIMITED, clock=clock.uptime)
         self._listener = around.connection("rq_listener")
-        self._threads = Threads(clock, self.process, around.effects)
+        self._threads = Threads(around, self.process)
         self._settler = Settler(
             around.connection("settler"),
             self.dispatcher,
@@ -203,6 +220,15 @@ class SimulatedWorker:
         )
         self._threads.add(self._settler)
 
+    def wake(self) -> None:
+        """Let no thread rest any longer."""
+        self._threads.wake()
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether it has something to write that others may find."""
+        return not self._settler.empty
+
     @property
     def busy(self) -> bool:
         """Whether it holds runs, or has something to write."""
@@ -219,35 +245,34 @@ class SimulatedWorker:
 
     def take(self, tickets: Sequence[Ticket] | Slots) -> int:
         """Take a batch, as the listener does; the number of runs taken. May end with Killed."""
-        clock = self._around.clock.uptime
         with self._around.effects.of(self.process):
             try:
                 with self._listener.use() as connection:
-                    if isinstance(tickets, Slots):
-                        return begin_overdue(
-                            connection,
-                            tickets,
-                            self.dispatcher,
-                            self._cache,
-                            self._firings,
-                            clock,
-                        )
-                    return take(
-                        connection,
-                        tickets,
-                        self.dispatcher,
-                        self._cache,
-                        clock,
-                    )
+                    taken = self._take(connection, tickets)
             except psycopg.Error:
                 return 0  # the batch is lost with the turn of the listener
+        if taken:
+            self._around.on_take(self.process.name)
+        return taken
+
+    def _take(self, connection: psycopg.Connection, tickets: Sequence[Ticket] | Slots) -> int:
+        clock = self._around.clock.uptime
+        if isinstance(tickets, Slots):
+            return begin_overdue(
+                connection, tickets, self.dispatcher, self._cache, self._firings, clock
+            )
+        return take(connection, tickets, self.dispatcher, self._cache, clock)
 
     def run(self) -> None:
         """Do what is to be done now. May end with Killed."""
-        self._turn_loop()
+        # After a pause, any thread may be the first to go on.
+        is_first = self._around.random.random() < _LOOP_FIRST
+        if is_first:
+            self._turn_loop()
         ahead = self._next_timer() - self._around.clock.passed - _BEFORE_S
         has_written = self._settler.empty and not self._channels.unpark_requests
-        self._threads.run(rest=min(ahead, _REST_S) if has_written else 0.0)
+        # Until the loop has had its turn, what waits for it is not known.
+        self._threads.run(rest=min(ahead, _REST_S) if has_written and is_first else 0.0)
         if not self._channels.payload_orders.empty():
             with self._around.effects.of(self.process):
                 self._loader.run_once()

@@ -5,29 +5,39 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+import orjson
 
 from app.delivery.loop import Loop
 from app.delivery.request import Call
 from app.domain.run import Reply
 from tests.simulation.clock import SimulatedClock
 
-_RETRYABLE: Final = (500, 502, 503, 429)
+RUNNER: Final = "/runner"
+"""The path of the Fusion runner; what it is to do is in the body."""
+
+_LEAST_WITHIN_S: Final = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Habits:
-    """How the receiver of one job answers.
-
-    The first `failures` attempts of each run fail, each in one of `ways`; calls between `down`
-    reach nobody. `later` seconds after an answer of 202 the result is reported, if it is not None.
-    """
+    """How the receiver of one job answers; times are in seconds."""
 
     latency: tuple[float, float] = (0.005, 0.3)
+    """The least and the most that it takes for an answer."""
     failures: int = 0
+    """How many of the first calls of each run fail."""
     ways: tuple[str, ...] = ("500",)
-    down: tuple[float, float] | None = None
+    """In which ways these fail, in turn: a status, `hang` or `reset`."""
+    good: int = 204
+    """The status of the calls that do not fail."""
     later: float | None = None
+    """If given, calls that do not fail are answered with 202, and the result is reported so long
+    after the answer; if negative, so long before it."""
+    report: Literal["succeeded", "failed"] | None = "succeeded"
+    """The result that is reported later; None if none is reported of the first call of a run."""
 
 
 @dataclass(slots=True)
@@ -41,6 +51,10 @@ class Arrival:
     body: bytes
     answered: int | None = None
     answered_at: float | None = None
+    ended_at: float = 0.0
+    """When the call was over for the worker that made it."""
+    address: str = ""
+    """Host and port."""
 
     @property
     def run_id(self) -> str:
@@ -57,35 +71,49 @@ class Receivers:
     """All receivers; the path of a call tells which one it is for."""
 
     clock: SimulatedClock
-    random: random.Random
+    seed: int
     habits: dict[str, Habits] = field(default_factory=dict)
     arrivals: list[Arrival] = field(default_factory=list)
-    on_later: Callable[[Arrival, float], None] = lambda _arrival, _seconds: None
+    away: dict[str, float] = field(default_factory=dict)
+    """Until when nobody can connect to an address (host and port)."""
+    on_later: Callable[[Arrival, float, str], None] = lambda _arrival, _at, _status: None
+    """Called with what is to be reported, when and with which result."""
+    on_arrival: Callable[[Arrival], None] = lambda _arrival: None
     _attempts: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def answer(self, call: Call, worker: str) -> tuple[float, Reply]:
         """After how many seconds, and with what, the call is answered."""
-        path = "/" + call.url.split("/", 3)[3]
-        habits = self.habits[path]
+        parts = urlsplit(call.url)
         now = self.clock.passed
-        if habits.down and habits.down[0] <= now < habits.down[1]:
-            return 0.001, Reply(error="connect-failed", error_detail="down", connected=False)
+        if self.away.get(parts.netloc, 0.0) > now:
+            return 0.001, Reply(error="connect-failed", error_detail="away", connected=False)
+        path = parts.path if parts.path != RUNNER else path_of_action(call.body)
         headers = dict(line.split(": ", 1) for line in (*call.headers, *call.own))
         headers = {name.lower(): value for name, value in headers.items()}
-        arrival = Arrival(now, worker, path, headers, call.body)
+        arrival = Arrival(now, worker, path, headers, call.body, address=parts.netloc)
         self.arrivals.append(arrival)
-        before = self._attempts.get((path, arrival.run_id), 0)
-        self._attempts[path, arrival.run_id] = before + 1
-        latency = self.random.uniform(*habits.latency)
+        latency, reply = self._reply(call, arrival)
+        arrival.ended_at = now + latency
+        self.on_arrival(arrival)
+        return latency, reply
+
+    def _reply(self, call: Call, arrival: Arrival) -> tuple[float, Reply]:
+        habits = self.habits.get(arrival.path) or Habits()
+        before = self._attempts.get((arrival.path, arrival.run_id), 0)
+        self._attempts[arrival.path, arrival.run_id] = before + 1
+        # Drawn by the call alone, so that it is the same whatever else is played.
+        due = arrival.headers["wakecall-scheduled-for"]
+        chance = random.Random(f"{self.seed} {arrival.path} {due} {before}")
+        latency = chance.uniform(*habits.latency)
         if before < habits.failures:
             way = habits.ways[before % len(habits.ways)]
             return self._failure(call, arrival, way, latency)
-        return self._success(arrival, habits, latency, call.timeout)
+        return self._success(call, arrival, habits, latency, before)
 
     def _failure(
         self, call: Call, arrival: Arrival, way: str, latency: float
     ) -> tuple[float, Reply]:
-        if way == "hang":
+        if way == "hang" or latency >= call.timeout:
             return call.timeout, Reply(error="timeout", error_detail="no answer")
         if way == "reset":
             return latency, Reply(error="connection-lost", error_detail="reset")
@@ -93,18 +121,28 @@ class Receivers:
         return latency, Reply(status=int(way))
 
     def _success(
-        self, arrival: Arrival, habits: Habits, latency: float, timeout: float
+        self, call: Call, arrival: Arrival, habits: Habits, latency: float, before: int
     ) -> tuple[float, Reply]:
-        if latency >= timeout:
-            return timeout, Reply(error="timeout", error_detail="too slow")
+        if latency >= call.timeout:
+            return call.timeout, Reply(error="timeout", error_detail="too slow")
         arrival.answered_at = arrival.at + latency
         if habits.later is None:
-            arrival.answered = 204
-            return latency, Reply(status=204)
+            arrival.answered = habits.good
+            return latency, Reply(status=habits.good)
         arrival.answered = 202
-        self.on_later(arrival, arrival.at + latency + habits.later)
-        ask = (("wakecall-complete", f"later; within={round(habits.later * 2) + 60}"),)
-        return latency, Reply(status=202, headers=ask)
+        status = habits.report or (None if before == 0 else "succeeded")
+        if status is not None:
+            self.on_later(arrival, arrival.at + max(latency + habits.later, 0.001), status)
+        within = round(abs(habits.later) * 2) + _LEAST_WITHIN_S
+        return latency, Reply(
+            status=202, headers=(("wakecall-complete", f"later; within={within}"),)
+        )
+
+
+def path_of_action(body: bytes) -> str:
+    """The path under which a call of the runner is recorded: one for each action and resource."""
+    document = orjson.loads(body)
+    return f"{RUNNER}/{document['action']}/{document['resource']}"
 
 
 class SimulatedEngine:

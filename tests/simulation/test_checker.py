@@ -11,7 +11,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from tests.simulation.checker import violations
-from tests.simulation.clients import Change, Life
+from tests.simulation.clients import Change, Life, Secret
 from tests.simulation.clock import BEGIN
 from tests.simulation.evidence import Evidence, RunRow
 from tests.simulation.receivers import Arrival
@@ -41,7 +41,7 @@ def call(of: RunRow, *, at: float | None = None, worker: str = "worker-0.1") -> 
         "wakecall-attempt": "1",
         "wakecall-scheduled-for": of.due_at.isoformat(),
     }
-    return Arrival(begins, worker, "/daily", headers, b"x", 204, begins + 0.1)
+    return Arrival(begins, worker, "/daily", headers, b"x", 204, begins + 0.1, begins + 0.1)
 
 
 def evidence(days: int = 3) -> Evidence:
@@ -55,7 +55,8 @@ def evidence(days: int = 3) -> Evidence:
         runs=runs,
         incidents=[],
         ended=BEGIN + timedelta(days=days),
-        secrets=[SECRET],
+        secrets=[Secret(value=SECRET, created=BEGIN)],
+        there={"daily"},
     )
 
 
@@ -66,7 +67,7 @@ def kinds(found: Evidence) -> set[str]:
 def changed(what: str, at: float) -> Evidence:
     whole = evidence()
     whole.lives[0].changes.append(Change(at=BEGIN + timedelta(seconds=at), what=what))
-    return whole
+    return replace(whole, there=set()) if what == "delete" else whole
 
 
 def test_what_was_kept_breaks_nothing() -> None:
@@ -101,7 +102,7 @@ def repeated(whole: Evidence) -> Evidence:
 
 def overlapping(whole: Evidence) -> Evidence:
     first = call(whole.runs[2])
-    first.answered, first.answered_at = 500, first.at + 9
+    first.answered, first.answered_at, first.ended_at = 500, first.at + 9, first.at + 9
     second = call(whole.runs[2], at=first.at + 5, worker="worker-1.2")
     return replace(whole, arrivals=[*whole.arrivals[:2], first, second])
 

@@ -16,7 +16,10 @@ from app.store.overdue import Slots
 from app.store.takes import Ticket
 from tests.simulation.clients import Clients
 from tests.simulation.clock import BEGIN, SimulatedClock
+from tests.simulation.dapr.clients import DaprClients
 from tests.simulation.effects import Effects
+from tests.simulation.fusion.clients import FusionClients
+from tests.simulation.items import Item
 from tests.simulation.notifications import Notifications
 from tests.simulation.processes import (
     NEVER,
@@ -36,6 +39,7 @@ SELECT extract(epoch FROM least(
   (SELECT min(next_at) - %(ahead)s::interval FROM due), (SELECT min(look_at) FROM inflight)))
 """
 _SOON_S: Final = 0.5
+_SUSPECTS_S: Final = 0.5
 
 
 class Endless(Exception):
@@ -53,22 +57,38 @@ class Incident:
     """Which process died, stood still or had no database; empty if none did."""
 
 
+@dataclass(frozen=True, slots=True)
+class Away:
+    """A time in which nobody could connect to an address."""
+
+    address: str
+    begins: float
+    ends: float
+
+
 @dataclass(slots=True)
 class World:
     """The processes, the script of what befalls them, and the time."""
 
     around: Surroundings
     clients: Clients
+    dapr: DaprClients
+    fusion: FusionClients
     connection: psycopg.Connection
     schedulers: int = 2
     workers: int = 2
     most_moments: int = 1_000_000
     running: dict[str, AnyProcess] = field(default_factory=dict)
     incidents: list[Incident] = field(default_factory=list)
+    aways: list[Away] = field(default_factory=list)
+    acted: set[Item] = field(default_factory=set)
+    """The items of the scenario that have begun."""
     quarantine: SimulatedQuarantine | None = None
     down_until: float = 0.0
     """Until when no process is started."""
     restart_after: Callable[[], float] = lambda: 1.0
+    _suspects_at: float = 0.0
+    """When it is asked next whether runs wait for the quarantine."""
     _script: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _order: count[int] = field(default_factory=count)
     _names: count[int] = field(default_factory=count)
@@ -121,6 +141,13 @@ class World:
         now = self.clock.passed
         self.incidents.append(Incident(now, now + seconds, what, process))
 
+    def set_away(self, address: str, seconds: float) -> None:
+        """Let nobody connect to an address from now on, for so long."""
+        now = self.clock.passed
+        self.aways.append(Away(address, now, now + seconds))
+        away = self.around.receivers.away
+        away[address] = max(away.get(address, 0.0), now + seconds)
+
     def _start_one(self, name: str) -> None:
         if name in self.running:
             return
@@ -170,15 +197,27 @@ class World:
 
     def _happen(self) -> None:
         """Do all that is to be done now."""
+        is_news = bool(self._script) and self._script[0][0] <= self.clock.passed
         while self._script and self._script[0][0] <= self.clock.passed:
             heapq.heappop(self._script)[2]()
         while (batch := self.around.notifications.arrived()) is not None:
             self._deliver(*batch)
+            is_news = True
+        is_news = is_news or self._is_written()
         for name, process in list(self.running.items()):
             if process.next_at() <= self.clock.passed and killed(process, process.run):
                 self.running.pop(name, None)
                 self._replace(name, process)
         self._quarantine()
+        if is_news:
+            for process in self._processes():
+                process.wake()
+
+    def _is_written(self) -> bool:
+        """Whether a worker is about to write what others may find."""
+        return any(
+            isinstance(each, SimulatedWorker) and each.is_writing for each in self._processes()
+        )
 
     def _deliver(self, name: str, tickets: Sequence[Ticket] | Slots) -> None:
         workers = [
@@ -196,7 +235,10 @@ class World:
     def _quarantine(self) -> None:
         """Run the process that tries suspects while there are any."""
         if self.quarantine is None:
-            if self._has_workers() and any_suspects(self.connection):
+            if self.clock.passed < self._suspects_at or not self._has_workers():
+                return
+            self._suspects_at = self.clock.passed + _SUSPECTS_S
+            if any_suspects(self.connection):
                 title = f"quarantine.{next(self._names)}"
                 self.quarantine = SimulatedQuarantine(self.around, title)
             return
@@ -212,9 +254,14 @@ class World:
     def _has_workers(self) -> bool:
         return any(isinstance(each, SimulatedWorker) for each in self.running.values())
 
-    def _complete_later(self, arrival: Arrival, when: float) -> None:
+    def _complete_later(self, arrival: Arrival, when: float, status: str) -> None:
         token = arrival.headers["wakecall-completion-token"]
-        self.at(when, lambda: self.clients.complete(arrival.run_id, token))
+
+        def report(tries: int = 10) -> None:
+            if not self.clients.complete(arrival.run_id, token, status) and tries:
+                self.at(self.clock.passed + 1.0, lambda: report(tries - 1))
+
+        self.at(when, report)
 
 
 def make_surroundings(
@@ -225,7 +272,7 @@ def make_surroundings(
     return Surroundings(
         clock=clock,
         effects=effects,
-        receivers=Receivers(clock=clock, random=random.Random(chance.random())),
+        receivers=Receivers(clock=clock, seed=seed),
         notifications=Notifications(clock, random.Random(chance.random())),
         database=database,
         key=key,
