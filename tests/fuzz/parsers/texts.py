@@ -11,9 +11,10 @@ from app.api.native.documents import job_list, run_cursor
 from app.api.native.documents.job_list import JobList
 from app.domain.run import Position
 from tests.api.worst_dialects import NOW
+from tests.api.worst_http import HTTP
 from tests.api.worst_text_inputs import TEXT_INPUTS
 from tests.fuzz import grammars
-from tests.fuzz.parser import Parser
+from tests.fuzz.parser import BINARY, Parser
 from tests.fuzz.parsers.documents import JOB
 
 _SHORT: Final = 60
@@ -42,6 +43,11 @@ _SAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "an API key": ("wk_0123456789abcdefABCDEF_x",),
     "the address of a Dapr job": ("/v1.0/jobs/R2-D2", "/v1.0-alpha1/jobs/a%2Fb", "//v1.0//jobs/a"),
     "the query of /readyz": ("all", "all=1&x", "%61ll="),
+    "the head of a request": (
+        "POST /1/jobs?a=b HTTP/1.1\r\nHost: example.com\r\nContent-Length: 5\r\nA: \xe9\r\n",
+        "GET http://example.com:80/a%2F HTTP/1.0\r\nConnection: close, upgrade\r\n",
+    ),
+    "a body in chunks": ("5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n",),
     "the cursor of an audit log": ("17",),
     "a cursor of runs": (run_cursor.write(Position(due_at=NOW, id=UUID(int=1))),),
     "a cursor of attempts": ("17",),
@@ -78,6 +84,8 @@ _SAMPLES: Final[dict[str, tuple[str, ...]]] = {
     ),
 }
 _WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "the head of a request": ("\r\n", "\n", " HTTP/1.1", ": ", "Transfer-Encoding: chunked", "\0"),
+    "a body in chunks": ("\r\n", ";", "0\r\n", "ffffffffffffffff", "\n", "=", '"'),
     "Accept": (";q=", '"', "\\", ",", "*/*", "text/"),
     "a Quartz expression": (*grammars.CRON_ATOMS, " ", ",", "-", "/", "#"),
     "a crontab expression": (*grammars.CRON_ATOMS, " ", ",", "-", "/", "@every "),
@@ -100,12 +108,12 @@ def _of(name: str) -> Parser:
         samples=(*_SAMPLES.get(name, ()), *(each for each in short if len(each) < 20 * _SHORT)),
         words=_WORDS.get(name, ()),
         drawn=_DRAWN.get(name),
-        letters="".join(map(chr, range(256))) if name in _IN_PATHS else Parser.letters,
+        letters=BINARY if name in _IN_BYTES else Parser.letters,
         limit_s=text_input.limit_s,
     )
 
 
-_IN_PATHS: Final = ("a path form", "the address of a Dapr job")
-"""Read of a path as WSGI has it: bytes as characters of ISO-8859-1."""
+_IN_BYTES: Final = ("a path form", "the address of a Dapr job", *HTTP)
+"""Read of bytes, for which characters of ISO-8859-1 stand, as WSGI has them."""
 
 TEXTS: Final = {name: _of(name) for name in TEXT_INPUTS if name not in _MATCHES}
