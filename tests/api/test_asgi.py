@@ -13,7 +13,6 @@ import pytest
 from app.api import senders
 from app.api.asgi import LONG_AT_ONCE, THREADS, AsgiApp
 from app.api.bodies import FAILURE, MAX_DOCUMENT, MAX_LONG, BodyFailure
-from app.api.fair_gate import MAX_WAITING
 from app.api.uploads import (
     BODY_S,
     GRACE_S,
@@ -334,56 +333,6 @@ def test_an_account_gets_its_lists_one_after_the_other_and_other_requests_go_pas
 
     assert len(answered) == 3 + 6
     assert max(most) == 1
-
-
-def test_refusals_of_one_account_are_made_one_at_a_time_and_others_go_past_them() -> None:
-    inside = threading.Semaphore(0)
-    leave = threading.Event()
-    refused = threading.Event()
-    under_way: list[str] = []
-    most: list[int] = []
-
-    def app(environ: Message, start_response: StartResponse) -> Iterable[bytes]:
-        account = environ["HTTP_ACCOUNT"]
-        senders.note(environ, int(account), 1)
-        if "wakecall.refusal" in environ:
-            under_way.append(account)
-            most.append(under_way.count(account))
-            refused.set()
-            assert leave.wait(30)
-            under_way.remove(account)
-        elif environ["PATH_INFO"] == "/slow":
-            inside.release()
-            assert leave.wait(30)
-        start_response("200 OK", [])
-        return [b"ok"]
-
-    asgi = AsgiApp(app)
-
-    async def ask(path: bytes, account: str) -> None:
-        async def send(_message: Message) -> None:
-            """Nobody reads it."""
-
-        scope = scope_of("GET", x_api_key=KEYS[account], account=account)
-        await asgi({**scope, "raw_path": path}, Exchange().receive, send)
-
-    async def crowd() -> None:
-        for account in KEYS:
-            await ask(b"/1/account", account)
-        # One has the account's slot, MAX_WAITING wait for it, and the others are refused.
-        crowded = [
-            asyncio.create_task(ask(b"/slow", "1")) for _ in range(1 + MAX_WAITING + 3 * THREADS)
-        ]
-        await asyncio.to_thread(inside.acquire, timeout=30)
-        await asyncio.to_thread(refused.wait, 30)
-        await asyncio.wait_for(ask(b"/1/account", "2"), 30)
-        assert not leave.is_set()
-        leave.set()
-        await asyncio.gather(*crowded)
-
-    asyncio.run(crowd())
-
-    assert most == [1] * 3 * THREADS
 
 
 def test_the_process_begins_and_ends_with_the_server() -> None:
