@@ -81,8 +81,8 @@ class Arrivals:
             attempt=int(attempt),
             answered=int(answered),
         )
-        # A firing of a Fusion job that waited for the end of a run may be due at that end, and its
-        # due time names no firing of the schedule.
+        # A Fusion job was seen to be called with a due time between the whole seconds of its
+        # schedule, and it is not known why. Such a call is not judged.
         if not (key.endswith(f"@{round(due * 1000)}") and round(due * 1000) % 1000):
             self.calls.append(call)
         self._recent.append(Arrival(sys.intern(path), call.at, due))
