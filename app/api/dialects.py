@@ -1,6 +1,6 @@
 """Dialects: what each dialect registers with the shared modules, which import no dialect.
 
-app/__init__.py registers the dialects when it is imported, hence before any request.
+app/factory.py registers the dialects when it is imported, hence before any request.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from typing import Final
 
 import psycopg
 from flask import Flask
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     Engine,
@@ -26,7 +25,6 @@ from app.store.database_errors import is_away
 from app.store.sessions import Session, SessionOptions, open_session
 
 db: Final = SQLAlchemy()
-_migrate: Final = Migrate(db=db, compare_type=True)
 
 # A web process that is stopped inside a transaction must not hold a job's row for long. A plan that
 # was made and kept while a table was empty must not read all of it once it is full.
@@ -65,7 +63,7 @@ DIALECT: Final = "postgresql+psycopg://"
 
 
 def init(app: Flask, settings: Settings) -> Database:
-    """Give `app` its engine and its migrations; the database that it reaches by them."""
+    """Give `app` its engine; the database that it reaches by it."""
     app.config["SQLALCHEMY_DATABASE_URI"] = DIALECT
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "creator": _creator(settings, SESSION),
@@ -81,7 +79,6 @@ def init(app: Flask, settings: Settings) -> Database:
     with app.app_context():
         found = db.engine
     _give_up_bad_sessions(found)
-    _migrate.init_app(app)
     return Database(found)
 
 

@@ -1,4 +1,4 @@
-"""Scheduler and worker with settings that cannot work: one line, and a status that is not 0."""
+"""The start of scheduler, worker and quarantine: what they import, and settings that cannot work."""
 
 from __future__ import annotations
 
@@ -11,8 +11,27 @@ import pytest
 
 from local.instance import CHECKOUT
 
+PROCESSES = pytest.mark.parametrize(
+    "module", ["workers.scheduler", "workers.worker", "workers.quarantine"]
+)
+# The web, and what only the web and its commands need.
+OF_THE_WEB = ("app.factory", "app.api", "app.console", "app.docs_site", "alembic", "lxml")
 
-@pytest.mark.parametrize("module", ["workers.scheduler", "workers.worker", "workers.quarantine"])
+
+@PROCESSES
+def test_no_process_loads_the_web(module: str) -> None:
+    program = f"import sys, {module}; print(*sys.modules, sep='\\n')"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=CHECKOUT
+    )
+
+    loaded = done.stdout.splitlines()
+    assert module in loaded
+    assert [each for each in loaded if each.startswith(OF_THE_WEB)] == []
+
+
+@PROCESSES
 @pytest.mark.parametrize(
     ("name", "value"),
     [
