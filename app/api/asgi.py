@@ -16,7 +16,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from app.api import dialects, direct_bookings, forwarded, refusals, wsgi_bridge
+from app.api import dialects, direct_bookings, forwarded, priority, refusals, wsgi_bridge
 from app.api.direct_bookings import DirectBookings
 from app.api.downloads import SEND_S, Downloads
 from app.api.fair_gate import FairGate, GateRefused
@@ -60,7 +60,8 @@ class AsgiApp:
     together. A route may put a request that another server is to answer into the list ONWARD of
     its environment; `onward` then fetches that answer, for which no thread waits. Calls to inboxes
     are passed to `inbox_calls`, and plain bookings are made by `direct`. `proxies` tell the
-    addresses of their clients, and are believed.
+    addresses of their clients, and are believed. The threads have this `niceness`, and the event
+    loop and the thread that writes bookings keep that of the process.
     """
 
     def __init__(  # noqa: PLR0913 - a bound or a callback each
@@ -78,6 +79,7 @@ class AsgiApp:
         inbox_calls: InboxCalls | None = None,
         direct: DirectBookings | None = None,
         proxies: Sequence[Network] = (),
+        niceness: int = 0,
     ) -> None:
         self._proxies = proxies
         self._app = app
@@ -89,7 +91,8 @@ class AsgiApp:
         self._end = end
         self._quick = quick
         # One more thread, to refuse requests that get no slot.
-        self._threads = RequestThreads[WsgiResponse](threads + 1)
+        lower = partial(priority.lower, niceness)
+        self._threads = RequestThreads[WsgiResponse](threads + 1, begin=lower)
         self._gate = FairGate(threads, share)
         self._long = FairGate(LONG_AT_ONCE, LONG_AT_ONCE)
         self._lists = FairGate(threads, LISTS_AT_ONCE)
@@ -98,7 +101,7 @@ class AsgiApp:
         self._refusals = FairGate(1, 1, max_waiting=sys.maxsize, max_wait_s=None)
         self._senders = Senders()
         self._uploads = Uploads(body_s=body_s)
-        self._downloads = Downloads(send_s=send_s)
+        self._downloads = Downloads(send_s=send_s, begin=lower)
         self._refusal_pace = RefusalPace()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:

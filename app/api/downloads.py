@@ -8,7 +8,7 @@ account that they are sent to.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -26,12 +26,21 @@ MAX_UNREAD: Final = 64 * 1024 * 1024
 
 
 class Downloads:
-    """Sends responses. A client must read each slice within `send_s` seconds."""
+    """Sends responses. A client must read each slice within `send_s` seconds.
 
-    def __init__(self, *, send_s: float = SEND_S, max_unread: int = MAX_UNREAD) -> None:
+    Each of its threads calls `begin` first.
+    """
+
+    def __init__(
+        self,
+        *,
+        send_s: float = SEND_S,
+        max_unread: int = MAX_UNREAD,
+        begin: Callable[[], None] | None = None,
+    ) -> None:
         self._send_s = send_s
         # The rest of a long response may have to be read from disk.
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answer")
+        self._threads = ThreadPoolExecutor(THREADS, "answer", initializer=begin)
         self.unread = SharedBudget(max_unread)
 
     def shutdown(self) -> None:

@@ -1,27 +1,22 @@
-"""Priority: lowers the priority of a web process below that of processes that make calls."""
+"""Priority: lowers the priority of the threads of a web process that run the application."""
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 from contextlib import suppress
-from pathlib import Path
-from typing import Final
-
-_AUTOGROUP: Final = Path("/proc/self/autogroup")
 
 
 def lower(niceness: int) -> None:
-    """Set the niceness of this process (0 changes nothing), so that requests do not delay calls.
+    """Set the niceness of the calling thread, unless it is that high already (0 changes nothing).
 
-    Linux may schedule each session as a group of its own (sched_autogroup_enabled): niceness then
-    counts within the session only, so the session's own niceness is set as well. The kernel refuses
-    a second change within 0.1 s, which another process of the same session may have made.
+    Elsewhere than on Linux, where each thread has a niceness of its own, this has no effect.
     """
-    if niceness == 0:
+    if niceness == 0 or sys.platform != "linux":
         return
+    thread = threading.get_native_id()
     with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, max(niceness, os.getpriority(os.PRIO_PROCESS, 0)))
-    if sys.platform == "linux":
-        with suppress(OSError):
-            _AUTOGROUP.write_text(f"{niceness}", encoding="ascii")
+        os.setpriority(
+            os.PRIO_PROCESS, thread, max(niceness, os.getpriority(os.PRIO_PROCESS, thread))
+        )

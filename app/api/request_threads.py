@@ -19,15 +19,18 @@ _NAME: Final = "request"
 
 
 class RequestThreads(Generic[Result]):
-    """Up to `number` threads; only one event loop may use them.
+    """Up to `number` threads, each of which calls `begin` first; only one event loop may use them.
 
     A thread starts when a call finds all others busy: what a thread has allocated once, its part of
     the heap keeps, so that each thread costs tens of megabytes after a long list.
     """
 
-    def __init__(self, number: int, name: str = _NAME) -> None:
+    def __init__(
+        self, number: int, name: str = _NAME, *, begin: Callable[[], None] = lambda: None
+    ) -> None:
         self._number = number
         self._name = name
+        self._begin = begin
         self._calls: SimpleQueue[_Call[Result] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._busy = 0
@@ -58,6 +61,7 @@ class RequestThreads(Generic[Result]):
         self._busy -= 1
 
     def _run_calls(self) -> None:
+        self._begin()
         while (call := self._calls.get()) is not None:
             call.run()
 

@@ -9,7 +9,7 @@ from typing import Final
 from flask import Flask
 
 from app import log
-from app.api import priority, refused_keys, web_process
+from app.api import refused_keys, web_process
 from app.api.admin import AdminPort
 from app.api.asgi import AsgiApp
 from app.api.context import context_of
@@ -53,7 +53,6 @@ def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> A
 
     def begin() -> None:
         web_process.start(settings.log_level)
-        priority.lower(settings.web_nice)
         watch.start()
         if admin is not None:
             admin.start()
@@ -71,6 +70,7 @@ def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> A
         body_s=body_s,
         send_s=send_s,
         proxies=settings.proxies,
+        niceness=settings.web_nice,
         direct=DirectBookings(app),
         inbox_calls=InboxCalls(Reception(context), path_prefix=settings.path_prefix),
     )

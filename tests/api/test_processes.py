@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -76,10 +77,14 @@ def test_a_wrong_setting_ends_the_server_with_the_reason(
 
 
 @pytest.mark.parametrize(("setting", "niceness"), [({}, 5), ({"WAKECALL_WEB_NICE": "0"}, 0)])
-def test_web_processes_give_way_to_those_that_make_calls(
-    web_environ: dict[str, str], setting: dict[str, str], niceness: int
+def test_threads_that_run_the_application_give_way_and_the_event_loop_does_not(
+    web_environ: dict[str, str], web_key: str, setting: dict[str, str], niceness: int
 ) -> None:
     before = os.getpriority(os.PRIO_PROCESS, 0)
     with serving({**web_environ, **setting}) as web:
         (worker,) = web.workers()
-        assert os.getpriority(os.PRIO_PROCESS, worker) == max(before, niceness)
+        assert ask(web, request("GET", "/1/jobs", X_API_Key=web_key)).status == 200
+        assert os.getpriority(os.PRIO_PROCESS, worker) == before
+        threads = Path(f"/proc/{worker}/task").iterdir()
+        found = {os.getpriority(os.PRIO_PROCESS, int(each.name)) for each in threads}
+        assert found == {before, max(before, niceness)}

@@ -28,6 +28,29 @@ def test_results_and_errors_come_back_from_threads_of_their_own() -> None:
     asyncio.run(use())
 
 
+def test_each_thread_begins_with_what_it_was_given_for_that() -> None:
+    begun: list[str] = []
+
+    async def use() -> None:
+        threads = RequestThreads[str](2, begin=lambda: begun.append(_name()))
+        met = threading.Barrier(2, timeout=30)
+
+        def meet() -> str:
+            met.wait()
+            return _name()
+
+        found = await asyncio.gather(*(threads.run(meet) for _ in range(2)))
+        await threads.run(_name)
+        assert sorted(begun) == sorted(found)
+        threads.shutdown()
+
+    asyncio.run(use())
+
+
+def _name() -> str:
+    return threading.current_thread().name
+
+
 def test_calls_run_at_once_in_as_many_threads_as_there_are() -> None:
     met = threading.Barrier(3, timeout=30)
 

@@ -12,7 +12,7 @@ from typing import NoReturn
 from flask import Flask, current_app
 
 from app import log, thread_failures
-from app.api import priority, refused_keys, web_process, worker_processes
+from app.api import refused_keys, web_process, worker_processes
 from app.api.asgi import AsgiApp
 from app.api.context import context_of, current_context
 from app.api.dapr.rpc import routes
@@ -38,7 +38,6 @@ def _serve_here(host: str, port: int, ready: Callable[[], None]) -> NoReturn:
     app = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - Flask's own way
     settings: Settings = context_of(app).settings
     web_process.start(settings.log_level, name="dapr-grpc")
-    priority.lower(settings.web_nice)
     routes.install(app)
     web_process.run(_serve(app, host, port, ready))
     # os._exit: a server thread that needs the interpreter during its teardown would abort.
@@ -49,7 +48,8 @@ def _serve_here(host: str, port: int, ready: Callable[[], None]) -> NoReturn:
 async def _serve(app: Flask, host: str, port: int, ready: Callable[[], None]) -> None:
     settings: Settings = context_of(app).settings
     refused = refused_keys.refused_keys_of(app)
-    server = RpcServer(AsgiApp(app, direct=DirectBookings(app)), routes.paths(), shares_port=True)
+    served = AsgiApp(app, direct=DirectBookings(app), niceness=settings.web_nice)
+    server = RpcServer(served, routes.paths(), shares_port=True)
     server.listen(host, port, certificate=settings.grpc_certificate)
     watch = HealthWatch(settings, lambda: {**refused.take_counts(), **log.take_dropped()})
     stop = asyncio.Event()
