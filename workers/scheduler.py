@@ -44,6 +44,7 @@ from app.store.settling import Settlement
 from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Ticket
 from app.uptime import read_uptime
+from workers.claim_parts import claim_in_parts
 from workers.clock_repairs import ClockRepairs
 from workers.clock_watch import ClockWatch
 from workers.firing_limits import KnownFirings
@@ -174,20 +175,25 @@ class Scheduler(LoopThread):
         limits, lookback = self._firings.limits(connection), self.due.seconds()
         offered = not doubt and self._offer(connection, limits, lookback)
         if room >= MIN_CLAIM and not offered:
-            budget = min(room, self._most_rows(), self._offers.most)
             began = self._clock()
-            plainly = claim(
-                connection,
-                budget=budget,
-                ahead=ahead,
-                unreadable=log_unreadable,
-                limits=limits,
-                lookback=lookback + doubt,
-                until=until,
-            )
-            claimed = self._count(plainly)
-            self._offers.claimed(has_more=plainly.found >= budget)
-            if plainly.found < budget:
+
+            def claim_part(most: int) -> Claims:
+                return self._count(
+                    claim(
+                        connection,
+                        budget=most,
+                        ahead=ahead,
+                        unreadable=log_unreadable,
+                        limits=self._firings.limits(connection),
+                        lookback=lookback + doubt,
+                        until=until,
+                    )
+                )
+
+            budget = min(room, self._most_rows(), self._offers.most)
+            claimed, has_more = claim_in_parts(claim_part, budget=budget, clock=self._clock)
+            self._offers.claimed(has_more=has_more)
+            if not has_more:
                 self.due.exhausted(began)
                 return claimed, False
         fairly = claim_fairly(
@@ -200,7 +206,7 @@ class Scheduler(LoopThread):
             limits=self._firings.limits(connection),
             until=until,
         )
-        return [*claimed, *self._count(fairly)], not offered
+        return [*claimed, *self._count(fairly).runs], not offered
 
     def _offer(self, connection: psycopg.Connection, limits: FiringLimits, lookback: float) -> bool:
         """Leave what is overdue to the workers, if that is what is next; whether it was."""
@@ -233,14 +239,14 @@ class Scheduler(LoopThread):
         if postponed:
             self._postponing_until = self._clock() + POSTPONING_FOR_S
 
-    def _count(self, claims: Claims) -> list[Claimed]:
+    def _count(self, claims: Claims) -> Claims:
         self._note_postponed(claims.postponed.total())
         begun: Counter[int] = Counter()
         for each in claims.runs:
             begun[each.account_id] += each.firings
         self._firings.count(begun)
         self._firings.postponed(claims.postponed)
-        return claims.runs
+        return claims
 
     def _well_served(self) -> list[int]:
         return [

@@ -12,7 +12,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from app.domain.limits import UNLIMITED, Limits
-from app.domain.timings.claiming import CLAIM_BUDGET, POSTPONING_BUDGET
+from app.domain.timings.claiming import CLAIM_BUDGET, CLAIMED_AT_ONCE, POSTPONING_BUDGET
 from app.store.connection import ReconnectingConnection
 from tests.factories import add_account, book, connect, one
 from tests.workers.test_scheduler import Notifier, book_overdue
@@ -81,7 +81,7 @@ def test_claims_are_short_while_firings_are_postponed_and_neighbours_get_through
     with scheduler(database, limited()) as (ticking, notifier):
         ticking.tick()
         begun, first = len(notifier.all), postponed(connection)
-        assert begun + first == CLAIM_BUDGET
+        assert begun + first == CLAIMED_AT_ONCE
         book(connection, neighbour, due_in=-0.1)
 
         ticking.tick()

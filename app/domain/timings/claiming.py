@@ -24,7 +24,14 @@ worker, so that a backlog does not delay the runs that are on time."""
 
 CLAIM_BUDGET: Final = 2000
 """Overdue runs that are notified and not taken yet, at most: workers take this many within a LEASE.
-One claim, and one check of runs in flight, reads at most this many rows, too."""
+The claims of one tick, and one check of runs in flight, read at most this many rows, too."""
+
+CLAIMED_AT_ONCE: Final = 500
+"""Rows that one claim reads. Where there are more, the same tick claims again, until CLAIM_S."""
+
+CLAIM_S: Final = 0.1
+"""How long a tick goes on claiming the earliest rows: on a slow or busy machine CLAIM_BUDGET rows
+may take longer than LOOK_AHEAD, and what is due next would be late, whosever it is."""
 
 MIN_CLAIM: Final = 200
 """Where the budget has room for fewer runs, only FAIR_SHARE is claimed: many small claims
@@ -48,10 +55,10 @@ of an account that are notified as on time together: the others are notified as 
 WELL_SERVED: Final = 20
 """An account with more overdue runs notified and not taken yet gets no share of a claim."""
 
-POSTPONING_BUDGET: Final = 500
-"""Rows that one claim, and one check of runs in flight, reads while an account has more runs to
-begin than its limit allows. Postponing a row costs ten times as much as beginning a run, and the
-calls of all other accounts wait for it."""
+POSTPONING_BUDGET: Final = 250
+"""Rows that the one claim of a tick, and one check of runs in flight, reads while an account has
+more runs to begin than its limit allows. Postponing a row costs ten times as much as beginning a
+run, and the calls of all other accounts wait for it."""
 
 POSTPONING_FOR_S: Final = 10.0
 """How long POSTPONING_BUDGET stays in force after a run was postponed."""
