@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import config, create_app
+from app import config, create_app, factory
 from app.api.context import current_context
 from app.service import accounts
 from app.store.engine import db
@@ -20,6 +20,10 @@ from tests.api.server import Web, serving
 from tests.servers import Databases, database_name
 
 MakeApp = Callable[..., Flask]
+
+LOADED = (factory,)
+"""Imported for its effect: each dialect registers its paths and limits, which the ASGI application
+reads also where a test makes no Flask application."""
 
 
 @pytest.fixture
