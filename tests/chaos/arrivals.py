@@ -10,10 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from tests.chaos.names import name_of
 from tests.soak.records import Call
-
-RECURRING = {"cron", "dapr", "fusion"}
-"""The kinds of jobs with many firings; a firing is named by its path and its due time."""
 
 _POLL_S = 0.1
 _RECENT = 20_000
@@ -38,6 +36,7 @@ class Arrivals:
         self.faults: list[tuple[float, str]] = []
         self._file = file
         self._recent: deque[Arrival] = deque(maxlen=_RECENT)
+        self._read = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
@@ -54,6 +53,12 @@ class Arrivals:
         begin = time.time() - seconds
         return [each for each in list(self._recent) if each.at >= begin]
 
+    def wait(self) -> None:
+        """Return once everything is in `calls` that is in the file by now."""
+        size = self._file.stat().st_size
+        while self._read < size and self._thread.is_alive():
+            time.sleep(_POLL_S / 2)
+
     def _follow(self) -> None:
         rest = b""
         with self._file.open("rb") as file:
@@ -63,16 +68,14 @@ class Arrivals:
                 *lines, rest = (rest + file.read()).split(b"\n")
                 for line in lines:
                     self._add(line.decode())
+                self._read = file.tell()
                 if ended:
                     return
 
     def _add(self, line: str) -> None:
         at, path, due_text, job, run, attempt, answered, fault = line.split("\t")
         due = datetime.fromisoformat(due_text).timestamp() if due_text else 0.0
-        if path.split("/", 2)[1:2] and path.split("/", 2)[1] in RECURRING:
-            key = key_of(path, due)
-        else:
-            key = path
+        key = name_of(path, due)
         call = Call(
             key=key,
             at=float(at),
@@ -81,15 +84,7 @@ class Arrivals:
             attempt=int(attempt),
             answered=int(answered),
         )
-        # A Fusion job was seen to be called with a due time between the whole seconds of its
-        # schedule, and it is not known why. Such a call is not judged.
-        if not (key.endswith(f"@{round(due * 1000)}") and round(due * 1000) % 1000):
-            self.calls.append(call)
+        self.calls.append(call)
         self._recent.append(Arrival(sys.intern(path), call.at, due))
         if fault != "-":
             self.faults.append((call.at, f"{key}: {fault}"))
-
-
-def key_of(path: str, due: float) -> str:
-    """The name of one firing of a recurring job."""
-    return f"{path}@{round(due * 1000)}"

@@ -7,11 +7,12 @@ narrower excuse for repeats, and the comparison of the history with what the rec
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import psycopg
 
 from app.domain import counters
+from tests.chaos.names import FUSION, abort_of, kind_of
 from tests.factories import one
 from tests.soak.checker import judge, situation_of
 from tests.soak.records import Asked, Call, Fate, Span, Violation
@@ -29,6 +30,10 @@ BACK_S = 3.0
 SHOWN = 3
 
 _RUNS = "SELECT id::text, job_id::text, state, reason FROM run WHERE job_id = ANY (%s::uuid[])"
+_ABORTED = """
+SELECT id::text, job_id::text FROM run
+WHERE job_id = ANY (%s::uuid[]) AND state = 'cancelled' AND reason = 'the job was deleted'
+"""
 _UNDER_WAY = """
 SELECT to_jsonb(i) || jsonb_build_object('now', clock_timestamp()) FROM inflight i
 ORDER BY id LIMIT %s
@@ -69,6 +74,31 @@ def _is_cut_off(call: Call, spans: Sequence[Span]) -> bool:
         span.may_repeat and call.at < span.mended + BACK_S
         for span in spans[max(0, begun - 2) : begun]
     )
+
+
+def aborts(
+    connection: psycopg.Connection, calls: Iterable[Call], deleting_since: Mapping[str, float]
+) -> Iterator[Asked]:
+    """The calls that tell a Fusion runner that the deletion of its job has aborted a run.
+
+    There has to be one for each run that had been called, and there may be one for a run that a
+    worker had taken and not called. `deleting_since` is when the deletion of the job at each path
+    was first asked for.
+    """
+    path_of: dict[str, str] = {}
+    called: dict[str, float] = {}
+    for each in calls:
+        path = each.key.partition("@")[0]
+        if kind_of(path) == FUSION and path in deleting_since:
+            path_of[each.job] = path
+            called[each.run] = min(each.at, called.get(each.run, each.at))
+    for run, job in connection.execute(_ABORTED, (list(path_of),)):
+        path = path_of[job]
+        since = deleting_since[path]
+        is_owed = run in called and called[run] < since
+        yield Asked(
+            key=abort_of(path, run), due=since, fate=Fate.BOOKED if is_owed else Fate.UNKNOWN
+        )
 
 
 def find_in_history(

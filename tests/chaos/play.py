@@ -111,8 +111,11 @@ def play(plan: Plan, chosen: Sequence[Fault], report: Callable[[str], None]) -> 
         owed_until = _end(turn, once)
         report("judging every call")
         asked = [*once, *schedules.asked(owed_until, time.time() + 1, spans)]
-        found = _found(made, asked, spans)
+        made.arrivals.wait()
         calls = list(made.arrivals.calls)
+        with made.connect() as connection:
+            asked += checker.aborts(connection, calls, schedules.deleting_since)
+        found = _found(made, asked, spans)
     violations, repeated = checker.check(asked, calls, spans, made.losses)
     return Played(
         asked=asked,

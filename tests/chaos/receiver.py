@@ -23,10 +23,14 @@ from functools import partial
 from app.domain.inbox import Signature
 from app.domain.signature import SignatureCheck
 from bench.sink import Connection, _field
+from tests.chaos.names import ABORT, FUSION, JOB, abort_of
 from tests.soak.receiver import ANSWER_S, FLAKY
 
 WITH_DATA = {"once", FLAKY, "deleted", "cron"}
 """The kinds of jobs whose data is their path."""
+
+_RUN_HEADER = b"wakecall-run"
+"""Of a call that reports what became of another run: that run."""
 
 
 class Arrivals:
@@ -48,7 +52,7 @@ class Arrivals:
         """Add a call to the file; it is there once this returns."""
         fields = (
             f"{at:.6f}",
-            path,
+            _name(path, head),
             _text(head, b"wakecall-scheduled-for"),
             _text(head, b"wakecall-job"),
             _text(head, b"webhook-id"),
@@ -72,9 +76,28 @@ class Arrivals:
         check.update(body)
         if (found := check.result(datetime.now(UTC))) is not Signature.VERIFIED:
             return f"signature {found.value}"
-        if rest.partition("/")[0] in WITH_DATA and body != path.encode():
+        kind, _, name = rest.partition("/")
+        if kind in WITH_DATA and body != path.encode():
             return "data of another job"
+        if kind == FUSION and json.loads(body) != _document(name, head):
+            return "document of another run"
         return ""
+
+
+def _name(path: str, head: bytes) -> str:
+    """The path, and behind it the run whose end the call reports, if it reports one."""
+    reported = _text(head, _RUN_HEADER)
+    return abort_of(path, reported) if reported else path
+
+
+def _document(kind: str, head: bytes) -> dict[str, str]:
+    """What a runner is sent when a run begins, or when one that is named was aborted."""
+    reported = _text(head, _RUN_HEADER)
+    return {
+        "resource": f"{kind}:{JOB}",
+        "runId": reported or _text(head, b"webhook-id"),
+        "action": ABORT if reported else "start",
+    }
 
 
 class _Recording(Connection):

@@ -14,8 +14,8 @@ from math import ceil
 from typing import NamedTuple
 
 from app.domain.instants import format_utc
-from tests.chaos.arrivals import key_of
 from tests.chaos.deployment import AccountKeys, Deployment
+from tests.chaos.names import JOB, key_of
 from tests.soak.load import Client, Target
 from tests.soak.records import Asked, Fate, Span
 
@@ -54,6 +54,7 @@ class Schedules:
     def __init__(self, made: Deployment, number: int, seconds: float) -> None:
         self._made = made
         self.booked: list[Booked] = []
+        self.deleting_since: dict[str, float] = {}
         self.deleted_at: dict[str, float] = {}
         for each in made.accounts:
             client = Client(Target(made.web_ports, each.key))
@@ -76,6 +77,7 @@ class Schedules:
             client = Client(Target(self._made.web_ports, account.key))
             for each in self.booked:
                 if each.account == account:
+                    self.deleting_since[each.path] = time.time()
                     _until_done(client, each.address)
                     self.deleted_at[each.path] = time.time()
             client.close()
@@ -143,7 +145,7 @@ class Schedules:
         status = client.ask("PUT", f"/1/fusion-runners/{kind}", runner, {}).status
         assert status in {200, 201}, status
         trigger = {"type": "cron", "expression": f"0/{EVERY_S['fusion']} * * * * ?"}
-        address = f"/api/jobs/{kind}:chaos"
+        address = f"/api/jobs/{kind}:{JOB}"
         answer = client.ask("PUT", f"{address}/schedule", {"triggers": [trigger]}, {})
         assert answer.status == 200, answer
         return Booked(account, "fusion", path, address, _first(), None)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.chaos import checker
 from tests.chaos.fault import Fault
+from tests.chaos.names import abort_of, key_of
 from tests.chaos.play import turns
 from tests.factories import add_account, connect
 from tests.soak.records import Asked, Call, Fate, Span
@@ -97,6 +98,47 @@ def test_what_history_and_receiver_do_not_have_in_common_is_found(
     connection.execute(ADD_RUN, (RUN, JOB, account, state))
     found = checker.find_in_history(connection, [BOOKED], calls, "end")
     assert [each.kind for each in found] == kinds
+
+
+@pytest.mark.parametrize(
+    ("called", "state", "reason", "fates"),
+    [
+        ([89.0], "cancelled", "the job was deleted", [Fate.BOOKED]),
+        ([92.0], "cancelled", "the job was deleted", [Fate.UNKNOWN]),
+        ([89.0], "cancelled", "aborted by key 1", []),
+        ([89.0], "succeeded", None, []),
+    ],
+)
+def test_a_runner_is_told_of_the_run_that_the_deletion_of_its_job_ended(
+    connection: psycopg.Connection,
+    called: list[float],
+    state: str,
+    reason: str | None,
+    fates: list[Fate],
+) -> None:
+    account = add_account(connection)
+    connection.execute(ADD_RUN, (RUN, JOB, account, state))
+    connection.execute("UPDATE run SET reason = %s", (reason,))
+    path = "north/fusion/spark"
+    calls = [Call(key_of(path, 85.0), at, JOB, RUN, 1, 204) for at in called]
+    found = list(checker.aborts(connection, calls, {path: 90.0}))
+    assert [each.fate for each in found] == fates
+    assert {(each.key, each.due) for each in found} <= {(abort_of(path, RUN), 90.0)}
+
+
+def test_an_abort_that_nobody_caused_one_too_early_and_one_that_is_missing_are_found() -> None:
+    key = abort_of("north/fusion/spark", RUN)
+    owed = Asked(key=key, due=90.0, fate=Fate.BOOKED)
+    told = Call(key, 90.2, "", "abort", 1, 204)
+
+    def kinds(asked: list[Asked], calls: list[Call]) -> list[str]:
+        return [each.kind for each in checker.check(asked, calls, [CALM], [])[0]]
+
+    assert kinds([owed], [told]) == []
+    assert kinds([], [told]) == ["foreign"]
+    assert kinds([owed], [told._replace(at=89.9)]) == ["early"]
+    assert kinds([owed], []) == ["lost"]
+    assert kinds([owed], [told, told._replace(at=91.0, run="other")]) == ["foreign", "doubled"]
 
 
 def test_every_fault_is_injected_alone_and_then_with_another_that_touches_something_else() -> None:
