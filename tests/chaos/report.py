@@ -24,7 +24,9 @@ _HEAD = ("fault", "times", "calls", "p50 ms", "p99 ms", "max s", "drained in s",
 class Figures(NamedTuple):
     """What one fault cost, each time that it was injected.
 
-    `calls` are those that were due from its beginning to that of the next one; times in seconds.
+    `calls` are those that came, or were more than ON_TIME_S late, between its beginning and that of
+    the next one: what is due just before a fault, and waits for the end of it, is late because of
+    that one. Times are in seconds.
     `drained` is the longest time from its end until no call was more than ON_TIME_S late;
     `unanswered` are bookings that got no answer or a 5xx, each of which was sent again.
     """
@@ -50,11 +52,11 @@ def figures(played: Played) -> list[Figures]:
     repeats: defaultdict[str, int] = defaultdict(int)
     unanswered: defaultdict[str, int] = defaultdict(int)
     for each in played.asked:
-        span = _span_at(each.due, spans, begins)
-        name = _row_of(span)
         if each.fate is not Fate.BOOKED or each.key not in firsts:
             continue
         arrived = firsts[each.key].at
+        span = _span_at(min(arrived, each.due + ON_TIME_S), spans, begins)
+        name = _row_of(span)
         late[name].append(arrived - each.due)
         if span is not None and arrived - each.due > ON_TIME_S:
             drained[name] = max(drained[name], arrived - span.mended)

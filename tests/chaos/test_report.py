@@ -43,3 +43,11 @@ def test_the_summary_counts_firings_and_calls() -> None:
     assert summary(played({101.0: 0.1, 102.0: 0.1}, [103.0], [])) == (
         "2 firings owed, 2 made in 3 calls, 1 of them repeats because of a fault"
     )
+
+
+def test_a_firing_that_a_fault_keeps_waiting_counts_for_it_though_it_was_due_just_before() -> None:
+    late = {109.5: 9.5, 109.8: 0.1, 108.5: 3.0}
+    pairs, valkey = figures(played(late, [], []))[-2:]
+
+    assert (pairs.name, pairs.calls, pairs.max, pairs.drained) == (PAIRS, 1, 9.5, 4.0)
+    assert (valkey.calls, valkey.max, valkey.drained) == (2, 3.0, 6.5)
