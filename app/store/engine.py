@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -78,7 +79,7 @@ def init(app: Flask, settings: Settings) -> Database:
     db.init_app(app)
     with app.app_context():
         found = db.engine
-    _give_up_bad_sessions(found)
+    _give_up_bad_sessions(found, SESSION)
     return Database(found)
 
 
@@ -92,7 +93,7 @@ def watch_engine(settings: Settings) -> Engine:
         hide_parameters=True,
         isolation_level="AUTOCOMMIT",
     )
-    _give_up_bad_sessions(engine)
+    _give_up_bad_sessions(engine, _WATCHING)
     return engine
 
 
@@ -105,7 +106,7 @@ def mail_engine(settings: Settings) -> Engine:
         max_overflow=0,
         hide_parameters=True,
     )
-    _give_up_bad_sessions(engine)
+    _give_up_bad_sessions(engine, SESSION)
     return engine
 
 
@@ -124,7 +125,7 @@ def _creator(settings: Settings, options: SessionOptions) -> Callable[[], Sessio
     return partial(open_session, settings.database_url, options)
 
 
-def _give_up_bad_sessions(engine: Engine) -> None:
+def _give_up_bad_sessions(engine: Engine, options: SessionOptions) -> None:
     """Let the engine lend no session that is known to be broken, and keep none that failed.
 
     SQLAlchemy closes the cursor of a statement that failed, but not that of a session that is lost.
@@ -134,6 +135,14 @@ def _give_up_bad_sessions(engine: Engine) -> None:
     def _check(session: Session, *_: object) -> None:
         if not session.is_usable:
             raise DisconnectionError
+
+    @event.listens_for(engine, "connect")
+    def _forget_the_future(*_: object) -> None:
+        # At each use SQLAlchemy replaces a session that was begun before a lost one was noticed, by
+        # the machine's clock. If that was ahead then, it would replace all until that time comes.
+        now = time.time()
+        if engine.pool._invalidate_time > now:  # noqa: SLF001 - it can be set in no other way
+            engine.pool._invalidate_time = now - options.connect_s  # noqa: SLF001 - as above
 
     @event.listens_for(engine, "handle_error")
     def _judge(context: ExceptionContext) -> None:
