@@ -6,7 +6,7 @@ import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 from redis import Redis
@@ -16,8 +16,10 @@ from rq.serializers import JSONSerializer
 from rq.worker_registration import clean_worker_registry
 
 from app.domain.timings.notifying import (
+    DIVIDED_FROM,
     MAX_ENTRIES,
     MAX_OFFERS,
+    NOTIFY_BATCH,
     NOTIFY_TTL_S,
     REDIS_AWAY_PAUSE_S,
     REDIS_TIMEOUT_S,
@@ -40,6 +42,8 @@ TAKE: Final = "workers.rq_worker.take"
 _TIDY_S: Final = 10.0
 
 Wire = list[tuple[str, int]]
+
+_T = TypeVar("_T")
 
 
 def redis_client(url: str) -> Redis:
@@ -65,6 +69,16 @@ def from_wire(wire: object) -> list[Ticket]:
         return [(UUID(run_id), int(token)) for run_id, token in wire]  # type: ignore[attr-defined] # checked by unpacking it
     except (TypeError, AttributeError) as error:
         raise ValueError("not a batch of run ids and tokens") from error
+
+
+def batches(runs: Sequence[_T], workers: int) -> list[Sequence[_T]]:
+    """The runs, in the order of their times, as the batches of so many workers.
+
+    Runs that follow each other are in different batches: so what is due within a moment is called
+    by all workers, and not by one of them while the others have nothing to do.
+    """
+    number = max(-(-len(runs) // NOTIFY_BATCH), min(workers, len(runs) // DIVIDED_FROM))
+    return [runs[first::number] for first in range(number)]
 
 
 def slots_from_wire(wire: object) -> Slots:

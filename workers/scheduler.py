@@ -29,7 +29,7 @@ from app.domain.timings.claiming import (
     WELL_SERVED,
 )
 from app.domain.timings.leases import HEARTBEAT_S, LEASE, SLOW_DATABASE_S, SUSPECT_AFTER
-from app.domain.timings.notifying import LAST_NOTIFICATIONS_S, NOTIFY_BATCH
+from app.domain.timings.notifying import LAST_NOTIFICATIONS_S
 from app.domain.timings.settling import SCHEDULER_SETTLE_S
 from app.errors import Misconfigured
 from app.log import describe_error, logger, take_dropped
@@ -52,7 +52,7 @@ from workers.loop_thread import LoopThread
 from workers.mailer import mailing
 from workers.maintenance import Maintenance, log_unreadable
 from workers.notified_runs import NotifiedRuns
-from workers.notifier import ON_TIME, OVERDUE, SUSPECT, Notifier, redis_client
+from workers.notifier import ON_TIME, OVERDUE, SUSPECT, Notifier, batches, redis_client
 from workers.overdue_offers import OverdueOffers
 from workers.process import configure, exit_in_order, exit_misconfigured, identity, on_stop
 from workers.queue_lookback import LeftBehindSearch, Lookback
@@ -110,6 +110,7 @@ class Scheduler(LoopThread):
         self._finished_at = clock()
         self._heartbeat_at = float("-inf")
         self._postponing_until = float("-inf")
+        self._workers = 1
         self._counters = Counters()
 
     def run_once(self) -> None:
@@ -265,8 +266,7 @@ class Scheduler(LoopThread):
             else:
                 queues[OVERDUE].append(each)
         for name, found in queues.items():
-            for start in range(0, len(found), NOTIFY_BATCH):
-                batch = found[start : start + NOTIFY_BATCH]
+            for batch in batches(found, self._workers):
                 if name == OVERDUE:
                     self._notified.add((run.run_id, run.account_id) for run in batch)
                 self._notifier.notify(name, [(run.run_id, run.token) for run in batch])
@@ -288,6 +288,7 @@ class Scheduler(LoopThread):
     def _write_heartbeat(self, connection: psycopg.Connection, now: float) -> None:
         if now - self._heartbeat_at >= HEARTBEAT_S:
             heartbeats.beat(connection, "scheduler", self._identity)
+            self._workers = heartbeats.workers(connection)
             self._heartbeat_at = now
             self._counters.update(take_dropped())
             add_counters(connection, self._counters)

@@ -12,14 +12,17 @@ from app.domain.timings.claiming import (
     CLAIM_BESIDE_OFFERS_S,
     CLAIM_BUDGET,
     CLAIMED_BESIDE_OFFERS,
+    FAIR_SHARE,
 )
 from app.domain.timings.leases import LEASE
+from app.domain.timings.notifying import DIVIDED_FROM
+from app.store import heartbeats
 from app.store.connection import ReconnectingConnection
 from app.store.overdue import Slots
 from app.store.takes import Ticket, take
 from tests.factories import add_account, book, connect, one
 from tests.store.test_apart import slow_ends
-from workers.notifier import ON_TIME, OVERDUE, SUSPECT
+from workers.notifier import ON_TIME, OVERDUE, SUSPECT, batches
 from workers.scheduler import Scheduler
 
 
@@ -28,11 +31,13 @@ class Notifier:
 
     def __init__(self) -> None:
         self.notified: dict[str, list[Ticket]] = {ON_TIME: [], OVERDUE: [], SUSPECT: []}
+        self.sizes: list[int] = []
         self.offers: list[Slots] = []
         self.takes_offers = False
 
     def notify(self, name: str, tickets: Sequence[Ticket]) -> None:
         self.notified[name] += tickets
+        self.sizes.append(len(tickets))
 
     def offer(self, slots: Slots) -> bool:
         self.offers.append(slots)
@@ -95,6 +100,38 @@ def test_a_tick_claims_and_notifies(
     assert (tick.claimed, tick.busy) == (2, False)
     assert [len(harness.notifier.notified[name]) for name in (ON_TIME, OVERDUE)] == [1, 1]
     assert one(connection, "SELECT process FROM heartbeat") == "scheduler"
+
+
+def test_what_is_due_together_is_divided_between_the_workers(
+    harness: SchedulerHarness, connection: psycopg.Connection
+) -> None:
+    account = add_account(connection)
+    for number in range(3):
+        heartbeats.beat(connection, "worker", f"{number}")
+    for _ in range(FAIR_SHARE + 4 * DIVIDED_FROM):
+        book(connection, account, due_in=0.2)
+
+    harness.scheduler.tick()
+
+    assert harness.notifier.sizes == [FAIR_SHARE, 134, 133, 133]
+    assert len(set(harness.notifier.all)) == FAIR_SHARE + 4 * DIVIDED_FROM
+
+
+@pytest.mark.parametrize(
+    ("runs", "workers", "sizes"),
+    [
+        *((0, 2, []), (199, 2, [199]), (200, 2, [100, 100])),
+        *((1001, 2, [334, 334, 333]), (800, 9, [100] * 8)),
+    ],
+)
+def test_batches_are_neither_large_nor_very_small(
+    runs: int, workers: int, sizes: list[int]
+) -> None:
+    made = batches(range(runs), workers)
+
+    assert [len(each) for each in made] == sizes
+    assert sorted(number for each in made for number in each) == list(range(runs))
+    assert [each[0] for each in made] == list(range(len(sizes))), "each has some of every moment"
 
 
 def test_two_schedulers_notify_each_run_once(

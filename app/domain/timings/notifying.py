@@ -8,6 +8,10 @@ from typing import Final
 NOTIFY_BATCH: Final = 500
 """Runs in one RQ job, at most."""
 
+DIVIDED_FROM: Final = 100
+"""Runs in one RQ job, at least, where the runs of a claim are divided between the workers: as each
+RQ job has a take of its own, few runs are left together."""
+
 MAX_OFFERS: Final = 8
 """The queue of overdue runs is filled with offers up to so many batches. Workers that keep up empty
 it between two ticks of the scheduler."""
