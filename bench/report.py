@@ -207,6 +207,12 @@ _WAYS: Final = {
 }
 
 
+_SERVERS: Final = {
+    "core": "the core of grpcio as Wakecall drives it",
+    "asyncio": "the asyncio server of grpcio",
+}
+
+
 def _further(found: Results) -> Iterator[tuple[str, ...]]:
     details = found["details"]
     for form in ("xml", "path"):
@@ -216,6 +222,9 @@ def _further(found: Results) -> Iterator[tuple[str, ...]]:
     for way, booked in details.get("dapr", {}).items():
         figure = f"{_rate(booked['per_s'])}, {booked['vs_http']:g} × over HTTP at the service"
         yield f"Dapr jobs booked {_WAYS[way]}", figure
+    for server, answered in details.get("grpc_empty", {}).items():
+        figure = f"{_rate(answered['per_s'])}, {answered['vs_http']:g} × Dapr jobs over HTTP"
+        yield f"RPCs that do nothing, {_SERVERS[server]}", figure
     for jobs, drain in details["drain"].items():
         yield (
             f"drain of {int(jobs):,}",

@@ -68,11 +68,16 @@ class FairGate:
         if lane is None:
             lane = self._lanes[key] = _Lane(slots=share)
         lane.slots = share
-        if self._free and lane.running < share and not lane.waiting:
+        if self.has_room(key, share):
             self._start(lane)
         else:
             await self._wait(key, member, lane)
         return lane
+
+    def has_room(self, key: Hashable, share: int) -> bool:
+        """Whether a request of the lane would get a slot at once."""
+        lane = self._lanes.get(key)
+        return self._free > 0 and (lane is None or (lane.running < share and not lane.waiting))
 
     def give_back(self, key: Hashable, lane: _Lane) -> None:
         """Give back a slot of a lane."""
@@ -165,6 +170,10 @@ class Slot:
         self._key = key
         self._member = member
         self._share = share
+
+    def is_free(self) -> bool:
+        """Whether entering would not wait."""
+        return self._gate.has_room(self._key, self._share)
 
     async def __aenter__(self) -> None:
         self._lane = await self._gate.take(self._key, self._member, self._share)

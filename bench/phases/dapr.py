@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,12 @@ from typing import Final
 
 from app.protos.dapr_runtime_pb2 import Job, ScheduleJobRequest
 from bench.bookings import BODY_BYTES
-from bench.children import Failed, ask, child, free_port, last_words
+from bench.children import Failed, ask, child, free_port, last_words, python
 from bench.client import request
 from bench.figures import middle, rounded, spread
 from bench.harness import BenchHarness, Findings, Progress
 from bench.peers.booking import each_once
+from bench.yardsticks import empty_rpc
 from local.instance import CHECKOUT
 from local.program import Program
 
@@ -39,7 +40,10 @@ benchmark does not run Dapr."""
 
 
 def run(harness: BenchHarness, progress: Progress) -> Findings:
-    """`create_vs_dapr`, over HTTP through a sidecar, and bookings a second by each way."""
+    """`create_vs_dapr`, over HTTP through a sidecar, and bookings a second by each way.
+
+    Beside them, RPCs a second of servers that do nothing: what grpcio leaves for bookings.
+    """
     key = harness.account.key
     _add_app(harness)
     count = harness.plan.dapr_jobs
@@ -51,29 +55,42 @@ def run(harness: BenchHarness, progress: Progress) -> Findings:
         "grpc": lambda number: _grpc(service, number, mine),
         "grpc_sidecar": lambda number: _grpc(rpc, number, []),
     }
-    rates: dict[str, list[float]] = {name: [] for name in ways}
-    with _processes(harness, http, rpc, service):
+    empty = {kind: free_port() for kind in empty_rpc.KINDS}
+    rates: dict[str, list[float]] = {name: [] for name in (*ways, *empty)}
+    with _processes(harness, http, rpc, service), _empty_servers(harness, empty):
         for measure in ways.values():
             # Each process learns of the account and the app, and opens its connections.
             measure(_WARM_UP)
             _start_anew(harness)
+        for port in empty.values():
+            _grpc(port, _WARM_UP, mine)
         for n in range(harness.plan.rounds):
             for name, measure in ways.items():
                 progress(f"round {n + 1}: {name.replace('_', ' in a ')}")
                 rates[name].append(measure(count))
                 _check_booked(harness, count)
                 _start_anew(harness)
+            for kind, port in empty.items():
+                progress(f"round {n + 1}: empty RPCs of {kind}")
+                rates[kind].append(_grpc(port, count, mine))
     basis = middle(rates["http"])
     found = {
         name: {
             "per_s": rounded(middle(each)),
             "spread": spread(each),
             "vs_http": rounded(middle(each) / basis),
-            "vs_dapr": rounded(middle(each) / DAPR_PER_S),
         }
         for name, each in rates.items()
     }
-    return {"create_vs_dapr": found["http_sidecar"]["vs_dapr"], "details": {"dapr": found}}
+    booked = {
+        name: found[name] | {"vs_dapr": rounded(middle(rates[name]) / DAPR_PER_S)} for name in ways
+    }
+    for name in ("grpc", "grpc_sidecar"):
+        booked[name]["vs_empty"] = rounded(middle(rates[name]) / middle(rates["core"]))
+    return {
+        "create_vs_dapr": booked["http_sidecar"]["vs_dapr"],
+        "details": {"dapr": booked, "grpc_empty": {kind: found[kind] for kind in empty}},
+    }
 
 
 def _start_anew(harness: BenchHarness) -> None:
@@ -160,6 +177,23 @@ def _processes(harness: BenchHarness, http: int, rpc: int, service: int) -> Iter
             )
             stack.enter_context(child(program))
             _await(partial(_says, program.log, words, times), program.log)
+        yield
+
+
+@contextmanager
+def _empty_servers(harness: BenchHarness, ports: Mapping[str, int]) -> Iterator[None]:
+    """As many processes of each kind of server that does nothing, at its port."""
+    with ExitStack() as stack:
+        for kind, port in ports.items():
+            for n in range(_PROCESSES):
+                program = Program(
+                    name=f"empty-{kind}",
+                    command=python("bench.yardsticks.empty_rpc", kind, f"{port}"),
+                    log=Path(harness.receiver.folder) / f"empty-{kind}-{n}.log",
+                    folder=CHECKOUT,
+                )
+                stack.enter_context(child(program))
+                _await(partial(_says, program.log, empty_rpc.SERVES, 1), program.log)
         yield
 
 

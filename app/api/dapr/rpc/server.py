@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Hashable, Mapping
-from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import grpc
 from google.rpc.code_pb2 import Code
 from google.rpc.status_pb2 import Status
-from grpc import aio
 
 from app.api.asgi import AsgiApp
+from app.api.dapr.rpc.calls import Call, CallServer, Metadata
 from app.api.dapr.rpc.failures import STATUS_TYPE
 from app.api.dapr.rpc.requests import environ_of
-from app.api.fair_gate import FairGate, GateRefused
+from app.api.fair_gate import FairGate, GateRefused, Slot
 from app.api.shared_budget import SharedBudget
 from app.api.wsgi_bridge import Message
 from app.errors import Misconfigured
@@ -46,7 +44,7 @@ WINDOW: Final = 64 * 1024
 READS: Final = 32
 """Messages that are read at once, each of up to MAX_MESSAGE bytes."""
 
-_OPTIONS: Final = (
+OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.max_send_message_length", MAX_MESSAGE),
     ("grpc.max_metadata_size", 16 * 1024),
@@ -72,10 +70,8 @@ _TRAILERS: Final = frozenset({b"retry-after", b"ratelimit", b"ratelimit-policy",
 
 _STATUS_TYPE: Final = STATUS_TYPE.encode()
 _DETAILS: Final = "grpc-status-details-bin"
-_CODES: Final = {each.value[0]: each for each in grpc.StatusCode}
-
-if TYPE_CHECKING:
-    Context = aio.ServicerContext[bytes, bytes]
+_CODES: Final = frozenset(Code.values())
+_DEFECT: Final = "An internal error occurred. Report it to the operator."
 
 
 class RpcServer:
@@ -99,9 +95,9 @@ class RpcServer:
         self._reads = FairGate(READS, READS)
         self._is_alone = is_alone
         self._rpcs = SharedBudget(MAX_RPCS)
+        self._paths = paths
         self._works: set[asyncio.Task[None]] = set()
-        self._server = aio.server(options=(*_OPTIONS, ("grpc.so_reuseport", int(shares_port))))
-        self._server.add_generic_rpc_handlers((_Rpcs(self._serve, paths),))
+        self._server = CallServer((*OPTIONS, ("grpc.so_reuseport", int(shares_port))), self._begin)
 
     def listen(self, host: str, port: int, *, certificate: tuple[Path, Path] | None = None) -> int:
         """Listen at an address of this machine; return the port.
@@ -109,23 +105,25 @@ class RpcServer:
         `certificate` is a file with certificates, and that with their key. Raises Misconfigured.
         """
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        try:
-            if certificate is None:
-                return self._server.add_insecure_port(address)
-            chain, key = (each.read_bytes() for each in certificate)
-            return self._server.add_secure_port(
-                address, grpc.ssl_server_credentials([(key, chain)])
-            )
-        except OSError as error:
-            raise Misconfigured(f"The certificate or its key cannot be read: {error}.") from None
-        except RuntimeError:
+        credentials = None
+        if certificate is not None:
+            try:
+                chain, key = (each.read_bytes() for each in certificate)
+            except OSError as error:
+                raise Misconfigured(
+                    f"The certificate or its key cannot be read: {error}."
+                ) from None
+            credentials = grpc.ssl_server_credentials([(key, chain)])
+        found = self._server.listen(address, credentials)
+        if not found:
             raise Misconfigured(
                 f"gRPC cannot listen at {address}: the port is in use, or there is no such address."
-            ) from None
+            )
+        return found
 
     async def start(self) -> None:
         """Begin to serve."""
-        await self._server.start()
+        self._server.start()
 
     async def stop(self, grace_s: float) -> None:
         """Take no more RPCs, and give those under way `grace_s` seconds."""
@@ -134,126 +132,100 @@ class RpcServer:
             # Threads that work for clients that are gone.
             await asyncio.wait(self._works, timeout=grace_s)
 
-    async def _serve(self, path: str, context: Context, *, writes: bool) -> bytes:
-        environ = environ_of(path, context.invocation_metadata() or (), context.peer())
+    def _begin(self, call: Call) -> None:
+        """Begin to answer an RPC."""
+        try:
+            self._begin_work(call)
+        except Exception:  # noqa: BLE001 - a defect, which is logged for the operator
+            logger.exception("rpc.failed", path=call.method)
+            call.fail(Code.INTERNAL, _DEFECT)
+
+    def _begin_work(self, call: Call) -> None:
+        writes = self._paths.get(call.method)
+        if writes is None:
+            call.fail(Code.UNIMPLEMENTED, "Method not found!")
+            return
+        environ = environ_of(call.method, call.metadata, call.peer)
         sender = self._asgi.identify(environ)
         # Also an account's first RPC: strangers of another network must not keep it out.
         lane = sender.network if sender.lane is None else sender.lane
         if not self._rpcs.acquire(lane):
             held = self._rpcs.held(lane)
-            await context.abort(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
+            call.fail(
+                Code.RESOURCE_EXHAUSTED,
                 f"{held} RPCs of this sender are under way, which is the most. Send fewer at once.",
             )
-        exchange = _Exchange(context, partial(self._slot, lane), writes=writes)
-        work = asyncio.create_task(self._work(environ, exchange, lane))
+            return
+        exchange = _Exchange(call, partial(self._slot, lane), writes=writes)
+        work = asyncio.get_running_loop().create_task(self._work(environ, exchange, lane))
         self._works.add(work)
-        try:
-            answer = await exchange.answered
-        except asyncio.CancelledError:
-            # The client is gone. A thread that works for it cannot be stopped, and keeps its slot.
-            exchange.is_abandoned = True
-            if exchange.is_reading:
-                work.cancel()
-            raise
-        if isinstance(answer, _Failed):
-            await context.abort(answer.code, answer.details, answer.trailers)
-        return answer
 
     async def _work(self, environ: Message, exchange: _Exchange, lane: Hashable) -> None:
         try:
             await self._asgi.serve(environ, exchange.receive, exchange.send)
+        except ConnectionError:
+            # The client is gone, or its message is too long, which the library has told it.
+            exchange.fail(Code.CANCELLED, "")
+        except asyncio.CancelledError:
+            exchange.fail(Code.CANCELLED, "")
+            raise
         except Exception:  # noqa: BLE001 - a defect, which is logged for the operator
-            # The library would log it in its own form, and answer with the exception's text.
             logger.exception("rpc.failed", path=environ["PATH_INFO"])
-            exchange.answer(_DEFECT)
+            exchange.fail(Code.INTERNAL, _DEFECT)
         finally:
             self._rpcs.release(lane)
             self._works.discard(asyncio.current_task())
-            exchange.answered.cancel()
 
-    def _slot(self, lane: Hashable) -> AbstractAsyncContextManager[None]:
+    def _slot(self, lane: Hashable) -> Slot:
         share = None if self._is_alone else self._reads.half_of_rest(lane)
         return self._reads.slot(lane, share=share)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Failed:
-    """How an RPC fails."""
+class _Exchange:
+    """Message and answer of one RPC, as an ASGI application receives and sends them.
 
-    code: grpc.StatusCode
-    details: str
-    trailers: tuple[tuple[str, str | bytes], ...] = ()
-
-
-_DEFECT: Final = _Failed(
-    code=grpc.StatusCode.INTERNAL,
-    details="An internal error occurred. Report it to the operator.",
-)
-
-
-class _Rpcs(grpc.GenericRpcHandler):
-    """The RPCs that are offered: the message of each is a stream, which is read when there is room.
-
-    A long answer is a stream as well, so that it counts as unread until the client has read it; the
-    library sends a short one together with the status.
+    A long answer is a message of its own, so that it counts as unread until the client has read it;
+    a short one leaves together with the status.
     """
 
-    def __init__(self, serve: Any, paths: Mapping[str, bool]) -> None:  # noqa: ANN401 - grpc's types have streams as iterators only
-        self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-            path: _handler(serve, path, is_long=is_long) for path, is_long in paths.items()
-        }
+    __slots__ = ("_call", "_headers", "_is_ended", "_is_waiting", "_parts", "_slot", "_writes")
 
-    def service(
-        self, handler_call_details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
-        """The handler of a method; None for one that is not implemented."""
-        return self._handlers.get(handler_call_details.method)
-
-
-def _handler(serve: Any, path: str, *, is_long: bool) -> grpc.RpcMethodHandler[bytes, bytes]:  # noqa: ANN401 - as above
-    # A plain function: the library asks of each call what kind of callable it has.
-    async def handle(_requests: AsyncIterator[bytes], context: Context) -> bytes:
-        answer: bytes = await serve(path, context, writes=is_long)
-        return answer
-
-    if is_long:
-        return grpc.stream_stream_rpc_method_handler(handle)
-    return grpc.stream_unary_rpc_method_handler(handle)
-
-
-class _Exchange:
-    """Message and answer of one RPC, as an ASGI application receives and sends them."""
-
-    def __init__(self, context: Context, slot: Any, *, writes: bool) -> None:  # noqa: ANN401 - a context manager that waits
-        self._context = context
+    def __init__(self, call: Call, slot: Callable[[], Slot], *, writes: bool) -> None:
+        self._call = call
         self._slot = slot
         self._writes = writes
-        self.answered: asyncio.Future[bytes | _Failed] = asyncio.get_running_loop().create_future()
         self._headers: list[tuple[bytes, bytes]] = []
         self._parts: list[bytes] = []
-        self.is_reading = False
-        self.is_abandoned = False
+        self._is_waiting = False
+        self._is_ended = False
 
     async def receive(self) -> Message:
-        """The whole message at once."""
-        self.is_reading = True
+        """The whole message at once. Raises ConnectionError where the client is gone."""
+        slot = self._slot()
+        if not slot.is_free():
+            self._leave_if_gone()
         try:
-            async with self._slot():
-                message: object = await self._context.read()
+            async with slot:
+                self._is_waiting = False
+                message = await self._call.read()
         except GateRefused:
             return {"type": "http.disconnect", "crowded": True}
-        except Exception:
-            # Of a client that is gone nothing can be read; the library has no class for that.
-            if not self.is_abandoned:
-                raise
-            return {"type": "http.disconnect"}
         finally:
-            self.is_reading = False
-        if message is aio.EOF:
-            # No message, or one that is too long, which the library has reported to the client.
+            self._is_waiting = False
+        if message is None:
             return {"type": "http.disconnect"}
         return {"type": "http.request", "body": message, "more_body": False}
+
+    def _leave_if_gone(self) -> None:
+        """Do not wait for a turn any more once the client is gone, which a read would tell."""
+        task = asyncio.current_task()
+        self._is_waiting = True
+
+        def leave() -> None:
+            if self._is_waiting and task is not None:
+                task.cancel()
+
+        self._call.watch(leave)
 
     async def send(self, event: Message) -> None:
         """Part of the answer; with the last one it goes to the client."""
@@ -275,22 +247,16 @@ class _Exchange:
                 is_status = value == _STATUS_TYPE
         if is_status:
             status = Status.FromString(body)
-            self.answer(
-                _Failed(
-                    code=_CODES.get(status.code, _CODES[Code.INTERNAL]),
-                    details=status.message,
-                    trailers=(*trailers, (_DETAILS, body)),
-                )
-            )
+            code = status.code if status.code in _CODES else Code.INTERNAL
+            self.fail(code, status.message, (*trailers, (_DETAILS, body)))
             return
-        self._context.set_trailing_metadata(tuple(trailers))
-        # A write fails only where the client is gone; the library has no class for that.
-        if self._writes and not self.is_abandoned:
-            with suppress(Exception):
-                await self._context.write(body)
-        self.answer(body)
+        if self._writes:
+            await self._call.write(body)
+        self._is_ended = True
+        self._call.finish(None if self._writes else body, tuple(trailers))
 
-    def answer(self, answer: bytes | _Failed) -> None:
-        """Let the handler end the RPC, unless its client is gone."""
-        if not self.answered.done():
-            self.answered.set_result(answer)
+    def fail(self, code: int, details: str, trailers: Metadata = ()) -> None:
+        """End the RPC with an error, unless it has ended."""
+        if not self._is_ended:
+            self._is_ended = True
+            self._call.fail(code, details, trailers)
