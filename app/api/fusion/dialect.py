@@ -11,7 +11,7 @@ from app.domain.limits import FUSION_TASKS
 from app.service.endpoints import EndpointKind
 from app.service.fusion import tasks
 
-_LISTS: Final = re.compile(r"/api/(?:apps/[^/]+/)?(?:jobs|tasks|jobs/[^/]+/history)")
+_LISTS: Final = re.compile(r"/api/(?:apollo/)?(?:apps/[^/]+/)?(?:jobs|tasks|jobs/[^/]+/history)")
 
 
 def _covers(path: str) -> bool:
