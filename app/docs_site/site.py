@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from flask import Flask, current_app
 
+from app.api.computing import Turn
 from app.api.openapi.assemble import document
 from app.api.openapi.native import description as native
 from app.docs_site import api_reference, markdown, search, sources, twins
@@ -21,6 +23,9 @@ from app.docs_site.sources import Listing, Source
 _EXTENSION: Final = "wakecall.docs_site"
 _RARELY_SOUGHT: Final = ("explain/decisions/", "explain/contributing", "reference/changelog")
 _RARE_WEIGHT: Final = 0.35
+_PAUSE_S: Final = 0.001
+"""Between two pages that are indexed. A turn that is given up and taken at once again goes to the
+same thread, however long others wait for it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +62,8 @@ class Site:
         self._prefix = prefix
         self._describe = describe
         self._rendered: dict[str, Rendered] = {}
-        self._lock = threading.Lock()
+        self._index: search.Index | None = None
+        self._making = threading.Lock()
 
     @cached_property
     def listing(self) -> Listing:
@@ -73,16 +79,32 @@ class Site:
         return Links(listing=self.listing, prefix=self._prefix)
 
     @cached_property
-    def index(self) -> search.Index:
-        """The index of the search, for which all pages are rendered once."""
-        return search.Index(self._units())
+    def headings(self) -> search.Index:
+        """The index of titles and headings alone, which takes a moment to make."""
+        return search.Index(
+            search.Unit(slug=each.slug, page=each.title, anchor=anchor, heading=heading, text="")
+            for each in self.listing.pages.values()
+            for anchor, heading in [("", ""), *sources.anchors(each)]
+        )
 
     def find(self, query: str) -> list[search.Found]:
-        """Return the sections that match a query. One thread at a time makes the index."""
-        if "index" not in self.__dict__:
-            with self._lock:
-                return self.index.find(query)
-        return self.index.find(query)
+        """Return the sections that match a query.
+
+        To index all words takes seconds of computing. The thread that asks first does it, in turn
+        with other requests that compute; what others ask for meanwhile is found by titles and
+        headings, so that none of them waits.
+        """
+        return (self._index or self._make_index()).find(query)
+
+    def _make_index(self) -> search.Index:
+        if not self._making.acquire(blocking=False):
+            return self.headings
+        try:
+            if self._index is None:
+                self._index = search.Index(self._units())
+            return self._index
+        finally:
+            self._making.release()
 
     def rendered(self, source: Source) -> Rendered:
         """Return the page as HTML."""
@@ -141,18 +163,21 @@ class Site:
         after = self.listing.pages[slugs[at + 1]] if at + 1 < len(slugs) else None
         return before, after
 
-    def _units(self) -> Iterator[search.Unit]:
+    def _units(self) -> Generator[search.Unit, None, None]:
+        """Render the pages, each in a turn that lasts until its last section is indexed."""
         for source in self.listing.pages.values():
             is_rare = source.slug.startswith(_RARELY_SOUGHT)
-            for each in self.rendered(source).sections:
-                yield search.Unit(
-                    slug=source.slug,
-                    page=source.title,
-                    anchor=each.anchor,
-                    heading=each.title,
-                    text=" ".join(each.text.split()),
-                    weight=_RARE_WEIGHT if is_rare else 1.0,
-                )
+            with Turn(is_long=True):
+                for each in self.rendered(source).sections:
+                    yield search.Unit(
+                        slug=source.slug,
+                        page=source.title,
+                        anchor=each.anchor,
+                        heading=each.title,
+                        text=" ".join(each.text.split()),
+                        weight=_RARE_WEIGHT if is_rare else 1.0,
+                    )
+            time.sleep(_PAUSE_S)
 
 
 def install(app: Flask, prefix: str) -> None:

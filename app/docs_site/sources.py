@@ -76,6 +76,12 @@ class Source:
         return f"# {self.title}\n\n{self.text.strip()}\n"
 
 
+def anchors(source: Source) -> Iterator[tuple[str, str]]:
+    """Return the anchor and the text of each heading of a page; of equal ones, the first anchor."""
+    for each in headings(source.text.splitlines()):
+        yield each.anchor, _LINK.sub(r"\1", each.text).replace("`", "")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Section:
     """The lines of a section of the second level, or of what precedes the first one."""

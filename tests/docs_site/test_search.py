@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
+from app.api.computing import Turn
+from app.docs_site import markdown
+from app.docs_site.links import Links
+from app.docs_site.markdown import Rendered
 from app.docs_site.search import MAX_RESULTS, Index, Unit
-from app.docs_site.site import Site
+from app.docs_site.site import Site, current
+from app.docs_site.sources import Source
 from tests.console.rules import check_page
 from tests.worst import is_fast
 
@@ -61,6 +70,84 @@ def test_words_of_a_query_are_text(client: FlaskClient) -> None:
     document = check_page(answer.data)
     assert document.xpath("//script") == []
     assert document.get_element_by_id("query").get("value").startswith('"><script>')
+
+
+@pytest.fixture
+def fresh(app: Flask) -> Site:
+    """A site of which nothing has been rendered."""
+    with app.app_context():
+        made = Site("", current()._describe)
+        assert made.listing
+    return made
+
+
+def test_while_the_index_is_made_others_search_the_headings(
+    fresh: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render = markdown.render
+    rendering, go_on = threading.Event(), threading.Event()
+
+    def slowly(source: Source, links: Links) -> Rendered:
+        rendering.set()
+        assert go_on.wait(60)
+        return render(source, links)
+
+    monkeypatch.setattr(markdown, "render", slowly)
+    with ThreadPoolExecutor(1) as thread:
+        first = thread.submit(fresh.find, "misfireWindow")
+        try:
+            assert rendering.wait(60)
+            meanwhile = {query: fresh.find(query) for query in ("rotate secret", "misfireWindow")}
+            assert not first.done()
+        finally:
+            go_on.set()
+        found = first.result(60)
+
+    assert meanwhile["rotate secret"][0].unit.slug == "how-to/rotate-secrets"
+    assert meanwhile["misfireWindow"] == []
+    assert found
+    assert fresh.find("misfireWindow") == found
+
+
+def test_an_index_that_could_not_be_made_is_made_again(
+    fresh: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(markdown, "render", unreadable)
+        with pytest.raises(OSError, match="no disk"):
+            fresh.find("misfireWindow")
+
+    assert fresh.find("misfireWindow")
+
+
+def unreadable(*_: object) -> Rendered:
+    raise OSError("no disk")
+
+
+def test_a_page_is_indexed_in_turn_with_requests_that_compute(fresh: Site) -> None:
+    entered = threading.Event()
+
+    def compute() -> None:
+        with Turn(is_long=True):
+            entered.set()
+
+    units = fresh._units()
+    slug = next(units).slug
+    waiting = threading.Thread(target=compute)
+    waiting.start()
+    while next(units).slug == slug:
+        assert not entered.is_set()
+    units.close()
+    waiting.join(60)
+
+    assert entered.is_set()
+
+
+def test_headings_lead_to_anchors_of_their_pages(site: Site) -> None:
+    anchors = {(each.slug, each.anchor) for each in site.headings._units if each.anchor}
+
+    assert anchors <= {(each.slug, each.anchor) for each in site._units()}
+    assert len(anchors) > len(site.listing.pages)
 
 
 def test_the_costliest_queries_are_cheap(site: Site) -> None:
