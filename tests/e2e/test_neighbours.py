@@ -1,6 +1,7 @@
 """Neighbours: whatever one account does as fast as it can, another one's calls and requests go on.
 
-`make bench-neighbours` measures each operation alone, against closer bounds.
+These bounds find what waits without end. Whose turn it is, tests/api/neighbours counts without a
+clock; and `make bench-neighbours` measures each operation alone, against closer bounds.
 """
 
 from __future__ import annotations

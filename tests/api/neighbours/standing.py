@@ -138,7 +138,7 @@ class Standing:
 
     async def ask(self, who: Person, sent: bytes) -> int:
         """Send a request; return the status of its answer."""
-        scope, body = _scope(sent, who.network)
+        scope, body = scope_of_request(sent, who.network)
         link = _Link(body)
         await self.asgi(scope, link.receive, link.send)
         return link.status
@@ -216,7 +216,7 @@ def _requests(operation: Operation, target: Any) -> Iterator[bytes]:
     return chain.from_iterable(links)
 
 
-def _scope(sent: bytes, network: str) -> tuple[Message, bytes]:
+def scope_of_request(sent: bytes, network: str) -> tuple[Message, bytes]:
     """The scope of a request with its body."""
     head, _, body = sent.partition(b"\r\n\r\n")
     line, *fields = head.split(b"\r\n")

@@ -43,7 +43,8 @@ OWN_TURNS: Final = {Surface.MCP}
 """Requests of these have turns of their own: tests/clients/mcp."""
 
 ELSEWHERE: Final = {"CALL inbox"}
-"""The event loop answers these without a thread: tests/api/test_inbox_fairness.py."""
+"""The event loop answers these, and one thread finds and stores many of all accounts at once: what
+an account has of them is bounded in number and rate, and there are no turns."""
 
 IN_THREADS: Final = [
     each
