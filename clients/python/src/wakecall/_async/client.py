@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Self, Unpack
+from typing import Any, ClassVar, Literal, Self, Unpack
 
 import httpx2
 
@@ -48,6 +48,8 @@ class AsyncClient:
     Use it as a context manager, or close it at the end. Each method raises WakecallError.
     """
 
+    _session_type: ClassVar[type[AsyncSession]] = AsyncSession
+
     def __init__(
         self,
         key: str | None = None,
@@ -66,7 +68,7 @@ class AsyncClient:
         of another account.
         """
         self._configuration = configure(key, url, account)
-        self._session = AsyncSession(
+        self._session = self._session_type(
             self._configuration, timeout=timeout, retries=retries or Retries(), http=http
         )
         self.jobs = AsyncJobs(self._session)

@@ -11,7 +11,7 @@ import httpx2
 
 from wakecall._async.pages import AsyncPages
 from wakecall._core.answers import Answer
-from wakecall._core.attempts import Attempts, Failure, Finished
+from wakecall._core.attempts import Attempts, Failure, Finished, Wait
 from wakecall._core.configuration import Configuration
 from wakecall._core.failures import failure_of
 from wakecall._core.requests import Request
@@ -50,7 +50,7 @@ class AsyncSession:
         """The value of the answer; raises WakecallError."""
         attempts = Attempts(request, read, self._retries)
         while True:
-            step = attempts.judge(await self._exchange(request))
+            step = await self._judge(attempts, await self._exchange(request))
             if isinstance(step, Finished):
                 return step.value
             await asyncio.sleep(step.seconds)
@@ -63,6 +63,10 @@ class AsyncSession:
     ) -> AsyncPages[T]:
         """The list that a request begins."""
         return AsyncPages(self.send, request, read, limit)
+
+    async def _judge(self, attempts: Attempts[T], outcome: Answer | Failure) -> Finished[T] | Wait:
+        """What follows from an attempt, whose answer is read here."""
+        return attempts.judge(outcome)
 
     async def _exchange(self, request: Request) -> Answer | Failure:
         """Send the request once."""

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import httpx2
 
 from wakecall._core.answers import Answer
-from wakecall._core.attempts import Attempts, Failure, Finished
+from wakecall._core.attempts import Attempts, Failure, Finished, Wait
 from wakecall._core.configuration import Configuration
 from wakecall._core.failures import failure_of
 from wakecall._core.requests import Request
@@ -50,7 +50,7 @@ class Session:
         """The value of the answer; raises WakecallError."""
         attempts = Attempts(request, read, self._retries)
         while True:
-            step = attempts.judge(self._exchange(request))
+            step = self._judge(attempts, self._exchange(request))
             if isinstance(step, Finished):
                 return step.value
             time.sleep(step.seconds)
@@ -63,6 +63,10 @@ class Session:
     ) -> Pages[T]:
         """The list that a request begins."""
         return Pages(self.send, request, read, limit)
+
+    def _judge(self, attempts: Attempts[T], outcome: Answer | Failure) -> Finished[T] | Wait:
+        """What follows from an attempt, whose answer is read here."""
+        return attempts.judge(outcome)
 
     def _exchange(self, request: Request) -> Answer | Failure:
         """Send the request once."""

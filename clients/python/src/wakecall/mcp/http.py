@@ -22,6 +22,7 @@ from wakecall import AsyncClient, Retries
 from wakecall.mcp.access import Access
 from wakecall.mcp.admission import Admission
 from wakecall.mcp.keys import Keys, ServiceAway
+from wakecall.mcp.long_answers import SharedClient
 from wakecall.mcp.one_key import READ
 from wakecall.mcp.server import build
 from wakecall.mcp.turns import Turns
@@ -70,7 +71,7 @@ class KeyOfRequest(Access):
 
     def client_of(self, key: str) -> AsyncClient:
         """A client with a key."""
-        return AsyncClient(
+        return SharedClient(
             key, url=self._url, http=self._http, timeout=_TIMEOUT_S, retries=_RETRIES
         )
 
