@@ -29,7 +29,7 @@ Reader = Callable[[Connection, int], AbstractContextManager[Iterator[Any]]]
 def web(database: str) -> Iterator[Connection]:
     """A connection of an engine that judges errors as the web's does."""
     engine = create_engine(DIALECT, creator=lambda: open_session(database, SESSION))
-    _give_up_bad_sessions(engine)
+    _give_up_bad_sessions(engine, SESSION)
     with engine.connect() as opened:
         yield opened
     engine.dispose()
