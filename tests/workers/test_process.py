@@ -1,4 +1,4 @@
-"""The start of scheduler, worker and quarantine: what they import, and settings that cannot work."""
+"""The start of scheduler, worker and quarantine: what they import, settings that cannot work."""
 
 from __future__ import annotations
 
