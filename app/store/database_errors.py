@@ -20,6 +20,8 @@ ROOM_LACKING: Final = "53W01"
 
 AWAY: Final = "The database cannot be reached. Try again shortly."
 
+ACCOUNT_GONE: Final = "The account of this request was deleted meanwhile."
+
 _AWAY_CLASSES: Final = ("08", "28", "57P")
 """Connection exceptions, failed log-ins, and a server that shuts down or starts up."""
 
@@ -31,6 +33,9 @@ _BUSY_CLASSES: Final = ("40", "53", "55", "58")
 """A transaction rolled back because of another one, for example after a deadlock; insufficient
 resources for one statement; an object in use; a failed read or write of one file."""
 
+
+_FOREIGN_KEY_VIOLATION: Final = "23503"
+_OF_ACCOUNT: Final = "account_id_fkey"
 
 _NOT_MIGRATED: Final = frozenset({"42P01", "42703", "42704", "42883"})
 """A table, a column, a type or a function does not exist: statements are tested with the schema
@@ -103,10 +108,21 @@ def unavailable(error: BaseException) -> Unavailable | None:
             "The database does not have the tables of this release: it is yet to be migrated. "
             "Try again shortly."
         )
+    if _is_without_account(error):
+        return Unavailable(ACCOUNT_GONE)
     kind = kind_of(error)
     if kind is Kind.AWAY:
         return Unavailable(AWAY)
     return Unavailable(_busy(sqlstate(error))) if kind is Kind.BUSY else None
+
+
+def _is_without_account(error: BaseException) -> bool:
+    """Whether a row was to be stored for an account that was deleted since the request began."""
+    if sqlstate(error) != _FOREIGN_KEY_VIOLATION:
+        return False
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    name = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
+    return (name or "").endswith(_OF_ACCOUNT)
 
 
 def _without_code(error: BaseException) -> Kind:

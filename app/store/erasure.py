@@ -81,6 +81,10 @@ _DELETE_OWNED: Final = {
     "WHERE account_id = %(id)s LIMIT %(limit)s))"
     for table in _OWNED
 }
+# The order in which a booking locks them: it needs the account's row after these. A deletion that
+# locked the account first, and these by its foreign keys, would wait for a booking in a circle.
+_LOCK_USAGE: Final = "SELECT FROM usage WHERE account_id = %(id)s FOR UPDATE"
+_LOCK_SLOTS: Final = "SELECT FROM usage_slot WHERE account_id = %(id)s ORDER BY slot FOR UPDATE"
 _DELETE_ACCOUNT: Final = "DELETE FROM account WHERE id = %(id)s AND deleting_at IS NOT NULL"
 
 
@@ -126,7 +130,9 @@ def erase(connection: psycopg.Connection, account_id: int) -> Iterator[Erased]:
 def end(connection: psycopg.Connection, account_id: int) -> bool:
     """Delete the account's row; False if rows were added that must be erased first."""
     try:
-        connection.execute(_DELETE_ACCOUNT, {"id": account_id})
+        with connection.transaction():
+            for statement in (_LOCK_USAGE, _LOCK_SLOTS, _DELETE_ACCOUNT):
+                connection.execute(statement, {"id": account_id})
     except psycopg.errors.ForeignKeyViolation:
         return False
     return True

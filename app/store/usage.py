@@ -14,6 +14,8 @@ from typing import Final
 import psycopg
 
 from app.domain.usage import NOTHING, Allowed, Share, Use, share_out
+from app.errors import Unavailable
+from app.store.database_errors import ACCOUNT_GONE
 from app.store.queries import run
 
 SLOTS: Final = 64
@@ -138,10 +140,14 @@ def allowed(connection: psycopg.Connection, account_id: int) -> Allowed | None:
 
 
 def lock(connection: psycopg.Connection, account_id: int) -> Allowed:
-    """Lock the quota of the account until the transaction ends; return the stored limits."""
+    """Lock the quota of the account until the transaction ends; return the stored limits.
+
+    Raises Unavailable if the account was deleted meanwhile.
+    """
     connection.execute(_MAKE, {"account_id": account_id})
     row = connection.execute(_LOCK, {"account_id": account_id}).fetchone()
-    assert row is not None  # noqa: S101 - it was made if it was not there
+    if row is None:
+        raise Unavailable(ACCOUNT_GONE)
     return Allowed(*row)
 
 

@@ -11,15 +11,25 @@ import pytest
 
 from app.domain.account import Caller
 from app.domain.run import RunState
-from app.errors import Conflict, NotFound, Unauthenticated
+from app.errors import Conflict, NotFound, Unauthenticated, Unavailable
+from app.random_ids import new_id
 from app.service import account_lifecycle, accounts, inboxes, jobs
 from app.service.context import Context
 from app.service.dapr import apps as dapr_apps
 from app.service.fusion import runners
-from app.store import erasure
+from app.store import erasure, usage
+from app.store.jobs import insert_job
 from app.store.partitions import make_ahead
 from app.store.settling import settle
-from tests.factories import add_account, book, claim_and_take, connect, in_thread, one
+from tests.factories import (
+    add_account,
+    book,
+    claim_and_take,
+    connect,
+    in_thread,
+    one,
+    wait_until_blocked,
+)
 from tests.service.test_account_ends import booking, quiet
 from tests.store.test_settling import settlement_of
 
@@ -173,6 +183,41 @@ def test_a_booking_that_comes_between_is_erased_as_well(
 
     account_lifecycle.delete(context, "demo", quiet)
     assert one(connection, "SELECT count(*) FROM job") == 0
+
+
+def test_a_booking_that_comes_after_the_end_is_told_that_its_account_is_gone(
+    context: Context, caller: Caller
+) -> None:
+    account_lifecycle.delete(context, "demo", quiet)
+
+    with pytest.raises(Unavailable, match="deleted meanwhile"):
+        jobs.create(context, caller, booking())
+    with (
+        pytest.raises(Unavailable, match="deleted meanwhile"),
+        context.database.session() as driver,
+    ):
+        usage.lock(driver, caller.account.id)
+
+
+def test_the_end_and_a_booking_do_not_wait_in_a_circle(
+    context: Context, caller: Caller, connection: psycopg.Connection, database: str
+) -> None:
+    """A booking locks the quota of its account, and needs the account's row after that."""
+    account_id = caller.account.id
+    usage.lock(connection, account_id)
+    erasure.begin(connection, account_id)
+    list(erasure.erase(connection, account_id))
+    with connect(database) as holder, connect(database) as driver:
+        holder.execute("BEGIN")
+        usage.lock(holder, account_id)
+        with in_thread(lambda: erasure.end(driver, account_id)) as finish:
+            wait_until_blocked(connection)
+            insert_job(
+                holder, job_id=new_id(), account_id=account_id, booking=booking(), next_at=None
+            )
+            holder.execute("COMMIT")
+            assert not finish()
+    assert one(connection, "SELECT count(*) FROM job") == 1
 
 
 def test_no_other_account_waits_for_a_deletion(

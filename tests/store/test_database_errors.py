@@ -55,4 +55,5 @@ def test_a_client_gets_the_reason_and_only_transient_errors_have_retry_after() -
         assert found is not None
         assert part in found.message
     assert unavailable(errors.UniqueViolation("x")) is None
+    assert unavailable(errors.ForeignKeyViolation("of a table, not of an account")) is None
     assert unavailable(KeyError("x")) is None
