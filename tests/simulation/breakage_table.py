@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.simulation.breakages import ALL, Breakage
+from tests.simulation.breakage import Breakage
+from tests.simulation.breakages import ALL
 
 _HEAD: Final = "| planted fault | seeds | found as, or held by |"
 _RULE: Final = "|---|---|---|"

@@ -2,55 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 from unittest.mock import patch
 
 from app.domain import rearm, rescue
-from app.store.queries import SQL
+from tests.simulation.breakage import Breakage
+from tests.simulation.overdue_breakages import OVERDUE, OVERDUE_PAIRS
 from workers import scheduler
 from workers.dispatch import lease_watch, leased_run, settler
 from workers.dispatch.account_cache import AccountCache
-
-
-@dataclass(frozen=True, slots=True)
-class Breakage:
-    """One fault: a statement that is written otherwise, or a function that does otherwise."""
-
-    name: str
-    statement: str = ""
-    old: str = ""
-    new: str = ""
-    patch: Callable[[], Any] | None = None
-    also: tuple[str, ...] = ()
-    """The names of breakages that are planted together with it."""
-    held_by: str = ""
-    """The second rule that keeps the promise nevertheless; empty if there is none."""
-
-    @contextmanager
-    def planted(self) -> Iterator[None]:
-        """The service with this fault in it. Raises ValueError where there is no such text."""
-        with ExitStack() as stack:
-            for name in self.also:
-                stack.enter_context(next(each for each in ALL if each.name == name).planted())
-            if not self.also:
-                stack.enter_context(self._planted_alone())
-            yield
-
-    @contextmanager
-    def _planted_alone(self) -> Iterator[None]:
-        if self.patch is not None:
-            with self.patch():
-                yield
-            return
-        text = SQL[self.statement]
-        if self.old not in text:
-            raise ValueError(f"{self.name}: {self.statement} has no {self.old!r}")
-        with patch.dict(SQL, {self.statement: text.replace(self.old, self.new)}):
-            yield
 
 
 def _nothing(*_args: Any, **_options: Any) -> None:
@@ -108,7 +69,13 @@ BREAKAGES: Final = (
         "clock_timestamp() + %(lease)s",
         "clock_timestamp() + %(lease)s + interval '10 days'",
     ),
-    Breakage("settle_final: any token settles", "settle_final", " AND i.token = v.token", ""),
+    Breakage(
+        "settle_final: any token settles",
+        "settle_final",
+        " AND i.token = v.token",
+        "",
+        kinds=("single",),
+    ),
     Breakage("settle_retry: any token settles", "settle_retry", " AND i.token = v.token", ""),
     Breakage(
         "settle_retry: a retry comes at once",
@@ -163,72 +130,85 @@ BREAKAGES: Final = (
         "notify_again",
         "token = i.token + v.reclaimed",
         "token = i.token",
+        held_by="the take that follows raises the token as well",
+        kinds=("single", "once", "fault"),
     ),
     Breakage(
         "fetch_checkable: a lost lease is never found",
         "fetch_checkable",
         "WHERE look_at",
         "WHERE state <> 'taken' AND look_at",
+        kinds=("single",),
     ),
     Breakage(
         "fetch_checkable: what nobody took is not notified again",
         "fetch_checkable",
         "WHERE look_at",
         "WHERE state <> 'claimed' AND look_at",
+        kinds=("once", "recurring", "fault"),
     ),
     Breakage(
         "renew_leases: renews nothing",
         "renew_leases",
         "i.token = v.token AND",
         "false AND",
+        kinds=("once", "recurring"),
     ),
     Breakage(
         "renew_leases: renews what another holds",
         "renew_leases",
         "i.token = v.token AND ",
         "",
+        kinds=("once", "recurring", "dapr", "fault"),
     ),
     Breakage(
         "poll_cancellations: finds none",
         "poll_cancellations",
         "WHERE cancelled_at > now()",
         "WHERE false AND cancelled_at > now()",
+        kinds=("recurring", "change"),
     ),
     Breakage(
         "withdraw: a deleted job's run is not cancelled",
         "cancel_runs",
         "cancelled_at = clock_timestamp(),",
         "cancelled_at = NULL::timestamptz,",
+        kinds=("recurring", "change"),
     ),
     Breakage(
         "replace: the firings of the version before stay",
         "cancel_replaced_runs",
         "kind = 'scheduled' AND",
         "false AND",
+        kinds=("recurring", "change"),
     ),
     Breakage(
         "replace: the due row keeps its time",
         "replace_due",
         "next_at = %(next_at)s,",
         "next_at = coalesce(next_at, %(next_at)s),",
+        kinds=("recurring", "change"),
     ),
     Breakage(
         "claim_overdue: what was due before an update is lost",
         "claim_overdue",
         "WHERE due.job_id = %(job_id)s",
         "WHERE false AND due.job_id = %(job_id)s",
+        kinds=("recurring", "change", "fault"),
     ),
     Breakage(
         "complete: the result is not kept",
         "keep_completion",
         "completion = %(result)s",
         "completion = NULL",
+        kinds=("once", "recurring"),
     ),
     Breakage(
         "purge: a job ends with a run under way",
         "purge_jobs",
         "AND (SELECT NOT EXISTS",
         "OR (SELECT NOT EXISTS",
+        kinds=("once", "dapr"),
     ),
     Breakage(
         "rearm: ticks are not counted",
@@ -247,60 +227,72 @@ BREAKAGES: Final = (
         "unblock",
         "WHERE job_id",
         "WHERE false AND job_id",
+        kinds=("dapr",),
     ),
     Breakage(
         "move_ticks: the ticks that were called come again",
         "move_ticks",
         "SET held_at = m.after_at, remaining = d.remaining - m.number",
         "SET held_at = d.held_at",
+        kinds=("dapr",),
     ),
     Breakage(
         "start_followers: none starts",
         "start_followers",
         "f.upstream = u.name AND",
         "false AND",
+        kinds=("fusion", "fusion-change"),
     ),
     Breakage(
         "start_followers: any end starts them",
         "start_followers",
         "v.state = ANY (f.states)",
         "true",
+        kinds=("fusion", "fusion-change"),
     ),
     Breakage(
         "abort: a worker does not learn of it",
         "poll_cancellations",
         "FROM aborted\nWHERE",
         "FROM aborted\nWHERE false AND",
+        kinds=("fusion", "fusion-change"),
     ),
     Breakage(
         "retry: a call that reaches nobody uses up an attempt",
         patch=lambda: patch("app.domain.retry.is_unreached", _never),
+        kinds=("dapr", "fault"),
     ),
     Breakage(
         "retry: no pause between retries without an end",
         patch=lambda: patch("app.domain.retry.pause_after", _no_time),
+        kinds=("dapr",),
     ),
     Breakage(
         "retry: those of a Dapr job are not counted from the tick",
         patch=lambda: patch("app.domain.retry.since_due", _no_time),
+        kinds=("dapr",),
     ),
     Breakage(
         "secrets: a rotation never reaches a worker",
         patch=lambda: patch("workers.dispatch.account_cache.FRESH_S", 1e12),
+        kinds=("recurring", "dapr", "rotation"),
     ),
     Breakage(
         "secrets: only the newest signs",
         patch=lambda: patch.object(AccountCache, "secrets_for", _newest_secret),
+        kinds=("recurring", "dapr", "rotation"),
     ),
     Breakage(
         "rearm: missed firings are not counted",
         patch=lambda: patch("app.store.claims.rearm", _rearm_from_due),
+        kinds=("missed",),
     ),
     Breakage(
         "worker: a lost lease does not stop a call",
         patch=lambda: patch.object(
             leased_run.LeasedRun, "lease_ends_at", property(lambda _: 1e12, _nothing)
         ),
+        kinds=("once", "recurring", "dapr", "fault"),
     ),
     Breakage(
         "worker: what was answered is not settled",
@@ -309,23 +301,51 @@ BREAKAGES: Final = (
     Breakage(
         "worker: a poll tells of no cancellation",
         patch=lambda: patch.object(lease_watch.LeaseWatch, "_poll_cancellations", _nothing),
+        kinds=("recurring", "change"),
     ),
     Breakage(
         "scheduler: a lease never runs out",
         patch=lambda: patch("app.store.rescue.judge", _leave),
+        kinds=("single",),
     ),
     Breakage(
         "scheduler: a lease runs out at once",
         patch=lambda: patch("app.store.rescue.judge", _reclaim_without_lease),
+        kinds=("once", "single"),
     ),
     Breakage(
         "scheduler: it claims two seconds late",
         patch=lambda: patch.object(scheduler, "LOOK_AHEAD", timedelta(seconds=-2)),
+        kinds=("once",),
     ),
+    Breakage(
+        "take: the token of a run stays",
+        "take",
+        "token = i.token + 1",
+        "token = i.token",
+        held_by="a reclaim raises the token as well",
+        kinds=("single", "once", "fault"),
+    ),
+    *OVERDUE,
 )
 """Each is a promise of docs/guarantees.md, broken in one place."""
 
-PAIRS: Final[tuple[Breakage, ...]] = ()
+
+def _named(*names: str) -> tuple[Breakage, ...]:
+    return tuple(next(each for each in BREAKAGES if each.name == name) for name in names)
+
+
+PAIRS: Final = (
+    Breakage(
+        "take and notify_again: no token is raised",
+        also=_named(
+            "take: the token of a run stays",
+            "notify_again: the token of a reclaimed run stays",
+        ),
+        kinds=("single",),
+    ),
+    *OVERDUE_PAIRS,
+)
 """Each is one that a second rule holds, with that rule broken as well."""
 
 ALL: Final = (*BREAKAGES, *PAIRS)

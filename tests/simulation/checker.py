@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -178,7 +178,10 @@ def _outcomes(evidence: Evidence) -> Iterator[str]:
     """2: a run of a native job succeeds where its receiver answers well within its attempts."""
     for run in evidence.runs:
         life = evidence.life_of(run)
-        if not isinstance(life, Life) or run.state == "succeeded":
+        if not isinstance(life, Life):
+            continue
+        calls = evidence.calls.get(f"{run.id}", [])
+        if run.is_over and run.state == _state_by_last_call(life, calls):
             continue
         withdrawn = any(each.what in {"delete", "pause", "replace"} for each in life.changes)
         if run.state == "cancelled" and (withdrawn or run.missed):
@@ -186,13 +189,22 @@ def _outcomes(evidence: Evidence) -> Iterator[str]:
         report = evidence.reports_of.get(f"{run.id}")
         if run.state == "failed" and report is not None and report.status == "failed":
             continue
-        calls = evidence.calls.get(f"{run.id}", [])
         if run.state == "dead" and evidence.had_incident(run.due_at, evidence.ended):
             continue
         yield (
             f"outcome: run {run.id} of {life.path}, due {run.due_at}, is {run.state} "
             f"({run.reason}) after {len(calls)} calls"
         )
+
+
+def _state_by_last_call(life: Life, calls: Sequence[Arrival]) -> str:
+    """How a run ends: as its last call was answered, if its job allows only one attempt.
+
+    A call that is made again was lost by its worker: whatever that worker heard counts no more.
+    """
+    if not life.is_tried_once:
+        return "succeeded"
+    return "succeeded" if calls and _is_success(calls[-1]) else "failed"
 
 
 def _fired(evidence: Evidence) -> Iterator[str]:

@@ -80,6 +80,8 @@ class Life:
     id: str | None = None
     fired: int = 0
     """How many calls by hand were accepted."""
+    is_tried_once: bool = False
+    """Whether a run ends with its first call, however that is answered."""
 
     @property
     def name(self) -> str:

@@ -15,7 +15,8 @@ import click
 from app import log
 from tests.servers import Databases, migrated, postgres_server
 from tests.simulation import breakage_table, crashes, items
-from tests.simulation.breakages import ALL, Breakage
+from tests.simulation.breakage import Breakage
+from tests.simulation.breakages import ALL
 from tests.simulation.plan import DAY, SHORT, Plan
 from tests.simulation.play import Result, Scene, play
 from tests.simulation.shrink import Shrinker
@@ -125,12 +126,19 @@ def _first_seed(
     """The first seed that finds it, and how; None if none of them does."""
     plan = _plan(options)
     for number in range(options.seeds):
-        scene = Scene.whole(options.seed + number, plan)
+        scene = _of_kinds(Scene.whole(options.seed + number, plan), breakage.kinds)
         with breakage.planted():
             result = play_scene(scene)
         if result.violations:
             return breakage_table.Found(seeds=number + 1, violation=result.violations[0])
     return None
+
+
+def _of_kinds(scene: Scene, kinds: tuple[str, ...]) -> Scene:
+    """The scene with items of these kinds only; the whole one where none is named."""
+    if not kinds:
+        return scene
+    return replace(scene, items=tuple(each for each in scene.items if each.kind in kinds))
 
 
 def _plan(options: argparse.Namespace) -> Plan:

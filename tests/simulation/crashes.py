@@ -28,6 +28,9 @@ PLAN: Final = Plan(
     redelivery=0,
     rotation=0,
     fault=0,
+    single=0,
+    close=0,
+    missed=0,
     most_moments=80_000,
 )
 _RETRY: Final = {"maxAttempts": 6, "schedule": [1, 5]}

@@ -181,10 +181,7 @@ def _outage(part: Part) -> Strike:
     world = part.world
 
     def strike(booked: Booked | None) -> None:
-        world.note_incident(seconds + 30.0, "an outage")
-        world.down_until = world.clock.passed + seconds
-        for name in sorted(world.running):
-            world.kill(name)
+        begin_outage(world, seconds)
         if changed_after is not None and isinstance(booked, Life):
             part.later(seconds * changed_after, lambda: change(booked))
 
@@ -193,6 +190,14 @@ def _outage(part: Part) -> Strike:
             world.clients.replace(life, schedule)
 
     return strike
+
+
+def begin_outage(world: World, seconds: float) -> None:
+    """Kill all processes but the web, and start none for so long."""
+    world.note_incident(seconds + 30.0, "an outage")
+    world.down_until = world.clock.passed + seconds
+    for name in sorted(world.running):
+        world.kill(name)
 
 
 def _lossy(part: Part) -> Strike:

@@ -28,6 +28,9 @@ class Plan:
     redelivery: int = 10
     rotation: int = 6
     fault: int = 40
+    single: int = 6
+    close: int = 6
+    missed: int = 3
     most_moments: int = 2_000_000
     """Round trips, counted twice, after which a simulation is given up."""
 
@@ -58,6 +61,9 @@ KINDS: Final = (
     "redelivery",
     "rotation",
     "fault",
+    "single",
+    "close",
+    "missed",
 )
 
 SHORT: Final = Plan(
@@ -72,6 +78,9 @@ SHORT: Final = Plan(
     redelivery=6,
     rotation=3,
     fault=16,
+    single=2,
+    close=2,
+    missed=1,
     most_moments=400_000,
 )
 """A plan that takes seconds, in which as much meets as in the long one."""

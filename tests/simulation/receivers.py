@@ -79,6 +79,8 @@ class Receivers:
     on_later: Callable[[Arrival, float, str], None] = lambda _arrival, _at, _status: None
     """Called with what is to be reported, when and with which result."""
     on_arrival: Callable[[Arrival], None] = lambda _arrival: None
+    on_first: dict[str, Callable[[Arrival], None]] = field(default_factory=dict)
+    """By path, what happens once, at the first call that arrives there."""
     _attempts: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def answer(self, call: Call, worker: str) -> tuple[float, Reply]:
@@ -95,6 +97,7 @@ class Receivers:
         latency, reply = self._reply(call, arrival)
         arrival.ended_at = now + latency
         self.on_arrival(arrival)
+        self.on_first.pop(path, _nothing)(arrival)
         return latency, reply
 
     def _reply(self, call: Call, arrival: Arrival) -> tuple[float, Reply]:
@@ -137,6 +140,10 @@ class Receivers:
         return latency, Reply(
             status=202, headers=(("wakecall-complete", f"later; within={within}"),)
         )
+
+
+def _nothing(_arrival: Arrival) -> None:
+    """Do nothing."""
 
 
 def path_of_action(body: bytes) -> str:

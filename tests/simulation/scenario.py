@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from tests.simulation import faults, native_jobs
+from tests.simulation import faults, native_jobs, staged_faults
 from tests.simulation.dapr import jobs as dapr_jobs
 from tests.simulation.fusion import jobs as fusion_jobs
 from tests.simulation.items import Item
@@ -24,6 +24,9 @@ _DRAW: Final[dict[str, Callable[[Part], None]]] = {
     "redelivery": native_jobs.draw_redelivery,
     "rotation": native_jobs.draw_rotation,
     "fault": faults.draw_fault,
+    "single": staged_faults.draw_single,
+    "close": staged_faults.draw_close,
+    "missed": staged_faults.draw_missed,
 }
 
 

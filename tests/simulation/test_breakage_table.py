@@ -47,7 +47,7 @@ def test_the_page_names_planted_faults_that_exist_and_how_each_is_found_or_held(
 
 
 def test_a_fault_that_a_second_rule_holds_is_planted_with_that_rule_broken_too() -> None:
-    together = [set(each.also) for each in ALL if each.also]
+    together = [{part.name for part in each.also} for each in ALL if each.also]
     names = {each.name for each in ALL}
     assert len(names) == len(ALL)
     assert all(each <= names for each in together)

@@ -208,3 +208,29 @@ def test_one_instant_is_due_once() -> None:
     at = BEGIN + timedelta(hours=1)
     assert Once(at=at).between(BEGIN, at) == [at]
     assert Once(at=at).between(at, at + timedelta(hours=1)) == []
+
+
+def tried_once(state: str, answers: tuple[int, ...]) -> Evidence:
+    """A job that allows one attempt, whose run was called again as its worker was lost."""
+    whole = evidence(days=1)
+    life, one = whole.lives[0], whole.runs[0]
+    life.is_tried_once = True
+    calls = [
+        replace(call(one, at=TEN + 6 * number, worker=f"worker-{number}.1"), answered=answer)
+        for number, answer in enumerate(answers)
+    ]
+    lost = Incident(TEN, TEN + 30, "is paused", "worker-0.1")
+    return replace(
+        whole, runs=[replace(one, state=state)], arrivals=calls, incidents=[lost], there={"daily"}
+    )
+
+
+def test_a_run_with_one_attempt_ends_as_its_last_call_was_answered() -> None:
+    for state, answers in (
+        ("succeeded", (500, 204)),
+        ("failed", (204, 500)),
+        ("failed", (500,)),
+    ):
+        assert violations(tried_once(state, answers)) == []
+    assert kinds(tried_once("failed", (500, 204))) == {"outcome"}
+    assert kinds(tried_once("succeeded", (204, 500))) == {"outcome"}

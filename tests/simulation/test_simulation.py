@@ -53,8 +53,11 @@ def test_a_process_may_die_at_any_moment(databases: Databases) -> None:
     assert "killed at moment" in played.stdout
 
 
-def test_what_is_planted_is_found(databases: Databases) -> None:
-    name = "claim: a one-time job moves on, and no run begins"
+@pytest.mark.parametrize(
+    "name",
+    ["claim: a one-time job moves on, and no run begins", "begin_overdue: no run is stored"],
+)
+def test_what_is_planted_is_found(databases: Databases, name: str) -> None:
     played = simulate(databases, "--breakages", name, "--seeds", "2", "--days", "2")
     assert played.returncode == 0, played.stdout + played.stderr
     assert "found by seed" in played.stdout
