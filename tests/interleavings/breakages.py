@@ -11,7 +11,7 @@ from app.domain.account import Caller
 from app.domain.job import Job, ReadOnlyMembers
 from app.service import jobs
 from app.service.context import Context
-from tests.simulation.breakages import Breakage
+from tests.simulation.breakage import Breakage
 
 
 def _change_tags_unlocked(
@@ -24,6 +24,9 @@ def _change_tags_unlocked(
 
 BREAKAGES: Final = (
     Breakage("changes of a job do not lock it", "lock_job", " FOR UPDATE", ""),
+    Breakage(
+        "a worker does not lock what it begins", "begin_overdue", "FOR UPDATE SKIP LOCKED", ""
+    ),
     Breakage("a claim does not lock what it claims", "claim_due", "FOR UPDATE SKIP LOCKED", ""),
     Breakage(
         "a tag is added to what was read before the lock",

@@ -61,6 +61,8 @@ class Case:
     calls: list[Call] = field(default_factory=list)
     stopped: set[UUID] = field(default_factory=set)
     """Jobs of which no call may begin, since a deletion or pause was answered."""
+    leases_have_ended: bool = False
+    """Whether so much time has passed that no worker calls what it took before."""
     is_damaged: bool = False
     """Whether its job has lost what was to come."""
     violations: list[str] = field(default_factory=list)

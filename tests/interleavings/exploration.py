@@ -30,9 +30,13 @@ _EMPTY: Final = """
 DELETE FROM follow; DELETE FROM inflight; DELETE FROM due; DELETE FROM job;
 DELETE FROM superseded; DELETE FROM run; DELETE FROM attempt; DELETE FROM aborted;
 DELETE FROM audit; DELETE FROM firing_pace; DELETE FROM runs_under_way;
-UPDATE account SET suspended_at = NULL, resumed_at = NULL
+UPDATE account SET suspended_at = NULL, resumed_at = NULL, deleting_at = NULL
 """
 _FOLD_EVERY: Final = 20
+_OFTEN: Final = 40
+"""The first so many round trips of an operation are all stopped at; few operations have more."""
+_SELDOM: Final = 5
+"""Of those that follow, each fifth is stopped at."""
 
 Pair = tuple[Operation, Operation]
 
@@ -154,6 +158,7 @@ class Environment:
 
     def _prepared(self, situation: Situation) -> Case:
         self._observer.execute(_EMPTY)
+        self._caller = self._kept_or_new(self._caller)
         if self.executed % _FOLD_EVERY == 0:
             fold_page(self._observer, after=0, limit=1)
         with self._context.database.statement() as connection:
@@ -161,6 +166,12 @@ class Environment:
         case = Case(self._context, self._caller, self._limited, self._observer, now)
         situation.prepare(case)
         return case
+
+    def _kept_or_new(self, caller: Caller) -> Caller:
+        """The caller, or one of a new account of that name if the account was deleted."""
+        params = (caller.account.id,)
+        row = self._observer.execute("SELECT FROM account WHERE id = %s", params).fetchone()
+        return self._new_caller(caller.account.name) if row is None else caller
 
     def _new_caller(self, name: str, **limits: int) -> Caller:
         key = accounts.create(self._context, name)
@@ -218,7 +229,8 @@ def explore(
 
 
 def _stops(first: int, second: int, switches: int) -> Iterator[tuple[int, ...]]:
-    for one in range(1, first):
+    often, seldom = range(1, min(first, _OFTEN)), range(_OFTEN, first, _SELDOM)
+    for one in (*often, *seldom):
         yield (one,)
         if switches > 1:
             for two in range(1, second):

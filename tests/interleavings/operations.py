@@ -18,10 +18,11 @@ from app.domain.one_time import At
 from app.domain.run import SETTLED
 from app.domain.run_filter import RunFilter
 from app.domain.trigger import is_recurring
-from app.errors import Refused
+from app.errors import Refused, Unavailable
 from app.service import completions, job_selection, jobs, jobs_by_name, manual_calls, pauses, runs
 from app.service.job_selection import JobAction
 from app.store import orphans, suspension
+from app.store.database_errors import ACCOUNT_GONE
 from app.store.parking import Parking, park, unpark
 from app.store.postponing import queued_accounts
 from app.store.rescue import check
@@ -65,6 +66,10 @@ class Operation:
             answer = self.do(case, connection)
         except Refused as refused:
             return refused.code
+        except Unavailable as error:
+            if f"{error}" != ACCOUNT_GONE:
+                raise
+            return ACCOUNT_GONE
         if self.stops:
             case.stopped.add(case.job_id)
         return f"done {answer or ''}".strip() if self.is_client else ""
@@ -101,17 +106,22 @@ def _sweep(_case: Case, connection: psycopg.Connection) -> None:
 
 def _serve(case: Case, connection: psycopg.Connection) -> None:
     """Take what workers were notified of, call what is not cancelled, and settle it."""
-    _call(case, connection, take_all(connection, case.tickets))
+    call_and_settle(case, connection, take_all(connection, case.tickets))
 
 
 def _serve_unnotified(case: Case, connection: psycopg.Connection) -> None:
-    _call(case, connection, take_all(connection, untaken(connection, late=-1.0, limit=100)))
+    call_and_settle(
+        case, connection, take_all(connection, untaken(connection, late=-1.0, limit=100))
+    )
 
 
-def _call(case: Case, connection: psycopg.Connection, taken: list[Taken]) -> None:
+def call_and_settle(case: Case, connection: psycopg.Connection, taken: list[Taken]) -> None:
+    """Call what was taken and is not cancelled, and settle it."""
     if not taken:
         return
     withdrawn = poll_cancellations(connection)
+    if case.leases_have_ended:
+        return
     batch = []
     for each in taken:
         if withdrawn.withdrawn.get(each.id, -1) >= each.token:

@@ -17,6 +17,7 @@ from app.store import suspension
 from app.store.parking import Parking, park
 from app.store.settling import settle, write
 from tests.interleavings import operations as o
+from tests.interleavings.accounts import DELETE_ACCOUNT
 from tests.interleavings.case import AGO, Case, claim_due, settlement, take_all
 from tests.interleavings.dialects import (
     MOVIES,
@@ -30,6 +31,8 @@ from tests.interleavings.dialects import (
     save_movies,
 )
 from tests.interleavings.operations import DESTINATION, Operation
+from tests.interleavings.overdue import BEGIN_ONE_OVERDUE, BEGIN_OVERDUE, BEGIN_OVERDUE_LIMITED
+from tests.interleavings.series import SERVE_TICKS, SETTLE_TICKS, book_ticks
 
 URL: Final = "http://127.0.0.1:2/callback"
 YEARLY: Final = Cron(expression="0 0 0 1 1 ? *")
@@ -44,10 +47,13 @@ class Situation:
     name: str
     prepare: Prepare
     operations: tuple[Operation, ...]
+    about: tuple[Operation, ...] = ()
+    """If given, one of these is in each pair."""
 
     def pairs(self) -> Iterable[tuple[Operation, Operation]]:
         """Each operation as the first, with each as the second."""
-        return product(self.operations, self.operations)
+        pairs = product(self.operations, self.operations)
+        return (each for each in pairs if not self.about or any(x in self.about for x in each))
 
 
 # Jobs, each due a second ago.
@@ -189,6 +195,22 @@ def _two_limited(case: Case) -> None:
         case.book(name, booking, at)
 
 
+def _two_due(case: Case) -> None:
+    """Two jobs, due one after the other."""
+    for name, at in (("nightly", case.due_at), ("later", case.due_at + AGO / 2)):
+        case.book(name, Booking(url=URL, trigger=At(instant=at), data=b"one", name=name), at)
+
+
+def _fired(case: Case) -> None:
+    """A call by hand is under way while the scheduled one is due."""
+    manual_calls.call_now(case.context, case.caller, case.job_id)
+    case.observer.execute("UPDATE inflight SET look_at = clock_timestamp()")
+    o.CHECK.do(case, case.observer)
+    case.held += take_all(case.observer, case.tickets)
+    for each in case.held:
+        case.call(each)
+
+
 def _suspended(case: Case) -> None:
     suspension.suspend(case.observer, case.caller.account.id)
 
@@ -258,6 +280,85 @@ def _situations() -> Iterator[Situation]:
         )
 
 
+def _left_to_workers() -> Iterator[Situation]:
+    """What schedulers leave to workers meets whatever else may be done to it."""
+    about = (BEGIN_OVERDUE,)
+    for kind, (book, clients) in _JOBS.items():
+        yield Situation(
+            f"{kind}, due, left to workers", book, (*about, o.CLAIM, *clients), about=about
+        )
+    for state, arrange, operations in (
+        ("due while fired", _fired, (*o.SETTLE, o.CHECK, o.PARK, o.DELETE, o.PAUSE, o.REPLACE)),
+        ("due, suspension", None, (*_SUSPENSION, o.CLAIM)),
+        ("due, suspended", _suspended, (*_SUSPENSION, o.CLAIM)),
+        ("orphaned", _orphaned, (o.SWEEP,)),
+    ):
+        yield Situation(
+            f"once, {state}, left to workers",
+            _in_order(_once, arrange),
+            (*about, *operations),
+            about=about,
+        )
+    yield Situation(
+        "two due, left to workers",
+        _two_due,
+        (*about, BEGIN_ONE_OVERDUE, o.CLAIM, o.DELETE, o.PAUSE, o.REPLACE, o.FIRE),
+        about=(*about, BEGIN_ONE_OVERDUE),
+    )
+    yield Situation(
+        "two due, limited, left to workers",
+        _two_limited,
+        (BEGIN_OVERDUE_LIMITED, o.CLAIM_LIMITED, o.FIRE, o.DELETE),
+        about=(BEGIN_OVERDUE_LIMITED,),
+    )
+
+
+def _ticks_in_a_row() -> Iterator[Situation]:
+    """A run calls several ticks of a Dapr job."""
+    for state, arrange, processes in (
+        ("due", None, (o.CLAIM,)),
+        ("claimed", _claimed, (SERVE_TICKS, o.SERVE, o.CHECK)),
+        ("taken", _taken, (*SETTLE_TICKS, o.SETTLE[0], o.PARK, o.RENEW, o.CLAIM)),
+        ("expired", _expired, (*SETTLE_TICKS, o.CHECK, o.RENEW)),
+    ):
+        about = tuple(each for each in processes if each in {SERVE_TICKS, *SETTLE_TICKS})
+        yield Situation(
+            f"dapr ticks, {state}",
+            _in_order(book_ticks, arrange),
+            (*processes, *OF_DAPR),
+            about=about,
+        )
+
+
+def _accounts_deleted() -> Iterator[Situation]:
+    """The account is deleted while its jobs fire."""
+    about = (DELETE_ACCOUNT,)
+    clients = {
+        "once": (o.FIRE, o.PUT, o.BOOK_AGAIN),
+        "dapr": OF_DAPR[:2],
+        "fusion": OF_FUSION[:3],
+    }
+    states = {
+        "due": (o.CLAIM, BEGIN_OVERDUE),
+        "claimed": (o.CHECK, o.SERVE),
+        "taken": (o.SETTLE[0], o.SETTLE[3], o.COMPLETE[0], o.PARK),
+        "failed": (o.REDELIVER,),
+    }
+    for (kind, asked), (state, processes) in product(clients.items(), states.items()):
+        yield Situation(
+            f"{kind}, {state}, deletion of the account",
+            _in_order(_JOBS[kind][0], _STATES[state][0]),
+            (*about, *processes, *asked),
+            about=about,
+        )
+    yield Situation(
+        "followed, taken, deletion of the account",
+        _in_order(_with_follower, _taken),
+        (*about, o.SETTLE[0]),
+        about=about,
+    )
+
+
 def _in_order(*steps: Prepare | None) -> Prepare:
     def prepare(case: Case) -> None:
         for each in steps:
@@ -267,4 +368,9 @@ def _in_order(*steps: Prepare | None) -> Prepare:
     return prepare
 
 
-SITUATIONS: Final = tuple(_situations())
+SITUATIONS: Final = (
+    *_situations(),
+    *_left_to_workers(),
+    *_ticks_in_a_row(),
+    *_accounts_deleted(),
+)

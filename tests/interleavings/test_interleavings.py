@@ -22,6 +22,11 @@ PARTS = 4
 FOUND_BY = {
     "changes of a job do not lock it": ("once, due", "replace", "pause"),
     "a claim does not lock what it claims": ("often, due", "delete", "claim"),
+    "a worker does not lock what it begins": (
+        "once, due, left to workers",
+        "delete",
+        "begin overdue",
+    ),
     "a tag is added to what was read before the lock": ("once, due", "tag", "pause"),
 }
 """Faults, and for each a situation and two operations that find it."""
