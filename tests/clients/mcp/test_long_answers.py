@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import threading
 from typing import Any, Final
 
 import httpx2
 import pytest
+import uvicorn
 
 from wakecall import WakecallError
 from wakecall._core.attempts import Attempts
+from wakecall.mcp import http
 from wakecall.mcp.http import KeyOfRequest
-from wakecall.mcp.long_answers import LONG_BYTES
+from wakecall.mcp.long_answers import LONG_BYTES, SWITCH_S
 
 PATIENCE_S: Final = 60.0
 RUN: Final = {
@@ -59,8 +62,8 @@ def test_while_long_answers_are_read_others_are_answered(monkeypatch: pytest.Mon
     reading = Reading(monkeypatch)
 
     async def run() -> None:
-        async with httpx2.AsyncClient(transport=httpx2.MockTransport(serve)) as http:
-            access = KeyOfRequest("http://wakecall.test", http)
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(serve)) as link:
+            access = KeyOfRequest("http://wakecall.test", link)
             busy, calm = access.client_of("wk_busy"), access.client_of("wk_calm")
             standing = [asyncio.ensure_future(busy.runs.list().first()) for _ in range(4)]
             assert await asyncio.to_thread(reading.begun.acquire, timeout=PATIENCE_S)
@@ -79,10 +82,22 @@ def test_a_long_refusal_is_an_error_as_a_short_one(monkeypatch: pytest.MonkeyPat
     reading.go_on.set()
 
     async def run() -> None:
-        async with httpx2.AsyncClient(transport=httpx2.MockTransport(serve)) as http:
-            client = KeyOfRequest("http://wakecall.test", http).client_of("wk_busy")
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(serve)) as link:
+            client = KeyOfRequest("http://wakecall.test", link).client_of("wk_busy")
             with pytest.raises(WakecallError, match="400"):
                 await client.account()
 
     asyncio.run(run())
     assert reading.most == 1
+
+
+def test_the_server_takes_the_interpreter_from_that_thread_after_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: None)
+    before = sys.getswitchinterval()
+    try:
+        http.serve("http://wakecall.test", host="127.0.0.1", port=0)
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
+    finally:
+        sys.setswitchinterval(before)

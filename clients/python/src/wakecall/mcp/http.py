@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, tzinfo
@@ -22,7 +23,7 @@ from wakecall import AsyncClient, Retries
 from wakecall.mcp.access import Access
 from wakecall.mcp.admission import Admission
 from wakecall.mcp.keys import Keys, ServiceAway
-from wakecall.mcp.long_answers import SharedClient
+from wakecall.mcp.long_answers import SWITCH_S, SharedClient
 from wakecall.mcp.one_key import READ
 from wakecall.mcp.server import build
 from wakecall.mcp.turns import Turns
@@ -162,6 +163,7 @@ def serve(
     zone: tzinfo | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT."""
+    sys.setswitchinterval(SWITCH_S)
     limits = httpx2.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=100)
     access = KeyOfRequest(
         url, httpx2.AsyncClient(limits=limits), is_read_only=is_read_only, zone=zone

@@ -16,6 +16,10 @@ T = TypeVar("T")
 LONG_BYTES: Final = 64 * 1024
 """A longer answer takes more than a millisecond to read, and one of 4 MiB takes 50."""
 
+SWITCH_S: Final = 0.0005
+"""How long that thread keeps the interpreter before the event loop may have it: a tenth of Python's
+default. After each of its waits the event loop waits so long, and a tool has tens of them."""
+
 _THREAD: Final = ThreadPoolExecutor(1, thread_name_prefix="long_answers")
 """One for all: several that compute keep the interpreter from the event loop for longer."""
 
