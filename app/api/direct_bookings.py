@@ -8,7 +8,6 @@ success is answered here. docs/decisions/0059-bookings-are-written-together.md g
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from flask import Flask, request
@@ -18,10 +17,12 @@ from app.api import caching, rate, refusals, senders
 from app.api.auth import Bound
 from app.api.booking_batches import BookingBatches
 from app.api.context import context_of
+from app.api.head_notes import NOTES, noted
 from app.api.rate import RateState
 from app.api.senders import SENDER, Sender
 from app.api.wsgi_bridge import BASE, ONWARD, Message, WsgiResponse
 from app.domain.account import CachedCaller
+from app.errors import InvalidMember
 from app.service import usage
 from app.service.booking_batches import BatchWriter, Outcome
 from app.service.context import Context
@@ -53,7 +54,7 @@ _KNOWN: Final = frozenset(
         *BASE,
         *("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "REQUEST_URI", "REMOTE_ADDR"),
         *("SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "wsgi.url_scheme", "wsgi.input"),
-        *("CONTENT_TYPE", "CONTENT_LENGTH", SENDER, ONWARD),
+        *("CONTENT_TYPE", "CONTENT_LENGTH", SENDER, ONWARD, NOTES),
         *_CREDENTIALS,
         *_FURTHER,
     }
@@ -61,8 +62,7 @@ _KNOWN: Final = frozenset(
 """What may be in the environment of a plain request. Other fields may change what is to be done."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DirectRequest:
+class DirectRequest(NamedTuple):
     """A request that may be a plain booking, and its caller, whose key is to be verified."""
 
     environ: Message
@@ -71,8 +71,7 @@ class DirectRequest:
     context: Context
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DirectBooking:
+class DirectBooking(NamedTuple):
     """A job to be booked, and the response once it is stored, without the fields of every one."""
 
     wanted: WantedJob
@@ -167,15 +166,28 @@ class DirectBookings:
         self._writer.close()
 
     def _read(self, environ: Message) -> DirectBooking | None:
+        reader = noted(environ, "direct reader", self._reader_for)
+        if reader is None:
+            return None
+        try:
+            return self._read_by(reader, environ)
+        except Exception:  # noqa: BLE001 - the route meets the same, and reports it
+            return None
+
+    def _reader_for(self, environ: Message) -> Reader | None:
+        """The reader of a request, by its head; None where its route is to answer."""
         if environ["REQUEST_METHOD"] != "POST":
             return None
         offer = next((each for each in self._offers if each.covers(environ)), None)
         if offer is None or not environ.keys() <= offer.known:
             return None
-        try:
-            return self._read_by(offer.reader, environ)
-        except Exception:  # noqa: BLE001 - the route meets the same, and reports it
+        if self._bound is None and sum(name in environ for name in _CREDENTIALS) != 1:
             return None
+        try:
+            refusals.check_host(environ)
+        except InvalidMember:
+            return None
+        return offer.reader
 
     def _read_by(self, reader: Reader, environ: Message) -> DirectBooking | None:
         body: bytes = environ["wsgi.input"].getvalue()
@@ -183,7 +195,6 @@ class DirectBookings:
         # Without a length it is a message of gRPC, which is whole.
         if len(body) > MAX_BODY or environ.get("CONTENT_LENGTH", size) != size:
             return None
-        refusals.check_host(environ)
         caller = self._caller(environ)
         if caller is None or not self._batches.has_room(caller.account.id):
             return None
@@ -197,7 +208,7 @@ class DirectBookings:
         if self._bound is not None:
             return self._context.key_cache.get_listener(self._bound.account, self._bound.app)
         sender: Sender = environ[SENDER]
-        if sender.key is None or sum(name in environ for name in _CREDENTIALS) != 1:
+        if sender.key is None:
             return None
         found = self._context.key_cache.get(sender.key)
         if found is not None:

@@ -17,6 +17,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
 
 from app.api import auth, dialects
+from app.api.head_notes import noted
 from app.domain import key as keys
 from app.domain import token as tokens
 from app.domain.key import KeyText
@@ -108,13 +109,12 @@ class Senders:
 
     def identify(self, environ: Mapping[str, Any]) -> Sender:
         """Return the sender of this request, with its account if a key is remembered."""
-        bare, others = _keys_in(environ)
-        sent = (*(each.digest for each in bare), *others)
+        key, sent = noted(environ, "keys", _keys_in)
         found = next((self._known[each] for each in sent if each in self._known), (None, None))
         return Sender(
             keys=sent,
             network=network_of(environ["REMOTE_ADDR"]),
-            key=bare[0] if len(sent) == 1 and bare else None,
+            key=key,
             account=found[0],
             max_concurrent=found[1],
         )
@@ -136,7 +136,14 @@ class Senders:
                 self._known.popitem(last=False)
 
 
-def _keys_in(environ: Mapping[str, Any]) -> tuple[list[KeyText], list[bytes]]:
+def _keys_in(environ: Mapping[str, Any]) -> tuple[KeyText | None, tuple[bytes, ...]]:
+    """Return `key` and `keys` of the Sender of a request, which follow from its head."""
+    bare, others = _found_in(environ)
+    sent = (*(each.digest for each in bare), *others)
+    return bare[0] if len(sent) == 1 and bare else None, sent
+
+
+def _found_in(environ: Mapping[str, Any]) -> tuple[list[KeyText], list[bytes]]:
     """Return the well-formed keys in all headers in which keys may be sent.
 
     Those that were sent by HTTP Basic are returned as digests, after the others. For a page of the

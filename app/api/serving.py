@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -25,6 +25,8 @@ from app.service.inbox_reception import Reception
 
 Quick = Callable[[Message], WsgiResponse | None]
 _QUICK: Final = "wakecall.quick"
+_READING: Final = frozenset({"GET", "HEAD"})
+"""The methods of the requests that need no thread."""
 
 
 def add_quick(app: Flask, answer: Quick) -> None:
@@ -66,7 +68,7 @@ def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> A
         app,
         begin=begin,
         end=end,
-        quick=lambda environ: next(filter(None, (each(environ) for each in quick)), None),
+        quick=partial(_answer_quickly, quick),
         body_s=body_s,
         send_s=send_s,
         proxies=settings.proxies,
@@ -74,3 +76,10 @@ def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> A
         direct=DirectBookings(app),
         inbox_calls=InboxCalls(Reception(context), path_prefix=settings.path_prefix),
     )
+
+
+def _answer_quickly(quick: Sequence[Quick], environ: Message) -> WsgiResponse | None:
+    """Return the response of the first that has one."""
+    if environ["REQUEST_METHOD"] not in _READING:
+        return None
+    return next(filter(None, (each(environ) for each in quick)), None)

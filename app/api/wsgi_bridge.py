@@ -10,6 +10,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import unquote_to_bytes
 
+from app.api.head_notes import NOTES
+from app.http_server import exchange
 from app.http_server.exchange import BODY
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ MAX_TARGET: Final = 16 * 1024
 ONWARD: Final = "wakecall.onward"
 """The name in the WSGI environment of the list for a request that another server answers; absent
 where none is passed on."""
+
+_OF_HEAD: Final = "environ"
 
 BASE: Final[Message] = {
     "SCRIPT_NAME": "",
@@ -71,6 +75,24 @@ def build_environ(scope: Message) -> Message:
 
     PATH_INFO has the beginning of a target that is too long: decoding 60 KB takes 15 ms.
     """
+    notes: Message | None = scope.get(exchange.NOTES)
+    if notes is None:
+        environ = _of_head(scope)
+    else:
+        if _OF_HEAD not in notes:
+            notes[_OF_HEAD] = _of_head(scope)
+        environ = {**notes[_OF_HEAD], NOTES: notes}
+    environ["REMOTE_ADDR"] = scope["client"][0]
+    environ["SERVER_NAME"], port = scope["server"]
+    environ["SERVER_PORT"] = str(port)
+    environ["wsgi.input"] = BytesIO()
+    if scope.get(BODY):
+        environ[BODY] = scope[BODY]
+    return environ
+
+
+def _of_head(scope: Message) -> Message:
+    """What the environment has of the head of a request."""
     raw, query = scope["raw_path"], scope["query_string"]
     environ = {
         **BASE,
@@ -78,15 +100,9 @@ def build_environ(scope: Message) -> Message:
         "PATH_INFO": unquote_to_bytes(raw[:MAX_TARGET]).decode("latin-1"),
         "QUERY_STRING": query.decode("latin-1"),
         "REQUEST_URI": (raw + b"?" + query if query else raw).decode("latin-1"),
-        "REMOTE_ADDR": scope["client"][0],
-        "SERVER_NAME": scope["server"][0],
-        "SERVER_PORT": str(scope["server"][1]),
         "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
         "wsgi.url_scheme": scope["scheme"],
-        "wsgi.input": BytesIO(),
     }
-    if scope.get(BODY):
-        environ[BODY] = scope[BODY]
     for name, value in scope["headers"]:
         key = variable(name)
         if key is not None:

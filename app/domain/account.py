@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from app.domain.scope import Scope
 
@@ -44,8 +45,7 @@ class Caller:
         return _is_limited(self.app, self.scope)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CachedCaller:
+class CachedCaller(NamedTuple):
     """The caller of a request whose key is in the key cache: the booking statement verifies it."""
 
     account: Account

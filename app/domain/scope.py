@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Scope(StrEnum):
@@ -19,5 +20,7 @@ class Scope(StrEnum):
 
     def covers(self, needed: Scope) -> bool:
         """Return whether a key of this scope may do what requires the scope `needed`."""
-        order = list(Scope)
-        return order.index(self) >= order.index(needed)
+        return _ORDER[self] >= _ORDER[needed]
+
+
+_ORDER: Final = {scope: number for number, scope in enumerate(Scope)}

@@ -6,8 +6,16 @@ import asyncio
 from typing import Any, Final, Protocol
 
 from app.http_server import heads, responses
-from app.http_server.exchange import BODY, Application, ClientGone, Exchange, Message
+from app.http_server.exchange import (
+    BODY,
+    NOTES,
+    Application,
+    ClientGone,
+    Exchange,
+    Message,
+)
 from app.http_server.heads import MAX_HEAD, Refused
+from app.http_server.known_heads import KnownHeads, Notes
 from app.log import logger
 
 MAX_BUFFERED: Final = 256 * 1024
@@ -24,6 +32,7 @@ class Server(Protocol):
     """What a connection needs of its server."""
 
     application: Application
+    heads: KnownHeads
     is_stopping: bool
 
     def add(self, connection: Connection) -> None:
@@ -199,18 +208,19 @@ class Connection(asyncio.Protocol):
             return
         self._searched = 0
         try:
-            head = heads.read(held[:end])
+            head, notes = self._server.heads.read(held[:end])
         except Refused as refused:
             self._refuse(refused.status)
             return
         self._server.begin(self)
         exchange = self._exchange = Exchange(head, self)
         self._held = exchange.feed(held[end + len(_HEAD_END) :])
-        self._server.run(self._serve(exchange))
+        self._server.run(self._serve(exchange, notes))
 
-    async def _serve(self, exchange: Exchange) -> None:
+    async def _serve(self, exchange: Exchange, notes: Notes) -> None:
         try:
-            await self._server.application(self._scope(exchange), exchange.receive, exchange.send)
+            scope = self._scope(exchange, notes)
+            await self._server.application(scope, exchange.receive, exchange.send)
         except ClientGone:
             pass
         except Exception:  # noqa: BLE001 - a defect, which must not leave the client waiting
@@ -218,7 +228,7 @@ class Connection(asyncio.Protocol):
         finally:
             exchange.end()
 
-    def _scope(self, exchange: Exchange) -> Message:
+    def _scope(self, exchange: Exchange, notes: Notes) -> Message:
         head = exchange.head
         return {
             "type": "http",
@@ -231,6 +241,7 @@ class Connection(asyncio.Protocol):
             "client": self._client,
             "server": self._address,
             BODY: exchange.arrived(),
+            NOTES: notes,
         }
 
     def _refuse(self, status: int) -> None:

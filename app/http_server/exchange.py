@@ -19,6 +19,10 @@ BODY: Final = "http_server.body"
 """The name in a scope of the whole body, if it had arrived when the request began. An application
 may use it in the place of what it would receive."""
 
+NOTES: Final = "http_server.notes"
+"""The name in a scope of a dict in which an application may note what follows from the head alone,
+that is from method, target, version and fields. Requests with the same head may have the same."""
+
 _FAILED: Final = 500
 
 

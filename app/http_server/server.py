@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from app.http_server.connection import Connection
 from app.http_server.exchange import Application
+from app.http_server.known_heads import KnownHeads
 
 IDLE_S: Final = 30.0
 """How long a connection waits for a complete head, the first one or the next one."""
@@ -43,6 +44,7 @@ class HttpServer:
         end_s: float = END_S,
     ) -> None:
         self.application = application
+        self.heads = KnownHeads()
         self.is_stopping = False
         self._max_connections = max_connections
         self._connections: set[Connection] = set()

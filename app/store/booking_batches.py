@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-import orjson
 import psycopg
 
 from app.domain.account import CachedCaller
@@ -16,15 +15,14 @@ from app.domain.job import Booking, Dialect
 from app.domain.trigger import is_recurring, is_serial
 from app.store.binary_arrays import array_of
 from app.store.job_columns import COLUMNS, element_type
-from app.store.jobs import columns_as_text
+from app.store.jobs import columns_of
 from app.store.queries import run
 
 _INSTANT: Final = "TIMESTAMP WITH TIME ZONE"
 _ELEMENT_TYPES: Final = tuple((each.name, element_type(each)) for each in COLUMNS)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WantedJob:
+class WantedJob(NamedTuple):
     """A job that is to be stored if its caller is valid when that happens."""
 
     id: UUID
@@ -99,8 +97,5 @@ def _of_callers(callers: Sequence[WantedJob]) -> dict[str, Any]:
 
 
 def _of_jobs(bookings: Sequence[Booking]) -> dict[str, Any]:
-    rows = [columns_as_text(each) for each in bookings]
-    for row in rows:
-        # PostgreSQL requires an array of arrays to be rectangular.
-        row["tags"] = row["tags"] and orjson.dumps(row["tags"]).decode()
-    return {name: array_of(kind, [row[name] for row in rows]) for name, kind in _ELEMENT_TYPES}
+    columns = columns_of(bookings)
+    return {name: array_of(kind, columns[name]) for name, kind in _ELEMENT_TYPES}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -31,7 +32,19 @@ from app.store.queries import run
 from app.store.serial import block_next
 from app.store.tables import account, due, job
 
-_CONVERTED: Final = {"trigger", "tags", "misfire", "dialect"}
+_CONVERTED: Final[Mapping[str, Callable[[Booking], Any]]] = MappingProxyType(
+    {
+        "trigger": lambda booking: _as_text(to_document(booking.trigger)),
+        "tags": lambda booking: list(booking.tags) or None,
+        "manner": lambda booking: _as_text(call_options.to_document(booking.call_options)),
+        "misfire": lambda booking: booking.misfire.policy and str(booking.misfire.policy),
+        "misfire_window": lambda booking: booking.misfire.window,
+        "dialect": lambda booking: str(booking.dialect),
+        "written": lambda booking: _as_text(booking.written),
+    }
+)
+"""What the columns hold that are not as a member of the same name, documents as JSON text."""
+
 _PLAIN: Final = tuple(
     each.name for each in fields(Booking) if each.name in job.c and each.name not in _CONVERTED
 )
@@ -128,10 +141,6 @@ def insert_of_app(
 
 def insert_jobs(connection: psycopg.Connection, account_id: int, jobs: Sequence[Job]) -> None:
     """Store new jobs and their due rows, all of them or none; raises NameTaken."""
-    rows = [columns_as_text(each.booking) for each in jobs]
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    # PostgreSQL requires an array of arrays to be rectangular, so each list of tags is JSON text.
-    columns["tags"] = [tags and orjson.dumps(tags).decode() for tags in columns["tags"]]
     others = {
         "account_id": account_id,
         "ids": [each.id for each in jobs],
@@ -139,7 +148,7 @@ def insert_jobs(connection: psycopg.Connection, account_id: int, jobs: Sequence[
         "nexts": [each.next_at for each in jobs],
     }
     with minding_names():
-        run(connection, "book_together", columns | others)
+        run(connection, "book_together", columns_of([each.booking for each in jobs]) | others)
 
 
 def find(connection: Connection, account_id: int, job_id: UUID) -> Job | None:
@@ -219,28 +228,29 @@ def columns_as_text(booking: Booking) -> dict[str, Any]:
 
     `_booking` reads them back.
     """
-    content = _columns(booking)
-    manner, written = content["manner"], content["written"]
-    return {
-        **content,
-        "trigger": orjson.dumps(content["trigger"]).decode(),
-        "written": None if written is None else orjson.dumps(written).decode(),
-        "manner": None if manner is None else orjson.dumps(manner).decode(),
-    }
-
-
-def _columns(booking: Booking) -> dict[str, Any]:
-    """Return the columns of `job` that store a booking, with JSON documents as values."""
     return {
         **{name: getattr(booking, name) for name in _PLAIN},
-        "trigger": to_document(booking.trigger),
-        "tags": list(booking.tags) or None,
-        "manner": call_options.to_document(booking.call_options),
-        "misfire": booking.misfire.policy and str(booking.misfire.policy),
-        "misfire_window": booking.misfire.window,
-        "dialect": str(booking.dialect),
+        **{name: of(booking) for name, of in _CONVERTED.items()},
         "depth": current_depth(),
     }
+
+
+def columns_of(bookings: Sequence[Booking]) -> dict[str, list[Any]]:
+    """As `columns_as_text`, of many bookings: a list for each column.
+
+    PostgreSQL requires an array of arrays to be rectangular, so lists of tags are JSON text too.
+    """
+    columns = {
+        **{name: [getattr(each, name) for each in bookings] for name in _PLAIN},
+        **{name: [of(each) for each in bookings] for name, of in _CONVERTED.items()},
+        "depth": [current_depth()] * len(bookings),
+    }
+    columns["tags"] = [_as_text(tags) for tags in columns["tags"]]
+    return columns
+
+
+def _as_text(document: object) -> str | None:
+    return None if document is None else orjson.dumps(document).decode()
 
 
 def _schedule(booking: Booking) -> dict[str, Any]:

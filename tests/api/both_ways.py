@@ -14,6 +14,7 @@ from flask import Flask
 from app.api.asgi import AsgiApp
 from app.api.auth import Bound
 from app.api.direct_bookings import DirectBookings
+from app.http_server.exchange import NOTES
 from app.service.booking_batches import Outcome
 from app.store.booking_batches import WantedJob
 from tests.api.exchange import Message, chunk, scope_of
@@ -74,10 +75,11 @@ class Ways:
             return found
 
         self.direct._batches._write = noting
+        self._notes: dict[str, Message] = {}
         self.directly = AsgiApp(wsgi or app, direct=self.direct)
         self.by_route = AsgiApp(wsgi or app)
 
-    async def ask(self, asgi: AsgiApp, asked: Asked) -> Answered:
+    async def ask(self, asgi: AsgiApp, asked: Asked, notes: Message | None = None) -> Answered:
         sent: list[Message] = []
 
         async def receive() -> Message:
@@ -87,7 +89,7 @@ class Ways:
             sent.append(message)
 
         async with asyncio.timeout(30):
-            await asgi(asked.scope(), receive, send)
+            await asgi({**asked.scope(), NOTES: notes}, receive, send)
         return Answered(
             status=sent[0]["status"],
             headers=[(name, _RANDOM.sub(b"<id>", value)) for name, value in sent[0]["headers"]],
@@ -95,7 +97,8 @@ class Ways:
         )
 
     async def ask_directly(self, asked: Asked) -> Answered:
-        return await self.ask(self.directly, asked)
+        """As `ask`, with the notes about the request's head that the server keeps."""
+        return await self.ask(self.directly, asked, self._notes.setdefault(f"{asked.scope()}", {}))
 
     def play(self, play: Callable[[Ways], Awaitable[Any]]) -> Any:
         """What a coroutine function returns, which has a loop of its own."""

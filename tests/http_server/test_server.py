@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from app.http_server.exchange import BODY, Message, Receive, Send
+from app.http_server.exchange import BODY, NOTES, Message, Receive, Send
 from app.http_server.heads import MAX_HEAD
 from tests.http_server.serving import GET, Client, Server, echo, play, post, respond, whole_body
 
@@ -65,6 +65,7 @@ def test_what_the_application_learns_of_a_request() -> None:
         here, there = seen[0].pop("client"), seen[0].pop("server")
         assert (here[0], there) == ("127.0.0.1", ("127.0.0.1", server.port))
         assert seen[0].pop(BODY) == b""
+        assert seen[0].pop(NOTES) == {}
         head = b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n"
         await client.ask(head + b"abcd")
         assert seen[1][BODY] == b"abcd"

@@ -62,7 +62,7 @@ def want(context: Context, caller: CachedCaller, name: str | None = None) -> Wan
 def want_of_app(context: Context, caller: CachedCaller, name: str, app: str) -> WantedJob:
     found = want(context, caller, name)
     of_app = replace(found.booking, url="/job/x", dialect=Dialect.DAPR, endpoint=app, written={})
-    return replace(found, booking=of_app)
+    return found._replace(booking=of_app)
 
 
 def stored(connection: psycopg.Connection) -> int:
@@ -129,8 +129,8 @@ def test_a_job_is_left_out_by_a_clock_outside_its_bounds(
 ) -> None:
     early, late, fit = (want(context, cached) for _ in range(3))
     hour = timedelta(hours=1)
-    early = replace(early, earliest=cached.since + hour)
-    late = replace(late, latest=cached.since - hour)
+    early = early._replace(earliest=cached.since + hour)
+    late = late._replace(latest=cached.since - hour)
     assert writer.write([early, late, fit]) == [LEFT_OUT, LEFT_OUT, STORED]
     assert stored(connection) == 1
 
@@ -154,8 +154,8 @@ def test_jobs_of_an_app_need_the_app_and_a_key_that_reaches_it(
         " (%(id)s, 'dapr', 'a', 'http://127.0.0.1'), (%(id)s, 'dapr', 'b', 'http://127.0.0.1')",
         {"id": cached.account.id},
     )
-    listener = replace(cached, key_id="", digest=b"", app="a")
-    gone = replace(listener, account=Account(id=-1, name="gone"))
+    listener = cached._replace(key_id="", digest=b"", app="a")
+    gone = listener._replace(account=Account(id=-1, name="gone"))
     callers = ((cached, "a"), (cached, "none"), (listener, "a"), (gone, "a"))
     wanted = [want_of_app(context, who, f"{n}", app) for n, (who, app) in enumerate(callers)]
     assert writer.write(wanted) == [STORED, LEFT_OUT, STORED, LEFT_OUT]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import codecs
 import json
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
 from app.api.native.codecs import schema
@@ -28,6 +26,9 @@ from app.api.native.codecs.schema import (
 )
 from app.domain.checks import member_name, quoted
 from app.errors import InvalidMember, MalformedDocument
+
+NOT_JSON: Final = (json.JSONDecodeError, RecursionError)
+"""What DECODER raises for a text that is not JSON, or is nested too deeply."""
 
 _NAMES: Final = {
     dict: "an object",
@@ -88,25 +89,23 @@ def decode(body: bytes) -> str:
 
 def parse(text: str, decoder: json.JSONDecoder | None = None) -> Any:  # noqa: ANN401 - JSON holds anything
     """The value that a JSON text is; raises MalformedDocument and InvalidMember."""
-    with refusing("Send one JSON object and nothing before or after it."):
-        return (decoder or DECODER).decode(text)
-
-
-@contextmanager
-def refusing(remedy: str) -> Iterator[None]:
-    """Turn what DECODER raises for a text that is not JSON into MalformedDocument."""
     try:
-        yield
-    except json.JSONDecodeError as error:
-        raise MalformedDocument(
+        return (decoder or DECODER).decode(text)
+    except NOT_JSON as error:
+        remedy = "Send one JSON object and nothing before or after it."
+        raise malformed(error, remedy) from None
+
+
+def malformed(error: Exception, remedy: str) -> MalformedDocument:
+    """The refusal of a text for which DECODER raised this error, one of NOT_JSON."""
+    if isinstance(error, json.JSONDecodeError):
+        return MalformedDocument(
             f"The document is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).",
             remedy=remedy,
-        ) from None
-    except RecursionError:
-        raise MalformedDocument(
-            "The document is nested too deeply.",
-            remedy="Send fewer levels; a job has at most three.",
-        ) from None
+        )
+    return MalformedDocument(
+        "The document is nested too deeply.", remedy="Send fewer levels; a job has at most three."
+    )
 
 
 def kind(value: object) -> str:
@@ -194,9 +193,18 @@ def _scalar(path: str, value: Any, shape: Scalar | Flag) -> Value:  # noqa: ANN4
 def _members(path: str, given: dict[str, Any], shape: Object) -> dict[str, Value]:
     schema.refuse_unknown(given, shape, path)
     return {
-        name: _value(schema.join(path, name), value, shape.members[name])
+        name: value
+        if _is_plain(value, shape.members[name])
+        else _value(schema.join(path, name), value, shape.members[name])
         for name, value in schema.without_none(given).items()
     }
+
+
+def _is_plain(value: Any, shape: Shape) -> bool:  # noqa: ANN401 - JSON holds anything
+    """Whether a value is a text in which there is nothing to refuse, as most are."""
+    return (
+        type(value) is str and type(shape) is Text and shape.max_length is None and value.isascii()
+    )
 
 
 def _texts(path: str, value: Any, shape: Repeatable) -> list[Value]:  # noqa: ANN401 - JSON holds anything

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from json import JSONDecodeError
 from typing import Any, Final
 
@@ -49,8 +48,11 @@ def read(body: Body, *, judge: Judge = _accept_all) -> list[Booking]:
     if not body.content:
         raise MalformedDocument("The body is empty.", remedy=remedy)
     if body.media_type == negotiation.JSON:
-        with json_codec.refusing("Send one JSON array of objects and nothing before or after it."):
+        try:
             found = _bookings(_in_array(json_codec.decode(body.content)), judge)
+        except json_codec.NOT_JSON as error:
+            only = "Send one JSON array of objects and nothing before or after it."
+            raise json_codec.malformed(error, only) from None
     else:
         root = xml_codec.parse(xml_encoding.decode(body.content, body.charset), ROOT)
         found = _bookings(_in_element(root), judge)
@@ -73,7 +75,7 @@ def write(jobs: Sequence[Job], media_type: str, *, stored: bool = True) -> bytes
         return b",".join(text_codec.write(job.id) for job in jobs) if stored else b""
     documents: Iterable[JobDocument] = map(job_document.from_job, jobs)
     if not stored:
-        documents = (replace(each, id=None) for each in documents)
+        documents = (each._replace(id=None) for each in documents)
     written = pages.write(
         documents,
         lambda job: to_element(job, media_type),

@@ -6,8 +6,7 @@ JobDocument declares the members; the codecs read, check and write them by the s
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Annotated, Any, Final, get_type_hints
+from typing import Annotated, Any, Final, NamedTuple, get_type_hints
 
 from lxml import etree
 
@@ -25,8 +24,7 @@ from app.domain.trigger import is_recurring
 from app.errors import InvalidMember
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JobDocument:
+class JobDocument(NamedTuple):
     """The members of a job, in the order in which they are written; None for one that is absent.
 
     On the wire `content_type` is called contentType, and so on. A member without a shape is a text.
@@ -81,7 +79,7 @@ def _shapes() -> dict[str, Shape]:
     }
 
 
-_ATTRIBUTES: Final = {_on_the_wire(each.name): each.name for each in fields(JobDocument)}
+_ATTRIBUTES: Final = {_on_the_wire(each): each for each in JobDocument._fields}
 SHOWN: Final = Object(root="job", members=_shapes())
 JOB: Final = Object(
     root="job",
@@ -120,7 +118,7 @@ def to_element(document: JobDocument) -> etree._Element:
     """The job element; data that XML cannot hold is base64."""
     if document.data is not None and not xml_text.fits(document.data):
         encoded = payload.to_base64(document.data.encode())
-        document = replace(document, data=encoded, data_encoding=payload.BASE64)
+        document = document._replace(data=encoded, data_encoding=payload.BASE64)
     return xml_codec.element_of(members(document), SHOWN)
 
 

@@ -97,6 +97,8 @@ def instants_shown_as(
 
 
 def _to_local(written: ScheduleMembers) -> Local | None:
+    if written.timezone is None and written.on_gap is None and written.on_overlap is None:
+        return None
     on_gap = None if written.on_gap is None else OnGap(written.on_gap)
     on_overlap = None if written.on_overlap is None else OnOverlap(written.on_overlap)
     if written.timezone is not None:

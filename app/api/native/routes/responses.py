@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -60,7 +59,7 @@ def render_unstored_job(job: Job, media_type: str) -> Response:
     """A job that was only checked: it has no id, so its text is empty."""
     body = b""
     if media_type != negotiation.TEXT:
-        body = job_document.write(replace(job_document.from_job(job), id=None), media_type)
+        body = job_document.write(job_document.from_job(job)._replace(id=None), media_type)
     return _name_tzdata(Response(body, content_type=CONTENT_TYPES[media_type]), job)
 
 
