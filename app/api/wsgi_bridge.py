@@ -29,6 +29,7 @@ ONWARD: Final = "wakecall.onward"
 where none is passed on."""
 
 _OF_HEAD: Final = "environ"
+_COOKIE: Final = "HTTP_COOKIE"
 
 BASE: Final[Message] = {
     "SCRIPT_NAME": "",
@@ -106,9 +107,27 @@ def _of_head(scope: Message) -> Message:
     for name, value in scope["headers"]:
         key = variable(name)
         if key is not None:
-            text = value.decode("latin-1")
+            text = (_utf8_cookies(value) if key == _COOKIE else value).decode("latin-1")
             environ[key] = f"{environ[key]},{text}" if key in environ else text
     return environ
+
+
+def _utf8_cookies(field: bytes) -> bytes:
+    """Return the cookies that are UTF-8: werkzeug would read none beside one that is not.
+
+    Such a cookie is another application's on the same host.
+    """
+    if field.isascii():
+        return field
+    return b";".join([each for each in field.split(b";") if _is_utf8(each)])
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 async def send_whole(answer: WsgiResponse, send: Send) -> None:

@@ -53,8 +53,8 @@ def _forwarded(text: str) -> None:
 
 def _docs(text: str) -> None:
     """Choose the form of a page of the documentation."""
-    for name in ("HTTP_ACCEPT", "HTTP_COOKIE", "HTTP_IF_NONE_MATCH", "HTTP_ACCEPT_ENCODING"):
-        environ = {"PATH_INFO": "/docs", "REQUEST_METHOD": "GET", "QUERY_STRING": "", name: text}
+    for name in (b"accept", b"cookie", b"if-none-match", b"accept-encoding"):
+        environ = wsgi_bridge.build_environ(_scope(name, text, b"/docs"))
         responses.key_of(environ)
         responses._takes_gzip(environ)
     kept = responses.Responses()
