@@ -9,6 +9,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Final
 
+from app.domain.checks import escaped
 from app.domain.ports import judge_port
 from app.errors import InvalidMember
 
@@ -227,7 +228,7 @@ def _port(scheme: str, text: str | None) -> int:
     if text is None:
         return _DEFAULT_PORT[scheme]
     if not _PORT.fullmatch(text) or not 1 <= int(text) <= _MAX_PORT:
-        raise _refusal(f"has the port {text!r}", "Give a port from 1 to 65535, or none.")
+        raise _refusal(f"has the port {escaped(text)!r}", "Give a port from 1 to 65535, or none.")
     return int(text)
 
 
@@ -238,14 +239,18 @@ def _host(text: str) -> tuple[str, Address | None]:
         try:
             address = IPv6Address(text[1:-1])
         except ValueError:
-            raise _refusal(f"has the host {text}", "Give an IPv6 address in brackets.") from None
+            raise _refusal(
+                f"has the host {escaped(text)}", "Give an IPv6 address in brackets."
+            ) from None
         return str(address), address
     host = text.removesuffix(".").lower()
     labels = host.split(".")
     if _NUMBER.fullmatch(labels[-1]):
         return text, _dotted_quad(text)
     if len(host) > _MAX_NAME or not all(_LABEL.fullmatch(label) for label in labels):
-        raise _refusal(f"has the host {text}", "Give a host name of letters, digits and hyphens.")
+        raise _refusal(
+            f"has the host {escaped(text)}", "Give a host name of letters, digits and hyphens."
+        )
     return host, None
 
 
@@ -255,7 +260,7 @@ def _dotted_quad(text: str) -> IPv4Address:
         return IPv4Address(text)
     except ValueError:
         raise _refusal(
-            f"has the host {text}, which ends in a number",
+            f"has the host {escaped(text)}, which ends in a number",
             "Write an IPv4 address as four decimal numbers, such as 192.0.2.1.",
         ) from None
 

@@ -186,6 +186,16 @@ def test_good_urls_are_taken(url: str) -> None:
     judge_url(url, allow=())
 
 
+@pytest.mark.parametrize(
+    "url", ["https://e{}/", "https://[{}]/", "https://e.{}/", "https://example.com:{}/"]
+)
+def test_a_refusal_has_the_beginning_of_a_long_host_or_port(url: str) -> None:
+    with pytest.raises(InvalidMember) as caught:
+        judge_url(url.format("9" * 1900), allow=())
+    assert "999..." in caught.value.message
+    assert len(caught.value.message) < 150
+
+
 @pytest.mark.parametrize("url", [url for urls in BAD.values() for url in urls])
 def test_bad_urls_are_refused_by_name_with_reason_and_remedy(url: str) -> None:
     with pytest.raises(InvalidMember) as caught:

@@ -103,6 +103,7 @@ def test_what_has_no_meaning_for_a_job_is_told_of(wakecall: Commands) -> None:
         "curl -m soon x",
         "curl -d @/no x",
         "curl -d @a\0b x",
+        f"curl {URL}{' -L' * 1000}",
     ],
 )
 def test_what_cannot_be_read_is_wrong_usage(wakecall: Commands, text: str) -> None:

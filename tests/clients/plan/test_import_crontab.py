@@ -109,6 +109,8 @@ LEFT_OUT = (
     ("5/10 * * * * curl https://e.example/", "in different ways"),
     ("61 * * * * curl https://e.example/", "'61' cannot be read"),
     ("L * * * * curl https://e.example/", "'L' cannot be read"),
+    ("*/00 9 * * * curl https://e.example/", "'*/00' cannot be read"),
+    (f"0 9 * * * wget -{'q' * 1000} https://e.example/", "more than 1000 words"),
     ("\u0665 * * * * curl https://e.example/", "cannot be read"),
     ("0 9 * * * /usr/local/bin/backup.sh", "neither curl nor wget"),
     ("0 9 * * * curl > /dev/null https://e.example/", "needs a shell"),

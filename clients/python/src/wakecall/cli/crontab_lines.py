@@ -121,9 +121,10 @@ def _values(text: str, high: int) -> list[int]:
         if step is not None and start != "*" and stop is None:
             raise NotTaken(f"crons read {text!r} in different ways; write a range")
         first, last = (0, high) if start == "*" else (int(start), int(stop or start))
-        if not first <= last <= high or step == "0":
+        every = int(step or 1)
+        if not first <= last <= high or not every:
             raise NotTaken(f"{text!r} cannot be read")
-        values.update(range(first, last + 1, int(step or 1)))
+        values.update(range(first, last + 1, every))
     return sorted(values)
 
 

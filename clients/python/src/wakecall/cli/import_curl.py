@@ -7,6 +7,7 @@ import base64
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final, NoReturn
@@ -21,6 +22,7 @@ from wakecall.cli.session import Session, pass_session
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _JSON: Final = "application/json"
+_MAX_WORDS: Final = 1000
 _DATA: Final = ("--data", "--data-raw", "--data-binary", "--data-ascii", "--json")
 _VALUES: Final = (
     *(("-X", "--request"), ("-u", "--user"), ("-b", "--cookie"), ("-e", "--referer")),
@@ -88,12 +90,19 @@ def read(text: str) -> tuple[dict[str, Json], list[str]]:
         raise click.UsageError(f"The command cannot be read as a shell does: {error}.") from None
     if words[:1] != ["curl"]:
         raise click.UsageError("The text does not begin with curl.")
+    check_number(words)
     given = _parser().parse_args(words[1:])
     urls = [*given.url, *given.urls]
     if len(urls) != 1:
         raise click.UsageError(f"The command has {len(urls)} URLs; a job has one.")
     notes = [text for name, text in _NOTES.items() if getattr(given, name)]
     return _job(given, urls[0], notes), notes
+
+
+def check_number(words: Sequence[str]) -> None:
+    """Raise UsageError for so many words that argparse, which is quadratic, takes seconds."""
+    if len(words) > _MAX_WORDS:
+        raise click.UsageError(f"The command has more than {_MAX_WORDS} words.")
 
 
 @cache

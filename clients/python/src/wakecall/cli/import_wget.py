@@ -13,6 +13,7 @@ from typing import Final, NoReturn
 import click
 
 from wakecall.cli import booking
+from wakecall.cli.import_curl import check_number
 from wakecall.cli.output import Json
 
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -43,7 +44,9 @@ def read(text: str) -> tuple[dict[str, Json], list[str]]:
         words = shlex.split(text)
     except ValueError as error:
         raise click.UsageError(f"The command cannot be read as a shell does: {error}.") from None
-    given = _parser().parse_args(_split(words[1:]))
+    options = _split(words[1:])
+    check_number(options)
+    given = _parser().parse_args(options)
     if len(given.urls) != 1:
         raise click.UsageError(f"The command has {len(given.urls)} URLs; a job has one.")
     url = given.urls[0] if "://" in given.urls[0] else f"http://{given.urls[0]}"
