@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from string import ascii_letters, digits
 from typing import Any, Final
@@ -25,6 +25,9 @@ _ANY: Final = "*/*"
 _BYTES: Final = "application/octet-stream"
 _GOOD: Final = 7
 _KEPT: Final = 30
+_ONE_OF: Final = frozenset({"when", "cron"})
+"""Members of which a document has one."""
+
 _HEADER_NAMES: Final = {"pattern": "^[A-Za-z][A-Za-z0-9-]{0,20}$"}
 _VISIBLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
@@ -110,7 +113,13 @@ class Accepted:
         names = sorted(drawn)
         first = chosen // 7 % max(1, len(names))
         changes = {name: drawn[name] for name in names[first : first + chosen % 3 + 1]}
-        return {**kept[chosen // 3 % len(kept)], **changes}
+        base = kept[chosen // 3 % len(kept)]
+        left = base if changes.keys().isdisjoint(_ONE_OF) else _without(base, _ONE_OF)
+        return {**left, **changes}
+
+
+def _without(document: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name not in names}
 
 
 @schemathesis.hook
