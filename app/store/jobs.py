@@ -276,9 +276,10 @@ def to_job(row: Row[Any], followed: tuple[Follow, ...]) -> Job:
 
 
 def _booking(row: Row[Any], followed: tuple[Follow, ...]) -> Booking:
-    """Return the booking stored in a row of `job`: the inverse of `_columns`."""
+    """Return the booking stored in a row of `job`: the inverse of `columns_as_text`."""
     return Booking(
         **{name: getattr(row, name) for name in _PLAIN},
+        written=row.written,
         trigger=from_document(row.trigger),
         tags=tuple(row.tags or ()),
         call_options=call_options.from_document(row.manner),
