@@ -25,8 +25,8 @@ _ANY: Final = "*/*"
 _BYTES: Final = "application/octet-stream"
 _GOOD: Final = 7
 _KEPT: Final = 30
-_ONE_OF: Final = frozenset({"when", "cron"})
-"""Members of which a document has one."""
+_EXCLUDED: Final = {"when": {"cron", "timezone"}, "cron": {"when"}}
+"""Members, and those that a document with them does not have."""
 
 _HEADER_NAMES: Final = {"pattern": "^[A-Za-z][A-Za-z0-9-]{0,20}$"}
 _VISIBLE: Final = "".join(map(chr, range(0x21, 0x7F)))
@@ -103,23 +103,27 @@ class Accepted:
             del kept[:-_KEPT]
 
     def mixed(self, operation: str, drawn: Any, chosen: int) -> Any:
-        """An accepted document with a few of the drawn members; in one case of four, the drawn one.
+        """An accepted document with a few of the drawn members; in one case of five, the drawn one.
 
         `chosen` is a number of which the choice is made.
         """
         kept = self._by_operation[operation]
-        if not (isinstance(drawn, dict) and kept) or chosen % 4 == 0:
+        if not (isinstance(drawn, dict) and kept) or chosen % 5 == 4:
             return drawn
         names = sorted(drawn)
         first = chosen // 7 % max(1, len(names))
         changes = {name: drawn[name] for name in names[first : first + chosen % 3 + 1]}
-        base = kept[chosen // 3 % len(kept)]
-        left = base if changes.keys().isdisjoint(_ONE_OF) else _without(base, _ONE_OF)
-        return {**left, **changes}
+        mixed = {**kept[chosen // 3 % len(kept)], **changes}
+        return mixed if chosen % 8 == 5 else _without_excluded(mixed, changes)
 
 
-def _without(document: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    return {name: value for name, value in document.items() if name not in names}
+def _without_excluded(document: Mapping[str, Any], changes: Collection[str]) -> dict[str, Any]:
+    """The document without the members that those changed last, or else any other, exclude."""
+    left = dict(document)
+    for name in sorted(document, key=lambda each: each not in changes):
+        for excluded in _EXCLUDED.get(name, ()) if name in left else ():
+            left.pop(excluded, None)
+    return left
 
 
 @schemathesis.hook

@@ -44,6 +44,7 @@ _NOT_READY: Final = "/readyz"
 _TOO_DEEP: Final = 508
 _REDIRECTED: Final = 300
 _BOOKING: Final = "POST /1/jobs"
+_IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 # An answer of the scheduler of the Dapr API is 500, as in Dapr; its own defects have this code.
 _DEFECT: Final = "ERR_INTERNAL"
 _CHECKS: Final = (
@@ -166,6 +167,9 @@ class _Run:
             name = self._known.some(case.path, chosen) if chosen % 4 else None
             if name is not None and case.path_parameters and "schedule" not in case.path_parameters:
                 case.path_parameters[next(iter(case.path_parameters))] = name
+            # The same keys are drawn again and again, and one is for one request.
+            if _IDEMPOTENCY_KEY in case.headers and chosen % 8 != 5:
+                case.headers[_IDEMPOTENCY_KEY] = f"{case.headers[_IDEMPOTENCY_KEY]}{chosen}"
             if mode is GenerationMode.POSITIVE:
                 case.body = self._accepted.mixed(operation.label, case.body, chosen)
                 self.result.drawn_valid[operation.label] += 1
