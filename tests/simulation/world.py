@@ -40,6 +40,8 @@ SELECT extract(epoch FROM least(
 """
 _SOON_S: Final = 0.5
 _SUSPECTS_S: Final = 0.5
+_STALLED_S: Final = 600.0
+"""How long something may be due or under way, without a call, until a simulation is given up."""
 
 
 class Endless(Exception):
@@ -87,6 +89,11 @@ class World:
     down_until: float = 0.0
     """Until when no process is started."""
     restart_after: Callable[[], float] = lambda: 1.0
+    _idle: bool = True
+    """Whether nothing is under way, and nothing is due soon."""
+    _calls: int = 0
+    _moved_at: float = 0.0
+    """When there were that many calls at first, or nothing was under way."""
     _suspects_at: float = 0.0
     """When it is asked next whether runs wait for the quarantine."""
     _script: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
@@ -118,8 +125,17 @@ class World:
             if self.around.effects.moments > self.most_moments:
                 raise Endless(f"after {self.clock.now - BEGIN} nothing comes to its end")
             self.clock.advance(now)
+            self._note_progress()
             self._happen()
         self.clock.advance(until)
+
+    def _note_progress(self) -> None:
+        """Give the simulation up where processes are at work for long, and no call comes of it."""
+        now, calls = self.clock.passed, len(self.around.receivers.arrivals)
+        if self._idle or not self.running or calls > self._calls:
+            self._calls, self._moved_at = calls, now
+        elif now - self._moved_at > _STALLED_S:
+            raise Endless(f"after {self.clock.now - BEGIN} nothing goes on for {_STALLED_S:.0f} s")
 
     def is_quiet(self) -> bool:
         """Whether nothing is under way."""
@@ -173,10 +189,10 @@ class World:
         """When the next thing happens."""
         script = self._script[0][0] if self._script else NEVER
         at = min(script, self.around.notifications.next_at())
-        if self._busy():
-            return min(at, min((each.next_at() for each in self._processes()), default=NEVER))
-        due = self._next_row()
-        if due > self.clock.passed + _SOON_S:
+        busy = self._busy()
+        due = NEVER if busy else self._next_row()
+        self._idle = not busy and due > self.clock.passed + _SOON_S
+        if self._idle:
             return min(at, due)
         return min(at, min((each.next_at() for each in self._processes()), default=NEVER))
 
