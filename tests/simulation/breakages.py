@@ -145,7 +145,7 @@ BREAKAGES: Final = (
         "fetch_checkable",
         "WHERE look_at",
         "WHERE state <> 'claimed' AND look_at",
-        kinds=("once", "recurring", "fault"),
+        kinds=("recurring", "change"),
     ),
     Breakage(
         "renew_leases: renews nothing",
@@ -159,7 +159,7 @@ BREAKAGES: Final = (
         "renew_leases",
         "i.token = v.token AND ",
         "",
-        kinds=("once", "recurring", "dapr", "fault"),
+        kinds=("taken",),
     ),
     Breakage(
         "poll_cancellations: finds none",
@@ -194,7 +194,7 @@ BREAKAGES: Final = (
         "claim_overdue",
         "WHERE due.job_id = %(job_id)s",
         "WHERE false AND due.job_id = %(job_id)s",
-        kinds=("recurring", "change", "fault"),
+        kinds=("missed",),
     ),
     Breakage(
         "complete: the result is not kept",
@@ -207,8 +207,8 @@ BREAKAGES: Final = (
         "purge: a job ends with a run under way",
         "purge_jobs",
         "AND (SELECT NOT EXISTS",
-        "OR (SELECT NOT EXISTS",
-        kinds=("once", "dapr"),
+        "AND (SELECT true OR NOT EXISTS",
+        kinds=("stale",),
     ),
     Breakage(
         "rearm: ticks are not counted",
@@ -255,17 +255,17 @@ BREAKAGES: Final = (
         "poll_cancellations",
         "FROM aborted\nWHERE",
         "FROM aborted\nWHERE false AND",
-        kinds=("fusion", "fusion-change"),
+        kinds=("fusion-aborted",),
     ),
     Breakage(
         "retry: a call that reaches nobody uses up an attempt",
         patch=lambda: patch("app.domain.retry.is_unreached", _never),
-        kinds=("dapr", "fault"),
+        kinds=("dapr-failing",),
     ),
     Breakage(
         "retry: no pause between retries without an end",
         patch=lambda: patch("app.domain.retry.pause_after", _no_time),
-        kinds=("dapr",),
+        kinds=("dapr-failing",),
     ),
     Breakage(
         "retry: those of a Dapr job are not counted from the tick",
@@ -292,14 +292,14 @@ BREAKAGES: Final = (
         patch=lambda: patch.object(
             leased_run.LeasedRun, "lease_ends_at", property(lambda _: 1e12, _nothing)
         ),
-        kinds=("once", "recurring", "dapr", "fault"),
+        kinds=("taken",),
     ),
     Breakage(
         "worker: what was answered is not settled",
         patch=lambda: patch.object(settler.Settler, "_write", _nothing),
     ),
     Breakage(
-        "worker: a poll tells of no cancellation",
+        "worker: it does not poll for cancellations",
         patch=lambda: patch.object(lease_watch.LeaseWatch, "_poll_cancellations", _nothing),
         kinds=("recurring", "change"),
     ),

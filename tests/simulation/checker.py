@@ -43,6 +43,7 @@ def violations(evidence: Evidence) -> list[str]:
         _outcomes,
         _fired,
         _ends,
+        _looks,
         check_reports,
         dapr_checks.check_jobs,
         fusion_checks.check_jobs,
@@ -227,3 +228,15 @@ def _ends(evidence: Evidence) -> Iterator[str]:
                 yield f"end: the one-time job {life.name} is {'' if is_there else 'not '}there"
         elif life.is_gone() == is_there:
             yield f"end: the recurring job {life.name} is {'' if is_there else 'not '}there"
+
+
+def _looks(evidence: Evidence) -> Iterator[str]:
+    """A job is there as long as a run of it is under way."""
+    for life in evidence.lives:
+        for look in life.looks:
+            under_way = any(
+                run.due_at <= look.at < (run.settled_at or evidence.ended)
+                for run in evidence.runs_of[life.id or ""]
+            )
+            if under_way and not look.is_there:
+                yield f"end: {life.name} was not there at {look.at}, while its run was under way"

@@ -68,6 +68,14 @@ class Report:
     status: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """Whether a client has found its job."""
+
+    at: datetime
+    is_there: bool
+
+
 @dataclass(slots=True)
 class Life:
     """What the client of a job knows about it."""
@@ -78,6 +86,7 @@ class Life:
     misfire: str
     changes: list[Change] = field(default_factory=list)
     id: str | None = None
+    looks: list[Look] = field(default_factory=list)
     fired: int = 0
     """How many calls by hand were accepted."""
     is_tried_once: bool = False
@@ -246,6 +255,10 @@ class Clients:
         """Whether its job is still there."""
         answer = self.web.ask_until_answered("GET", f"/1/jobs/{life.id}")
         return answer.status_code == HTTPStatus.OK
+
+    def look(self, life: Life) -> None:
+        """See whether its job is there now."""
+        life.looks.append(Look(at=self._clock.now, is_there=self.exists(life)))
 
     def rotate(self, overlap: float) -> None:
         """Make a new signing secret; the older ones remain valid for so many seconds."""

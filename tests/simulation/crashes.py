@@ -31,6 +31,10 @@ PLAN: Final = Plan(
     single=0,
     close=0,
     missed=0,
+    taken=0,
+    stale=0,
+    dapr_failing=0,
+    fusion_aborted=0,
     most_moments=80_000,
 )
 _RETRY: Final = {"maxAttempts": 6, "schedule": [1, 5]}

@@ -29,6 +29,9 @@ _KINDS: Final = (
     "app-away",
     "outage",
 )
+TAKEN_AHEAD_S: Final = 0.4
+"""How long before its time a run has not been taken yet, but soon is."""
+
 _LONG_S: Final = 2.0
 _JOBS: Final = ("recurring", "once", "dapr", "fusion")
 
@@ -102,19 +105,24 @@ def _pause_caller(part: Part) -> Strike:
 def _pause_taker(part: Part) -> Strike:
     """Stop a worker beyond its lease when it has taken runs, before their calls."""
     seconds = part.chance.choice([5.3, 6.5, 8.0, 12.0])
-    world = part.world
+    return lambda _booked: pause_next_taker(part.world, seconds)
 
-    def strike(_booked: Booked | None) -> None:
-        around, before = world.around, world.around.on_take
 
-        def on_take(name: str) -> None:
-            around.on_take = before
-            before(name)
-            world.at(world.clock.passed, lambda: pause(world, name.partition(".")[0], seconds))
+def pause_next_taker(world: World, seconds: float) -> None:
+    """Stop the worker that takes the next runs, before it calls any of them."""
+    at_next_take(world, lambda name: pause(world, name, seconds))
 
-        around.on_take = on_take
 
-    return strike
+def at_next_take(world: World, do: Callable[[str], None]) -> None:
+    """Do something with the name of the worker that takes the next runs, before their calls."""
+    around, before = world.around, world.around.on_take
+
+    def on_take(name: str) -> None:
+        around.on_take = before
+        before(name)
+        world.at(world.clock.passed, lambda: do(name.partition(".")[0]))
+
+    around.on_take = on_take
 
 
 def _kill_caller(part: Part) -> Strike:

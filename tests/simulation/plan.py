@@ -31,6 +31,10 @@ class Plan:
     single: int = 6
     close: int = 6
     missed: int = 3
+    taken: int = 4
+    stale: int = 4
+    dapr_failing: int = 6
+    fusion_aborted: int = 4
     most_moments: int = 2_000_000
     """Round trips, counted twice, after which a simulation is given up."""
 
@@ -64,6 +68,10 @@ KINDS: Final = (
     "single",
     "close",
     "missed",
+    "taken",
+    "stale",
+    "dapr-failing",
+    "fusion-aborted",
 )
 
 SHORT: Final = Plan(
@@ -80,7 +88,11 @@ SHORT: Final = Plan(
     fault=16,
     single=2,
     close=2,
-    missed=1,
+    missed=2,
+    taken=2,
+    stale=1,
+    dapr_failing=2,
+    fusion_aborted=2,
     most_moments=400_000,
 )
 """A plan that takes seconds, in which as much meets as in the long one."""

@@ -27,6 +27,10 @@ _DRAW: Final[dict[str, Callable[[Part], None]]] = {
     "single": staged_faults.draw_single,
     "close": staged_faults.draw_close,
     "missed": staged_faults.draw_missed,
+    "taken": staged_faults.draw_taken,
+    "stale": staged_faults.draw_stale,
+    "dapr-failing": dapr_jobs.draw_failing,
+    "fusion-aborted": fusion_jobs.draw_aborted,
 }
 
 

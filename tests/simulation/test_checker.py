@@ -11,7 +11,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from tests.simulation.checker import violations
-from tests.simulation.clients import Change, Life, Secret
+from tests.simulation.clients import Change, Life, Look, Secret
 from tests.simulation.clock import BEGIN
 from tests.simulation.evidence import Evidence, RunRow
 from tests.simulation.receivers import Arrival
@@ -165,6 +165,19 @@ def a_foreign_call(whole: Evidence) -> Evidence:
 )
 def test_each_broken_promise_is_found(plant: Callable[[Evidence], Evidence], kind: str) -> None:
     assert kind in kinds(plant(evidence()))
+
+
+def test_a_job_is_there_while_its_run_is_under_way() -> None:
+    whole = evidence()
+    ended = [replace(each, settled_at=each.due_at + timedelta(seconds=9)) for each in whole.runs]
+    at = ended[0].due_at
+    whole.lives[0].looks += [
+        Look(at=at + timedelta(seconds=5), is_there=True),
+        Look(at=at + timedelta(seconds=9), is_there=False),
+    ]
+    assert violations(replace(whole, runs=ended)) == []
+    whole.lives[0].looks.append(Look(at=at + timedelta(seconds=8), is_there=False))
+    assert kinds(replace(whole, runs=ended)) == {"end"}
 
 
 @pytest.mark.parametrize("what", ["delete", "pause"])

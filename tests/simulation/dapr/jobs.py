@@ -24,6 +24,7 @@ _POLICIES: Final = (
     Policy(interval=2.0, retries=None),
 )
 _HOUR: Final = timedelta(hours=1)
+_AHEAD_S: Final = 60.0
 
 Timing = Callable[[datetime], Ticks]
 """The ticks of a job that is booked at that instant."""
@@ -84,6 +85,27 @@ def _draw_pace(
         case "days":
             return chance.choice([20, 36, 50]) * _HOUR, chance.choice([None, 3]), None
     return None, None, None
+
+
+def draw_failing(part: Part) -> None:
+    """A job with one tick, whose app fails slowly, and is called again without an end of retries.
+
+    Where the number is odd, there is no retry, and nobody can connect to the app when it is due.
+    """
+    chance, world = part.chance, part.world
+    is_away = part.item.number % 2 == 1
+    policy = _POLICIES[1] if is_away else _POLICIES[-1]
+    life = DaprLife(part.name, chance.choice(APPS), policy)
+    habits = Habits() if is_away else Habits(latency=(2.5, 5.0), failures=3, ways=("500",))
+    part.receive(life.path, habits)
+
+    def book() -> None:
+        ahead = _AHEAD_S - part.now.microsecond / 1_000_000
+        world.dapr.book(life, Ticks(first=part.now + timedelta(seconds=ahead)))
+        if is_away:
+            part.later(ahead - 0.5, lambda: world.set_away(life.app.address, 3.0))
+
+    part.at(part.moment(0.9), book)
 
 
 def _draw_habits(chance: random.Random) -> Habits:

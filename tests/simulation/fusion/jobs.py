@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from tests.simulation.clients import Booked
+from tests.simulation.faults import TAKEN_AHEAD_S, at_next_take
 from tests.simulation.fusion.life import Follow, FusionLife, FusionSchedule
 from tests.simulation.native_jobs import draw_later
 from tests.simulation.parts import Part
@@ -23,6 +24,8 @@ _STATES: Final = (_SUCCESS, _SUCCESS, _FAILURE, _ABORT, _SUCCESS | _FAILURE | _A
 _KINDS: Final = ("task", "datasource")
 _OFFSETS_S: Final = (-0.25, -0.12, 0.02, 0.1, 0.25, 1.0, 4.0, 12.0)
 """When an action comes, counted from a firing: most while the run is under way."""
+_AHEAD: Final = timedelta(minutes=1)
+_EVERY: Final = timedelta(hours=50)
 _FEWEST: Final = 4
 """So many jobs are left at least."""
 
@@ -102,6 +105,22 @@ def draw_change(part: Part) -> None:
             _CHANGES[what](part, life, times, rest)
 
     part.at(part.moment(), choose)
+
+
+def draw_aborted(part: Part) -> None:
+    """A task that is aborted when a worker has taken its run, and that is deleted later."""
+    world, fusion = part.world, part.world.fusion
+    life = FusionLife(part.name, "task")
+    part.receive(life.path, Habits())
+
+    def book() -> None:
+        start = (part.now + _AHEAD).replace(microsecond=0)
+        fusion.book(life, FusionSchedule(times=Interval(start=start, every=_EVERY)))
+        before = (start - part.now).total_seconds() - TAKEN_AHEAD_S
+        part.later(before, lambda: at_next_take(world, lambda _name: fusion.act(life, "abort")))
+        part.later(before + 3600.0, lambda: fusion.delete(life))
+
+    part.at(part.moment(0.95), book)
 
 
 def _start(part: Part, life: FusionLife, _times: AnySchedule, _rest: float) -> None:
