@@ -23,6 +23,9 @@ _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 _ACK, _END_STREAM, _END_HEADERS = 1, 1, 4
 _HEAD: Final = 9
+_STREAM: Final = 5
+"""Where the number of its stream stands in the head of a frame."""
+
 _WINDOW: Final = 1 << 24
 _FIRST_INDEX: Final = 62
 """Of the dynamic table (RFC 7541, 2.3.3)."""
@@ -62,28 +65,30 @@ class Caller:
             *metadata,
         ]
         # As other clients do it: each field once, and then its number in the table.
-        self._first = b"".join(b"\x40" + _text(name) + _text(value) for name, value in fields)
+        first = b"".join(b"\x40" + _text(name) + _text(value) for name, value in fields)
         last = _FIRST_INDEX + len(fields) - 1
-        self._later = bytes(0x80 | last - n for n in range(len(fields)))
+        later = bytes(0x80 | last - n for n in range(len(fields)))
+        self._first = _around(_HEADERS, _END_HEADERS, first)
+        self._later = _around(_HEADERS, _END_HEADERS, later)
         self._port = port
         self.refusal = b""
 
     def measure(self, messages: list[bytes], connections: int) -> float:
         """Seconds until all messages are answered."""
-        waiting = iter(messages)
+        waiting = iter([_data(each) for each in messages])
         with selectors.DefaultSelector() as selector:
             links = [self._open() for _ in range(connections)]
             for link in links:
                 selector.register(link.socket, selectors.EVENT_READ, link)
             while not all(link.settled for link in links):
                 for key, _ in selector.select():
-                    list(self._take(key.data))
+                    self._take(key.data)
             began = time.perf_counter()
             under_way = sum(self._send(link, waiting) for link in links)
             while under_way:
                 for key, _ in selector.select():
-                    for link in self._take(key.data):
-                        under_way -= not self._send(link, waiting)
+                    if self._take(key.data):
+                        under_way -= not self._send(key.data, waiting)
             took = time.perf_counter() - began
             for link in links:
                 link.socket.close()
@@ -96,43 +101,64 @@ class Caller:
         link.sendall(_PREFACE + frame(_SETTINGS, 0, 0) + window)
         return _Link(socket=link)
 
-    def _send(self, link: _Link, waiting: Iterator[bytes]) -> bool:
+    def _send(self, link: _Link, waiting: Iterator[tuple[bytes, bytes]]) -> bool:
         """Send the next message; False where there is none."""
-        message = next(waiting, None)
-        if message is None:
+        following = next(waiting, None)
+        if following is None:
             return False
-        block = self._first if link.stream == 1 else self._later
-        headers = frame(_HEADERS, _END_HEADERS, link.stream, block)
-        body = struct.pack(">BI", 0, len(message)) + message
-        link.socket.sendall(headers + frame(_DATA, _END_STREAM, link.stream, body))
+        begin, message = following
+        fields = self._first if link.stream == 1 else self._later
+        stream = link.stream.to_bytes(4, "big")
+        link.socket.sendall(b"".join((fields[0], stream, fields[1], begin, stream, message)))
         link.stream += 2
         link.is_answered = False
         return True
 
-    def _take(self, link: _Link) -> Iterator[_Link]:
-        """Read what has come; yields the connection once its RPC has ended."""
+    def _take(self, link: _Link) -> bool:
+        """Read what has come; whether the connection's RPC has ended, of which it has one."""
         data = link.socket.recv(_PIECE)
         if not data:
             raise SystemExit("the server closed a connection")
-        link.buffer += data
-        while len(link.buffer) >= _HEAD:
-            end = _HEAD + int.from_bytes(link.buffer[:3], "big")
-            if len(link.buffer) < end:
-                return
-            kind, flags = link.buffer[3:5]
-            payload, link.buffer = link.buffer[_HEAD:end], link.buffer[end:]
-            if kind in {_RST_STREAM, _GOAWAY}:
-                raise SystemExit(f"the server ended an RPC: frame {kind}, {payload!r}")
-            if kind in {_SETTINGS, _PING} and not flags & _ACK:
-                link.socket.sendall(frame(kind, _ACK, 0, b"" if kind == _SETTINGS else payload))
-            elif kind == _SETTINGS:
-                link.settled += 1
-            elif kind == _DATA:
+        data = link.buffer + data
+        at, has_ended = 0, False
+        while len(data) - at >= _HEAD:
+            end = at + _HEAD + int.from_bytes(data[at : at + 3], "big")
+            if len(data) < end:
+                break
+            kind, flags = data[at + 3], data[at + 4]
+            if kind == _DATA:
                 link.is_answered = True
-            elif kind == _HEADERS and flags & _END_STREAM:
-                # An error has no message (gRPC over HTTP/2, Trailers-Only).
-                self.refusal = self.refusal if link.is_answered else payload
-                yield link
+            elif kind == _HEADERS:
+                if flags & _END_STREAM:
+                    # An error has no message (gRPC over HTTP/2, Trailers-Only).
+                    if not link.is_answered:
+                        self.refusal = data[at + _HEAD : end]
+                    has_ended = True
+            elif kind != _WINDOW_UPDATE:
+                self._note(link, kind, flags, data[at + _HEAD : end])
+            at = end
+        link.buffer = data[at:]
+        return has_ended
+
+    def _note(self, link: _Link, kind: int, flags: int, payload: bytes) -> None:
+        """Take note of a frame that no RPC needs."""
+        if kind in {_RST_STREAM, _GOAWAY}:
+            raise SystemExit(f"the server ended an RPC: frame {kind}, {payload!r}")
+        if kind in {_SETTINGS, _PING} and not flags & _ACK:
+            link.socket.sendall(frame(kind, _ACK, 0, b"" if kind == _SETTINGS else payload))
+        elif kind == _SETTINGS:
+            link.settled += 1
+
+
+def _around(kind: int, flags: int, payload: bytes) -> tuple[bytes, bytes]:
+    """A frame without its stream: what comes before that, and what comes after it."""
+    whole = frame(kind, flags, 0, payload)
+    return whole[:_STREAM], whole[_HEAD:]
+
+
+def _data(message: bytes) -> tuple[bytes, bytes]:
+    """The frame of a message, as `_around` has it."""
+    return _around(_DATA, _END_STREAM, struct.pack(">BI", 0, len(message)) + message)
 
 
 def _text(text: str) -> bytes:
