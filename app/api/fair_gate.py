@@ -64,14 +64,18 @@ class FairGate:
 
     async def take(self, key: Hashable, member: Hashable, share: int) -> _Lane:
         """Take a slot, as soon as it is the lane's turn. Raises GateRefused."""
-        lane = self._lanes.get(key)
+        lane = self.take_free(key, share)
         if lane is None:
-            lane = self._lanes[key] = _Lane(slots=share)
-        lane.slots = share
-        if self.has_room(key, share):
-            self._start(lane)
-        else:
+            lane = self._lane(key, share)
             await self._wait(key, member, lane)
+        return lane
+
+    def take_free(self, key: Hashable, share: int) -> _Lane | None:
+        """Take a slot, if it is the lane's turn; None if it is not."""
+        if not self.has_room(key, share):
+            return None
+        lane = self._lane(key, share)
+        self._start(lane)
         return lane
 
     def has_room(self, key: Hashable, share: int) -> bool:
@@ -93,6 +97,13 @@ class FairGate:
         """
         found = self._lanes.get(lane)
         return max(1, (self._free + (found.running if found else 0)) // 2)
+
+    def _lane(self, key: Hashable, share: int) -> _Lane:
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane(slots=share)
+        lane.slots = share
+        return lane
 
     def _start(self, lane: _Lane) -> None:
         self._free -= 1
@@ -175,11 +186,27 @@ class Slot:
         """Whether entering would not wait."""
         return self._gate.has_room(self._key, self._share)
 
-    async def __aenter__(self) -> None:
+    def take_free(self) -> bool:
+        """Enter if that would not wait, and return whether it did not; `leave` ends it."""
+        lane = self._gate.take_free(self._key, self._share)
+        if lane is None:
+            return False
+        self._lane = lane
+        return True
+
+    def leave(self) -> None:
+        """Give the slot back."""
+        self._gate.give_back(self._key, self._lane)
+
+    async def take(self) -> None:
+        """Enter; `leave` ends it. Raises GateRefused."""
         self._lane = await self._gate.take(self._key, self._member, self._share)
 
+    async def __aenter__(self) -> None:
+        await self.take()
+
     async def __aexit__(self, *_: object) -> None:
-        self._gate.give_back(self._key, self._lane)
+        self.leave()
 
 
 def _first(lane: _Lane) -> tuple[Hashable, Queue, asyncio.Future[None]] | None:

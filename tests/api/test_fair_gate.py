@@ -154,3 +154,22 @@ def test_half_of_what_other_lanes_leave_is_never_nothing() -> None:
         assert gate.half_of_rest("e") == 1
 
     asyncio.run(check())
+
+
+def test_a_free_slot_is_taken_at_once_unless_others_of_the_lane_wait() -> None:
+    async def check() -> None:
+        gate = FairGate(2, 1)
+        crowd = Crowd(gate)
+        first = gate.slot("a")
+        assert first.take_free()
+        assert not gate.slot("a").take_free()
+        await crowd.enter("a1")
+        assert crowd.inside == []
+        first.leave()
+        # It is the turn of the one that waited, although it has not run yet.
+        assert not gate.slot("a").take_free()
+        assert gate.slot("b").take_free()
+        await crowd.settle()
+        assert crowd.inside == ["a1"]
+
+    asyncio.run(check())

@@ -30,7 +30,7 @@ REQUESTED: Final = 32
 CANCEL_S: Final = 5.0
 """How long the core may take to end RPCs that are cancelled, when the server stops."""
 
-_OVER: Final = "the RPC has ended"
+OVER: Final = "the RPC has ended"
 _NO_FLAGS: Final = 0
 _NOW: Final = 0.0
 """A deadline that has passed: what has come is taken, and nothing is waited for."""
@@ -69,20 +69,34 @@ class Call:
             self._is_watched = True
             self._start((cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS),), closed)
 
-    async def read(self) -> bytes | None:
-        """The next message; None where the client sends no more. Raises ConnectionError."""
-        came: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+    def begin_read(self, came: Callable[[bool, bytes | None], object]) -> None:
+        """Read the next message: `came` is called with it, and None where the client sends no more.
+
+        It is called with False where the RPC has ended. Raises ConnectionError after a stop.
+        """
 
         def read(event: Any) -> None:  # noqa: ANN401 - as above
-            if came.done():
-                return
             if event.success:
-                came.set_result(event.batch_operations[0].message())
+                came(True, event.batch_operations[0].message())  # noqa: FBT003 - it has no name
             else:
-                came.set_exception(ConnectionError(_OVER))
+                came(False, None)  # noqa: FBT003 - as above
 
         self._start((cygrpc.ReceiveMessageOperation(_NO_FLAGS),), read)
-        return await came
+
+    async def read(self) -> bytes | None:
+        """As `begin_read`, and wait for the message. Raises ConnectionError."""
+        found: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+
+        def came(is_read: bool, message: bytes | None) -> None:  # noqa: FBT001 - as above
+            if found.done():
+                return
+            if is_read:
+                found.set_result(message)
+            else:
+                found.set_exception(ConnectionError(OVER))
+
+        self.begin_read(came)
+        return await found
 
     async def write(self, message: bytes) -> None:
         """Send a message, and wait until it has left. It is lost where the client is gone.
@@ -111,7 +125,7 @@ class Call:
         status = cygrpc.SendStatusFromServerOperation(trailers, code, details.encode(), _NO_FLAGS)
         # The core is to say that the RPC has ended, and needs a step less if it says so with this.
         close = () if self._is_watched else (cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS),)
-        with suppress(ConnectionError):
+        if not self._server.is_closed:
             self._start((*self._beginning(), *last, status, *close), _ignore)
         # Else the core would keep the RPC for as long as anybody refers to this object.
         self._call = None
@@ -125,7 +139,7 @@ class Call:
     def _start(self, operations: tuple[Any, ...], ended: Callable[[Any], object]) -> None:
         # The core ends the process where its queue is asked for events after it was closed.
         if self._server.is_closed:
-            raise ConnectionError(_OVER)
+            raise ConnectionError(OVER)
         self._call.start_server_batch(operations, ended)
 
 

@@ -18,6 +18,8 @@ FIELDS: Final = frozenset({"HTTP_TRANSFER_ENCODING"})
 
 _PATHS: Final = frozenset(f"/{SERVICE}/ScheduleJob{suffix}" for suffix in ("", "Alpha1"))
 _OK: Final = 200
+_BODY: Final = runtime.ScheduleJobResponse().SerializeToString()
+_HEADERS: Final = {"Content-Type": MEDIA_TYPE, "Content-Length": f"{len(_BODY)}"}
 
 
 def covers(environ: Message) -> bool:
@@ -38,11 +40,6 @@ def read(request: DirectRequest) -> DirectBooking | None:
     wanted = direct.want(request, asked.job.name, document)
     if wanted is None:
         return None
-    body = runtime.ScheduleJobResponse().SerializeToString()
     return DirectBooking(
-        wanted=wanted,
-        status=_OK,
-        headers={"Content-Type": MEDIA_TYPE, "Content-Length": f"{len(body)}"},
-        body=body,
-        size=len(request.body),
+        wanted=wanted, status=_OK, headers=_HEADERS, body=_BODY, size=len(request.body)
     )

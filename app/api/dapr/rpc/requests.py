@@ -19,6 +19,8 @@ from app.api.wsgi_bridge import Message
 GRPC: Final = "grpc"
 SERVICE: Final = "dapr.proto.runtime.v1.Dapr"
 
+Fields = Iterable[tuple[str, str | bytes]]
+
 _FIXED: Final[Message] = {
     **wsgi_bridge.BASE,
     "REQUEST_METHOD": "POST",
@@ -45,6 +47,7 @@ def is_grpc() -> bool:
     return request.scheme == GRPC
 
 
+@lru_cache(maxsize=1024)
 def address_of(peer: str) -> str:
     """The IP address of a gRPC peer such as `ipv4:127.0.0.1:5000` or `ipv6:%5B::1%5D:5000`."""
     kind, _, rest = unquote(peer).partition(":")
@@ -53,15 +56,19 @@ def address_of(peer: str) -> str:
     return rest.rpartition(":")[0].strip("[]")
 
 
-def environ_of(path: str, metadata: Iterable[tuple[str, str | bytes]], peer: str) -> Message:
+def environ_of(path: str, metadata: Fields, peer: str) -> Message:
     """The WSGI environment of an RPC; binary metadata is left out."""
-    environ = {
-        **_FIXED,
-        "PATH_INFO": path,
-        "REQUEST_URI": path,
-        "REMOTE_ADDR": address_of(peer),
-        "wsgi.input": BytesIO(),
-    }
+    return of_client(of_head(path, metadata), peer)
+
+
+def of_client(head: Message, peer: str) -> Message:
+    """The environment of an RPC, whose head has these variables, of this client."""
+    return {**head, "REMOTE_ADDR": address_of(peer), "wsgi.input": BytesIO()}
+
+
+def of_head(path: str, metadata: Fields) -> Message:
+    """What the environment has of the method and the metadata of an RPC."""
+    environ = {**_FIXED, "PATH_INFO": path, "REQUEST_URI": path}
     for name, value in metadata:
         key = _variable(name)
         if key is not None and isinstance(value, str):

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import grpc
 from google.rpc.code_pb2 import Code
-from google.rpc.status_pb2 import Status
 
 from app.api.asgi import AsgiApp
-from app.api.dapr.rpc.calls import Call, CallServer, Metadata
-from app.api.dapr.rpc.failures import STATUS_TYPE
-from app.api.dapr.rpc.requests import environ_of
-from app.api.fair_gate import FairGate, GateRefused, Slot
+from app.api.dapr.rpc.calls import Call, CallServer
+from app.api.dapr.rpc.exchange import RpcExchange
+from app.api.dapr.rpc.known_heads import KnownHeads
+from app.api.fair_gate import FairGate, Slot
 from app.api.shared_budget import SharedBudget
 from app.api.wsgi_bridge import Message
 from app.errors import Misconfigured
+from app.http_server.exchange import BODY
 from app.log import logger
 
 MAX_MESSAGE: Final = 4 * 1024 * 1024
@@ -65,12 +65,6 @@ OPTIONS: Final = (
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 20_000),
 )
-_TRAILERS: Final = frozenset({b"retry-after", b"ratelimit", b"ratelimit-policy", b"x-request-id"})
-"""Fields of an answer that are sent on as trailing metadata."""
-
-_STATUS_TYPE: Final = STATUS_TYPE.encode()
-_DETAILS: Final = "grpc-status-details-bin"
-_CODES: Final = frozenset(Code.values())
 _DEFECT: Final = "An internal error occurred. Report it to the operator."
 
 
@@ -95,6 +89,7 @@ class RpcServer:
         self._reads = FairGate(READS, READS)
         self._is_alone = is_alone
         self._rpcs = SharedBudget(MAX_RPCS)
+        self._heads = KnownHeads()
         self._paths = paths
         self._works: set[asyncio.Task[None]] = set()
         self._server = CallServer((*OPTIONS, ("grpc.so_reuseport", int(shares_port))), self._begin)
@@ -145,7 +140,7 @@ class RpcServer:
         if writes is None:
             call.fail(Code.UNIMPLEMENTED, "Method not found!")
             return
-        environ = environ_of(call.method, call.metadata, call.peer)
+        environ = self._heads.environ_of(call.method, call.metadata, call.peer)
         sender = self._asgi.identify(environ)
         # Also an account's first RPC: strangers of another network must not keep it out.
         lane = sender.network if sender.lane is None else sender.lane
@@ -156,12 +151,16 @@ class RpcServer:
                 f"{held} RPCs of this sender are under way, which is the most. Send fewer at once.",
             )
             return
-        exchange = _Exchange(call, partial(self._slot, lane), writes=writes)
+        exchange = RpcExchange(call, partial(self._slot, lane), writes=writes)
+        exchange.begin()
         work = asyncio.get_running_loop().create_task(self._work(environ, exchange, lane))
         self._works.add(work)
 
-    async def _work(self, environ: Message, exchange: _Exchange, lane: Hashable) -> None:
+    async def _work(self, environ: Message, exchange: RpcExchange, lane: Hashable) -> None:
         try:
+            arrived = exchange.arrived()
+            if arrived is not None:
+                environ[BODY] = arrived
             await self._asgi.serve(environ, exchange.receive, exchange.send)
         except ConnectionError:
             # The client is gone, or its message is too long, which the library has told it.
@@ -173,90 +172,10 @@ class RpcServer:
             logger.exception("rpc.failed", path=environ["PATH_INFO"])
             exchange.fail(Code.INTERNAL, _DEFECT)
         finally:
+            exchange.leave()
             self._rpcs.release(lane)
             self._works.discard(asyncio.current_task())
 
     def _slot(self, lane: Hashable) -> Slot:
         share = None if self._is_alone else self._reads.half_of_rest(lane)
         return self._reads.slot(lane, share=share)
-
-
-class _Exchange:
-    """Message and answer of one RPC, as an ASGI application receives and sends them.
-
-    A long answer is a message of its own, so that it counts as unread until the client has read it;
-    a short one leaves together with the status.
-    """
-
-    __slots__ = ("_call", "_headers", "_is_ended", "_is_waiting", "_parts", "_slot", "_writes")
-
-    def __init__(self, call: Call, slot: Callable[[], Slot], *, writes: bool) -> None:
-        self._call = call
-        self._slot = slot
-        self._writes = writes
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._parts: list[bytes] = []
-        self._is_waiting = False
-        self._is_ended = False
-
-    async def receive(self) -> Message:
-        """The whole message at once. Raises ConnectionError where the client is gone."""
-        slot = self._slot()
-        if not slot.is_free():
-            self._leave_if_gone()
-        try:
-            async with slot:
-                self._is_waiting = False
-                message = await self._call.read()
-        except GateRefused:
-            return {"type": "http.disconnect", "crowded": True}
-        finally:
-            self._is_waiting = False
-        if message is None:
-            return {"type": "http.disconnect"}
-        return {"type": "http.request", "body": message, "more_body": False}
-
-    def _leave_if_gone(self) -> None:
-        """Do not wait for a turn any more once the client is gone, which a read would tell."""
-        task = asyncio.current_task()
-        self._is_waiting = True
-
-        def leave() -> None:
-            if self._is_waiting and task is not None:
-                task.cancel()
-
-        self._call.watch(leave)
-
-    async def send(self, event: Message) -> None:
-        """Part of the answer; with the last one it goes to the client."""
-        if event["type"] == "http.response.start":
-            self._headers = event["headers"]
-            return
-        self._parts.append(event["body"])
-        if not event["more_body"]:
-            await self._finish(b"".join(self._parts))
-
-    async def _finish(self, body: bytes) -> None:
-        trailers: list[tuple[str, str | bytes]] = []
-        is_status = False
-        for name, value in self._headers:
-            field = name.lower()
-            if field in _TRAILERS:
-                trailers.append((field.decode(), value.decode()))
-            elif field == b"content-type":
-                is_status = value == _STATUS_TYPE
-        if is_status:
-            status = Status.FromString(body)
-            code = status.code if status.code in _CODES else Code.INTERNAL
-            self.fail(code, status.message, (*trailers, (_DETAILS, body)))
-            return
-        if self._writes:
-            await self._call.write(body)
-        self._is_ended = True
-        self._call.finish(None if self._writes else body, tuple(trailers))
-
-    def fail(self, code: int, details: str, trailers: Metadata = ()) -> None:
-        """End the RPC with an error, unless it has ended."""
-        if not self._is_ended:
-            self._is_ended = True
-            self._call.fail(code, details, trailers)
