@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -23,6 +24,7 @@ from app.errors import InvalidMember
 _CONTENT_TYPE: Final = "application/json"
 # RFC 3986, 3.3: what may stand in a segment of a path as it is.
 _SEGMENT: Final = "!$&'()*+,;=:@"
+_MISFIRE: Final = Misfire(policy=MisfirePolicy.ALL)
 _MEMBERS: Final = ("schedule", "dueTime", "ttl", "repeats")
 
 
@@ -43,8 +45,8 @@ def make_booking(
         data=document.data,
         type_url=document.type_url,
         name=name,
-        call_options=CallOptions(timeout=MAX_TIMEOUT, retry=_retry(document.policy)),
-        misfire=Misfire(policy=MisfirePolicy.ALL),
+        call_options=_call_options(document.policy),
+        misfire=_MISFIRE,
         dialect=Dialect.DAPR,
         endpoint=app_id,
         written=documents.to_written(document),
@@ -60,6 +62,12 @@ def _times(document: JobDocument) -> Times:
         ttl=document.ttl,
         repeats=document.repeats,
     )
+
+
+@lru_cache(maxsize=256)
+def _call_options(policy: Policy) -> CallOptions:
+    """Those of the jobs with this policy, of which clients use few. Raises Refusal."""
+    return CallOptions(timeout=MAX_TIMEOUT, retry=_retry(policy))
 
 
 def _retry(policy: Policy) -> Constant:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -41,8 +40,7 @@ _CONSTANT: Final = {
 _VALUE: Final = json_values.TYPE_URL
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """A failure policy: `drop`, or retries."""
 
     drop: bool = False
@@ -56,8 +54,7 @@ DEFAULT_POLICY: Final = Policy(interval="1s", max_retries=3)
 """The policy that Dapr gives a job without one."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JobDocument:
+class JobDocument(NamedTuple):
     """The members of a job as the client wrote them; None for a member that is unset."""
 
     name: str | None = None

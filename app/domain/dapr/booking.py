@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.domain.dapr import time_spec
 from app.domain.dapr.backlog import MAX_AT_ONCE, MIN_STEP, has_too_many
@@ -18,8 +18,7 @@ MAX_COUNTED: Final = (1 << 31) - 1
 """The highest `repeats` that is counted; a higher one counts as no limit."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Times:
+class Times(NamedTuple):
     """The members of a job that determine its ticks, as written; None for one that is not given."""
 
     schedule: str | None = None
@@ -28,8 +27,7 @@ class Times:
     repeats: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Booked:
+class Booked(NamedTuple):
     """The trigger of a job, with its first tick."""
 
     trigger: At | DaprSchedule

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.domain.checks import quoted
 from app.domain.dapr import duration
@@ -30,8 +29,7 @@ _FORMS: Final = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Period:
+class Period(NamedTuple):
     """A span of years, months and days, and then of time; `repeats` as in `R5/P1D`, or None."""
 
     years: int = 0

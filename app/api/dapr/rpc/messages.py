@@ -46,22 +46,30 @@ def to_document(job: Job, *, overwrite: bool) -> JobDocument:
 
     Raises Refusal, and RpcError for a `type_url` that cannot be stored.
     """
-    for field, member in _TEXTS:
-        if _NUL in getattr(job, field):
-            raise Refusal(member, f"{member} holds a NUL character", remedy="leave it out")
-    has_data = job.HasField("data")
-    if len(job.data.type_url) > MAX_TYPE_URL or _NUL in job.data.type_url:
+    data = job.data if job.HasField("data") else None
+    type_url = None if data is None else data.type_url
+    schedule, due_time, ttl = (_text(job, field, member) for field, member in _TEXTS)
+    if type_url is not None and (len(type_url) > MAX_TYPE_URL or _NUL in type_url):
         raise failures.type_url_refused(MAX_TYPE_URL)
     return JobDocument(
-        schedule=job.schedule if job.HasField("schedule") else None,
-        due_time=job.due_time if job.HasField("due_time") else None,
-        ttl=job.ttl if job.HasField("ttl") else None,
+        schedule=schedule,
+        due_time=due_time,
+        ttl=ttl,
         repeats=job.repeats if job.HasField("repeats") else None,
         overwrite=overwrite,
-        data=job.data.value if has_data else None,
-        type_url=job.data.type_url if has_data else None,
-        policy=_policy(job.failure_policy),
+        data=None if data is None else data.value,
+        type_url=type_url,
+        policy=_policy(job.failure_policy) if job.HasField("failure_policy") else DEFAULT_POLICY,
     )
+
+
+def _text(job: Job, field: str, member: str) -> str | None:
+    if not job.HasField(field):
+        return None
+    text: str = getattr(job, field)
+    if _NUL in text:
+        raise Refusal(member, f"{member} holds a NUL character", remedy="leave it out")
+    return text
 
 
 def to_message(
