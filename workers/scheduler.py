@@ -20,15 +20,15 @@ from app.domain.timings.claiming import (
     CLAIM_BUDGET,
     CLAIM_POLL,
     DEFER_LOCKED,
+    FAIR_CLAIM_S,
     FAIR_SHARE,
     LOOK_AHEAD,
     MIN_CLAIM,
     ON_TIME_S,
     POSTPONING_BUDGET,
     POSTPONING_FOR_S,
-    WELL_SERVED,
 )
-from app.domain.timings.leases import HEARTBEAT_S, LEASE, SLOW_DATABASE_S, SUSPECT_AFTER
+from app.domain.timings.leases import HEARTBEAT_S, LEASE, SLOW_DATABASE_S
 from app.domain.timings.notifying import LAST_NOTIFICATIONS_S
 from app.domain.timings.settling import SCHEDULER_SETTLE_S
 from app.errors import Misconfigured
@@ -52,9 +52,10 @@ from workers.loop_thread import LoopThread
 from workers.mailer import mailing
 from workers.maintenance import Maintenance, log_unreadable
 from workers.notified_runs import NotifiedRuns
-from workers.notifier import ON_TIME, OVERDUE, SUSPECT, Notifier, batches, redis_client
+from workers.notifier import OVERDUE, Notifier, batches, redis_client
 from workers.overdue_offers import OverdueOffers
 from workers.process import configure, exit_in_order, exit_misconfigured, identity, on_stop
+from workers.queue_choice import by_queue, well_served
 from workers.queue_lookback import LeftBehindSearch, Lookback
 from workers.resealing import resealing
 from workers.run_counter import RunCounter
@@ -108,6 +109,11 @@ class Scheduler(LoopThread):
         self.inflight = Lookback(clock)
         self._trusted_since = clock()
         self._finished_at = clock()
+        self._shared_at = float("-inf")
+        self._is_behind = False
+        """Whether the last claim by due time has left what is due."""
+        self._is_offered = False
+        """Whether it has left that to the workers."""
         self._heartbeat_at = float("-inf")
         self._postponing_until = float("-inf")
         self._workers = 1
@@ -127,8 +133,10 @@ class Scheduler(LoopThread):
             with self._database.use() as connection:
                 self._follow_clock(connection)
                 self._write_heartbeat(connection, began)
-                claimed, full = self._claim(connection)
-                self._notify(claimed)
+                claimed = self._share(connection) if self._is_behind else 0
+                claimed += self._claim(connection)
+                if self._is_behind:
+                    claimed += self._share(connection)
                 # A database that was slow for the claim was slow for lease renewals as well.
                 now = self._distrust_if_slow(began)
                 checked = check(
@@ -145,6 +153,8 @@ class Scheduler(LoopThread):
                     self.inflight.exhausted(now)
                 self._notify(checked.to_notify)
                 self._firings.count(checked.begun)
+                if self._is_behind:
+                    claimed += self._share(connection)
                 _settle(connection, checked.ended)
         except psycopg.Error as error:
             if is_away(error):
@@ -155,7 +165,9 @@ class Scheduler(LoopThread):
             logger.warning("runs.reclaimed", runs=checked.reclaimed)
         self._finished_at = ended
         return Tick(
-            claimed=len(claimed), notified=len(checked.to_notify), busy=full or checked.full
+            claimed=claimed,
+            notified=len(checked.to_notify),
+            busy=(self._is_behind and not self._is_offered) or checked.full,
         )
 
     def close(self) -> None:
@@ -164,50 +176,58 @@ class Scheduler(LoopThread):
             heartbeats.deregister(connection, "scheduler", self._identity)
         self._database.close()
 
-    def _claim(self, connection: psycopg.Connection) -> tuple[list[Claimed], bool]:
-        """Claim by due time while the budget lasts; beyond it, a share for every account."""
+    def _claim(self, connection: psycopg.Connection) -> int:
+        """Claim by due time while the budget lasts, notify workers, and note what is left."""
         if self._notified:
             self._notified.keep(still_claimed(connection, self._notified.asked_about))
         room = CLAIM_BUDGET - self._notified.total
         doubt, until = self._clock_watch.doubt, self._clock_watch.until()
-        # Workers call by the database's clock: while it is doubted, what is ahead would be early.
-        ahead = 0.0 if doubt else LOOK_AHEAD.total_seconds()
-        claimed: list[Claimed] = []
         limits, lookback = self._firings.limits(connection), self.due.seconds()
-        offered = not doubt and self._offer(connection, limits, lookback)
-        if room >= MIN_CLAIM and not offered:
-            began = self._clock()
+        self._is_behind = True
+        self._is_offered = not doubt and self._offer(connection, limits, lookback)
+        if room < MIN_CLAIM or self._is_offered:
+            return 0
+        began = self._clock()
 
-            def claim_part(most: int) -> Claims:
-                return self._count(
-                    claim(
-                        connection,
-                        budget=most,
-                        ahead=ahead,
-                        unreadable=log_unreadable,
-                        limits=self._firings.limits(connection),
-                        lookback=lookback + doubt,
-                        until=until,
-                    )
+        def claim_part(most: int) -> Claims:
+            return self._count(
+                claim(
+                    connection,
+                    budget=most,
+                    ahead=_look_ahead(doubt),
+                    unreadable=log_unreadable,
+                    limits=self._firings.limits(connection),
+                    lookback=lookback + doubt,
+                    until=until,
                 )
+            )
 
-            budget = min(room, self._most_rows(), self._offers.most)
-            claimed, has_more = claim_in_parts(claim_part, budget=budget, clock=self._clock)
-            self._offers.claimed(has_more=has_more)
-            if not has_more:
-                self.due.exhausted(began)
-                return claimed, False
-        fairly = claim_fairly(
+        budget = min(room, self._most_rows(), self._offers.most)
+        claimed, self._is_behind = claim_in_parts(claim_part, budget=budget, clock=self._clock)
+        self._offers.claimed(has_more=self._is_behind)
+        if not self._is_behind:
+            self.due.exhausted(began)
+        self._notify(claimed)
+        return len(claimed)
+
+    def _share(self, connection: psycopg.Connection) -> int:
+        """Claim a share for every account, and notify workers, unless that was just done."""
+        began, doubt = self._clock(), self._clock_watch.doubt
+        if began - self._shared_at < FAIR_CLAIM_S:
+            return 0
+        claims = claim_fairly(
             connection,
             share=FAIR_SHARE,
-            ahead=ahead,
-            lookback=ON_TIME_S + self._clock() - self._finished_at + doubt,
-            skip=self._well_served(),
+            ahead=_look_ahead(doubt),
+            lookback=ON_TIME_S + began - self._finished_at + doubt,
+            skip=well_served(self._notified.by_account()),
             unreadable=log_unreadable,
             limits=self._firings.limits(connection),
-            until=until,
+            until=self._clock_watch.until(),
         )
-        return [*claimed, *self._count(fairly).runs], not offered
+        self._shared_at = self._clock()
+        self._notify(self._count(claims).runs)
+        return len(claims.runs)
 
     def _offer(self, connection: psycopg.Connection, limits: FiringLimits, lookback: float) -> bool:
         """Leave what is overdue to the workers, if that is what is next; whether it was."""
@@ -249,23 +269,8 @@ class Scheduler(LoopThread):
         self._firings.postponed(claims.postponed)
         return claims
 
-    def _well_served(self) -> list[int]:
-        return [
-            account for account, runs in self._notified.by_account().items() if runs > WELL_SERVED
-        ]
-
     def _notify(self, runs: Sequence[Claimed]) -> None:
-        queues: dict[str, list[Claimed]] = {ON_TIME: [], OVERDUE: [], SUSPECT: []}
-        served: Counter[int] = Counter()
-        for each in runs:
-            if each.reclaims >= SUSPECT_AFTER:
-                queues[SUSPECT].append(each)
-            elif each.ahead > -ON_TIME_S and served[each.account_id] < FAIR_SHARE:
-                served[each.account_id] += 1
-                queues[ON_TIME].append(each)
-            else:
-                queues[OVERDUE].append(each)
-        for name, found in queues.items():
+        for name, found in by_queue(runs).items():
             for batch in batches(found, self._workers):
                 if name == OVERDUE:
                     self._notified.add((run.run_id, run.account_id) for run in batch)
@@ -293,6 +298,14 @@ class Scheduler(LoopThread):
             self._counters.update(take_dropped())
             add_counters(connection, self._counters)
             self._counters.clear()
+
+
+def _look_ahead(doubt: float) -> float:
+    """How long before its time a run is claimed, in seconds.
+
+    Workers call by the database's clock: while it is doubted, what is ahead would be early.
+    """
+    return 0.0 if doubt else LOOK_AHEAD.total_seconds()
 
 
 def _log_unreadable_run(run_id: UUID, error: Exception) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import psycopg
 import pytest
@@ -12,16 +13,20 @@ from app.domain.timings.claiming import (
     CLAIM_BESIDE_OFFERS_S,
     CLAIM_BUDGET,
     CLAIMED_BESIDE_OFFERS,
+    FAIR_CLAIM_S,
     FAIR_SHARE,
+    ON_TIME_AT_ONCE,
 )
 from app.domain.timings.leases import LEASE
 from app.domain.timings.notifying import DIVIDED_FROM
 from app.store import heartbeats
 from app.store.connection import ReconnectingConnection
 from app.store.overdue import Slots
+from app.store.rescue import check
 from app.store.takes import Ticket, take
 from tests.factories import add_account, book, connect, one
 from tests.store.test_apart import slow_ends
+from workers import scheduler
 from workers.notifier import ON_TIME, OVERDUE, SUSPECT, batches
 from workers.scheduler import Scheduler
 
@@ -108,13 +113,13 @@ def test_what_is_due_together_is_divided_between_the_workers(
     account = add_account(connection)
     for number in range(3):
         heartbeats.beat(connection, "worker", f"{number}")
-    for _ in range(FAIR_SHARE + 4 * DIVIDED_FROM):
+    for _ in range(ON_TIME_AT_ONCE + 4 * DIVIDED_FROM):
         book(connection, account, due_in=0.2)
 
     harness.scheduler.tick()
 
-    assert harness.notifier.sizes == [FAIR_SHARE, 134, 133, 133]
-    assert len(set(harness.notifier.all)) == FAIR_SHARE + 4 * DIVIDED_FROM
+    assert harness.notifier.sizes == [ON_TIME_AT_ONCE, 134, 133, 133]
+    assert len(set(harness.notifier.all)) == ON_TIME_AT_ONCE + 4 * DIVIDED_FROM
 
 
 @pytest.mark.parametrize(
@@ -158,6 +163,7 @@ def test_the_queue_of_overdue_runs_keeps_its_budget_and_neighbours_get_through(
 
     assert harness.scheduler.tick().busy is True
     book(connection, neighbour, due_in=-0.1)
+    harness.clock.now += FAIR_CLAIM_S
     harness.scheduler.tick()
 
     assert len(harness.notifier.notified[OVERDUE]) == CLAIM_BUDGET
@@ -166,6 +172,25 @@ def test_the_queue_of_overdue_runs_keeps_its_budget_and_neighbours_get_through(
     take(connection, harness.notifier.notified[OVERDUE])
     harness.scheduler.tick()
     assert len(harness.notifier.notified[OVERDUE]) == CLAIM_BUDGET + 500
+
+
+def test_what_becomes_due_during_a_long_tick_is_notified_in_it(
+    harness: SchedulerHarness, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hog, neighbour = add_account(connection, "hog"), add_account(connection, "neighbour")
+    book_overdue(connection, hog, CLAIM_BUDGET + 500)
+
+    def check_long(*of: Any, **options: Any) -> Any:
+        harness.clock.now += FAIR_CLAIM_S
+        for _ in range(FAIR_SHARE):
+            book(connection, neighbour, due_in=0.2)
+        return check(*of, **options)
+
+    monkeypatch.setattr(scheduler, "check", check_long)
+
+    harness.scheduler.tick()
+
+    assert len(harness.notifier.notified[ON_TIME]) == FAIR_SHARE
 
 
 def test_what_is_overdue_is_offered_to_the_workers_and_claimed_now_and_then(
@@ -177,6 +202,7 @@ def test_what_is_overdue_is_offered_to_the_workers_and_claimed_now_and_then(
     assert harness.scheduler.tick().busy is True
     take(connection, harness.notifier.notified[OVERDUE])
     book(connection, neighbour, due_in=0.1)
+    harness.clock.now += FAIR_CLAIM_S
 
     offering = harness.scheduler.tick()
 

@@ -48,12 +48,21 @@ finds what they leave, and serves workers of the release before, which know no o
 CLAIMED_BESIDE_OFFERS: Final = 500
 """Rows that one such claim reads."""
 
-FAIR_SHARE: Final = 5
-"""Jobs of each account that are claimed per tenth of a second while the budget is used up; and runs
-of an account that are notified as on time together: the others are notified as overdue."""
+FAIR_SHARE: Final = 10
+"""Jobs of each account that one claim takes of each tenth of a second while the budget is used
+up."""
+
+FAIR_CLAIM_S: Final = 0.1
+"""How long after a claim of these shares the next one comes, at least, within a tick or in the next
+one: well within LOOK_AHEAD, so that what becomes due during a long tick is on time."""
+
+ON_TIME_AT_ONCE: Final = 100
+"""Runs that are notified as on time together: the others are notified as overdue. On a slow machine
+the workers need less than a tenth of a second for so many."""
 
 WELL_SERVED: Final = 20
-"""An account with more overdue runs notified and not taken yet gets no share of a claim."""
+"""With more overdue runs that are notified and not taken yet, an account may get no share of a
+claim."""
 
 POSTPONING_BUDGET: Final = 250
 """Rows that the one claim of a tick, and one check of runs in flight, reads while an account has
