@@ -170,6 +170,8 @@ class BookingBatches:
     async def _gather(self, ended: int) -> None:
         """Wait for as many bookings as have just ended to arrive, for GATHER_S at most."""
         self._enough = min(self._number + ended, MAX_BATCH)
+        # The answers are sent first. That may take longer than GATHER_S, in which nothing arrives.
+        await asyncio.sleep(0)
         if self._number >= self._enough:
             return
         loop = asyncio.get_running_loop()

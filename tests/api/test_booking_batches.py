@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -105,6 +106,45 @@ def test_the_next_batch_waits_for_as_many_as_the_one_before_had(
         await asyncio.gather(*again, *asking(batches, 2))
 
     assert run(play) == [[1, 1, 1], [1, 2, 1]]
+
+
+def test_it_does_not_wait_for_those_who_book_as_soon_as_they_are_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(booking_batches, "GATHER_S", 3600.0)
+
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        async def twice() -> None:
+            for _ in range(2):
+                assert await batches.book(wanted(), 1) is Outcome.STORED
+
+        writer.go.release(10)
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(twice() for _ in range(3)))
+
+    assert run(play) == [[1, 1, 1], [1, 1, 1]]
+
+
+def test_the_moment_begins_when_the_answers_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(booking_batches, "GATHER_S", 0.2)
+
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        loop = asyncio.get_running_loop()
+        again: list[asyncio.Task[Outcome]] = []
+
+        async def book() -> None:
+            await batches.book(wanted(), 1)
+            # The event loop is busy with the answers for longer than the moment.
+            time.sleep(0.1)  # noqa: ASYNC251 - that is what is tested
+            loop.call_later(0.001, lambda: again.extend(asking(batches, 1)))
+
+        writer.go.release(10)
+        await asyncio.gather(*(book() for _ in range(3)))
+        await writer.until_begun()
+        await writer.until_begun()
+        await asyncio.gather(*again)
+
+    assert run(play) == [[1, 1, 1], [1, 1, 1]]
 
 
 def test_it_waits_for_a_moment_only() -> None:
