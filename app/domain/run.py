@@ -120,14 +120,14 @@ class Run:
     reason: str | None
     """Why the run ended as it did, or why it waits, in words."""
     attempts: tuple[Attempt, ...]
-    """The newest attempts, oldest first."""
+    """The newest attempts, oldest first; of a brief run, the first and the newest one."""
     complete_by: datetime | None = None
     """Until when the receiver has to report the result; None unless it is expected to."""
 
     @property
     def omitted_attempts(self) -> int:
-        """How many attempts were made before those in `attempts`."""
-        return self.attempts[0].number - 1 if self.attempts else 0
+        """How many attempts were made before the newest one and are not in `attempts`."""
+        return self.attempts[-1].number - len(self.attempts) if self.attempts else 0
 
     @property
     def reported_run(self) -> UUID | None:

@@ -46,24 +46,37 @@ class Found:
 
 @contextmanager
 def list_runs_of_job(
-    context: Context, caller: Caller, job_id: UUID, *, after: Position | None, limit: int
+    context: Context,
+    caller: Caller,
+    job_id: UUID,
+    *,
+    after: Position | None,
+    limit: int,
+    brief: bool = False,
 ) -> Iterator[Iterator[Run]]:
     """Stream the newest `limit` runs of a job, which may have ended, from after `after`.
 
     They must be read inside the context, which loads a few at a time, so that large attempts do
-    not fill the memory. Raises NotFound.
+    not fill the memory. A `brief` run has its first and its newest attempt, without headers and
+    body. Raises NotFound.
     """
     wanted = RunFilter(states=LIVE | SETTLED, job_id=job_id)
     with context.database.transaction() as connection:
         rows = run_list.page(connection, caller.account.id, wanted, after=after, limit=limit).rows
         if not rows and job_store.find(connection, caller.account.id, job_id) is None:
             raise jobs.unknown_job(job_id)
-        yield history.runs_of(connection, rows)
+        yield history.runs_of(connection, rows, brief=brief)
 
 
 @contextmanager
 def list_runs(
-    context: Context, caller: Caller, wanted: RunFilter, *, after: Position | None, limit: int
+    context: Context,
+    caller: Caller,
+    wanted: RunFilter,
+    *,
+    after: Position | None,
+    limit: int,
+    brief: bool = False,
 ) -> Iterator[Found]:
     """Find the newest `limit` runs of the account that match the filter, live and settled.
 
@@ -71,7 +84,8 @@ def list_runs(
     """
     with context.database.transaction() as connection:
         found = run_list.page(connection, caller.account.id, wanted, after=after, limit=limit)
-        yield Found(runs=history.runs_of(connection, found.rows), resume_at=found.resume_at)
+        runs = history.runs_of(connection, found.rows, brief=brief)
+        yield Found(runs=runs, resume_at=found.resume_at)
 
 
 @contextmanager

@@ -18,6 +18,9 @@ MAX_ATTEMPTS: Final = 20
 # The most attempts read at once. Each has up to 8 KiB of headers and 1 KiB of body.
 _BATCH: Final = 256
 
+# The most attempts read at once without what a receiver sent. A page has two of each run.
+_BRIEF_BATCH: Final = 2048
+
 LIVE_ROWS: Final = """
 SELECT id, job_id, job_version, kind, due_at, missed, state, NULL::timestamptz AS settled_at,
        CASE WHEN state = 'waiting' AND coalesce(destination, '') = '' THEN send_at END
@@ -54,6 +57,22 @@ CROSS JOIN LATERAL (
 ORDER BY a.run_id, a.number DESC
 """)
 
+# Both are looked up by their key, and what a receiver sent, which is nearly all of a row, is not
+# read.
+_FIRST_AND_NEWEST: Final = text("""
+SELECT a.*, NULL::jsonb AS headers, NULL::bytea AS body
+FROM unnest(CAST(:ids AS uuid[]), CAST(:dues AS timestamptz[]), CAST(:counts AS int[]))
+  AS r (id, due_at, attempts)
+CROSS JOIN LATERAL (
+  SELECT run_id, number, started_at, lateness_ms, status, error, detail,
+         dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
+  FROM attempt
+  WHERE run_id = r.id AND due_at = r.due_at AND due_at BETWEEN :first AND :last
+    AND number IN (1, r.attempts)
+  ORDER BY number DESC LIMIT 2) AS a
+ORDER BY a.run_id, a.number DESC
+""")
+
 _ATTEMPTS: Final = text("""
 SELECT * FROM attempt WHERE run_id = :id AND due_at = :due_at AND number < :before
 ORDER BY number DESC LIMIT :limit
@@ -73,13 +92,16 @@ def find(
     return next(runs_of(connection, found), None)
 
 
-def runs_of(connection: Connection, found: Sequence[Row[Any]]) -> Iterator[Run]:
+def runs_of(
+    connection: Connection, found: Sequence[Row[Any]], *, brief: bool = False
+) -> Iterator[Run]:
     """Convert rows of LIVE_ROWS or SETTLED_ROWS to runs, each with its newest attempts.
 
-    Attempts are read for a few runs at a time, as the caller iterates.
+    A `brief` run has its first and its newest attempt only, without headers and body. Attempts are
+    read for a few runs at a time, as the caller iterates.
     """
-    for rows in _batches(found):
-        attempts = _newest_attempts(connection, rows)
+    for rows in _batches(found, brief=brief):
+        attempts = _attempts_beside(connection, rows, brief=brief)
         for row in rows:
             yield _run(row, tuple(reversed(attempts.pop(row.id, []))))
 
@@ -101,13 +123,14 @@ def attempts_of(
         limit, before = limit - batch, found[-1].number
 
 
-def _batches(found: Sequence[Row[Any]]) -> Iterator[list[Row[Any]]]:
-    """Split the rows, in their order, into batches with at most _BATCH listed attempts each."""
+def _batches(found: Sequence[Row[Any]], *, brief: bool) -> Iterator[list[Row[Any]]]:
+    """Split the rows, in their order, so that few enough attempts are listed with each batch."""
+    each, most = (2, _BRIEF_BATCH) if brief else (MAX_ATTEMPTS, _BATCH)
     batch: list[Row[Any]] = []
     attempts = 0
     for row in found:
-        count = min(max(row.attempts, 1), MAX_ATTEMPTS)
-        if attempts + count > _BATCH:
+        count = min(max(row.attempts, 1), each)
+        if attempts + count > most:
             yield batch
             batch, attempts = [], 0
         batch.append(row)
@@ -116,7 +139,9 @@ def _batches(found: Sequence[Row[Any]]) -> Iterator[list[Row[Any]]]:
         yield batch
 
 
-def _newest_attempts(connection: Connection, rows: Sequence[Row[Any]]) -> dict[UUID, list[Attempt]]:
+def _attempts_beside(
+    connection: Connection, rows: Sequence[Row[Any]], *, brief: bool
+) -> dict[UUID, list[Attempt]]:
     attempts: dict[UUID, list[Attempt]] = defaultdict(list)
     dues = [row.due_at for row in rows]
     params = {
@@ -125,9 +150,10 @@ def _newest_attempts(connection: Connection, rows: Sequence[Row[Any]]) -> dict[U
         "counts": [row.attempts for row in rows],
         "first": min(dues),
         "last": max(dues),
-        "limit": MAX_ATTEMPTS,
     }
-    for row in connection.execute(_NEWEST_ATTEMPTS, params):
+    if not brief:
+        params["limit"] = MAX_ATTEMPTS
+    for row in connection.execute(_FIRST_AND_NEWEST if brief else _NEWEST_ATTEMPTS, params):
         attempts[row.run_id].append(_attempt(row))
     return attempts
 

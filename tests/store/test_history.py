@@ -78,3 +78,27 @@ def test_the_newest_attempts_of_a_page_are_read_and_no_others(
     assert len(asked) == -(-RUNS // (256 // 20)) + 1
     # Of one run alone, all may be read.
     assert RUNS * 20 + 30 <= read <= RUNS * 20 + ATTEMPTS
+
+
+def test_of_a_brief_page_the_first_and_the_newest_attempts_are_read_by_their_keys(
+    app: Flask, connection: psycopg.Connection, account_id: int
+) -> None:
+    add(connection, account_id)
+    queries: list[tuple[str, Any]] = []
+
+    def note(*args: Any) -> None:
+        if "FROM attempt" in str(args[2]):
+            queries.append((str(args[2]), args[3]))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    every = RunFilter(states=frozenset(RunState))
+    with current_context().database.transaction() as on:
+        rows = run_list.page(on, account_id, every, after=None, limit=1000).rows
+        runs = list(history.runs_of(on, rows, brief=True))
+    assert {tuple(each.number for each in run.attempts) for run in runs} == {(1, ATTEMPTS)}
+    assert {run.omitted_attempts for run in runs} == {ATTEMPTS - 2}
+    ((query, params),) = queries
+    with current_context().database.transaction() as on:
+        plan = on.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", params).scalar_one()
+    read = sum(sum(rows_read(plan[0]["Plan"], name)) for name in partitions(connection))
+    assert len(runs) * 2 <= read <= len(runs) * 4

@@ -86,6 +86,7 @@ export declare class Jobs {
     /** The runs of a job, the newest first, also after the job has ended. */
     runs(id: string, page?: {
         readonly limit?: number;
+        readonly view?: models.RunView;
     }, options?: CallOptions): Pages<models.Run>;
 }
 /** The document of a job. `after` is turned into an instant here, once for all attempts. */

@@ -145,7 +145,11 @@ export class Jobs {
   }
 
   /** The runs of a job, the newest first, also after the job has ended. */
-  runs(id: string, page: { readonly limit?: number } = {}, options: CallOptions = {}): Pages<models.Run> {
+  runs(
+    id: string,
+    page: { readonly limit?: number; readonly view?: models.RunView } = {},
+    options: CallOptions = {},
+  ): Pages<models.Run> {
     return new Pages(this.#transport, `${at(id)}/runs`, { ...options, query: page }, readRun);
   }
 

@@ -20,6 +20,7 @@ export type RunState =
   | "cancelled"
   | "dead";
 export type RunKind = "scheduled" | "manual" | "event" | "chained";
+export type RunView = "full" | "brief";
 export type StatusClass = "2xx" | "3xx" | "4xx" | "5xx" | "error";
 export type Scope = "read" | "book" | "admin";
 export type InboxAnswer = "204" | "500" | "429" | "202" | "wait";
@@ -118,8 +119,9 @@ export interface Run {
   readonly nextAttempt?: Date;
   readonly completeBy?: Date;
   readonly reason?: string;
+  /** How many attempts before the newest one are not listed. */
   readonly omittedAttempts?: number;
-  /** The newest 20, in the order in which they were made. */
+  /** The newest 20, in the order in which they were made; in a brief list, the first and the newest one. */
   readonly attempts: readonly Attempt[];
 }
 

@@ -20,6 +20,8 @@ export interface RunSelection {
 
 export interface RunFilter extends RunSelection {
   readonly state?: models.RunState | readonly models.RunState[] | undefined;
+  /** `brief`: each with its first and its newest attempt only, without headers and body. */
+  readonly view?: models.RunView | undefined;
   /** Runs in a page. */
   readonly limit?: number | undefined;
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import psycopg
@@ -101,18 +101,119 @@ def test_a_page_reads_attempts_a_few_at_a_time(
 ) -> None:
     add_runs(connection, runs=60, attempts=20)
     read: list[int] = []
-    newest = history._newest_attempts
+    newest = history._attempts_beside
 
-    def note(*args: object) -> dict[UUID, list[object]]:
-        found = newest(*args)  # type: ignore[arg-type] # handed on as it came
+    def note(*args: object, **options: bool) -> dict[UUID, list[object]]:
+        found = newest(*args, **options)  # type: ignore[arg-type] # handed on as it came
         read.append(sum(map(len, found.values())))
         return found  # type: ignore[return-value] # as it is
 
-    monkeypatch.setattr(history, "_newest_attempts", note)
+    monkeypatch.setattr(history, "_attempts_beside", note)
     client.get("/1/runs?limit=1000")
 
     assert max(read) <= 256
     assert sum(read) < 60 * 20
+
+
+@pytest.mark.parametrize("path", ["/1/runs", f"/1/jobs/{JOB}/runs"])
+def test_a_brief_list_has_the_first_and_the_newest_attempt_without_what_was_answered(
+    client: FlaskClient, connection: psycopg.Connection, path: str
+) -> None:
+    add_runs(connection, runs=5, attempts=25)
+    connection.execute(
+        "UPDATE run SET attempts = (ARRAY[0, 1, 2, 3, 25])[n]"
+        " FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM run) AS numbered"
+        " WHERE run.id = numbered.id"
+    )
+    connection.execute("DELETE FROM attempt USING run WHERE run.id = run_id AND number > attempts")
+    connection.execute("UPDATE attempt SET lateness_ms = number")
+    whole = client.get(f"{path}?view=full").get_json()
+    brief = client.get(f"{path}?view=brief").get_json()
+
+    assert client.get(path).get_json() == whole
+    numbers = {len(each["attempts"]): [a["number"] for a in each["attempts"]] for each in whole}
+    assert numbers == {0: [], 1: [1], 2: [1, 2], 3: [1, 2, 3], 20: [*range(6, 26)]}
+    assert {each["id"]: [a["number"] for a in each["attempts"]] for each in brief} == {
+        each["id"]: sorted({1, last_number(each)}) if each["attempts"] else [] for each in whole
+    }
+    assert {each["id"]: each.get("omittedAttempts", 0) for each in brief} == {
+        each["id"]: max(last_number(each) - 2, 0) for each in whole
+    }
+    for each, same in zip(brief, whole, strict=True):
+        newest = same["attempts"][-1:]
+        for attempt in newest:
+            del attempt["body"]
+            attempt["headers"] = []
+        assert each["attempts"][-1:] == newest
+        assert [a["latenessMs"] for a in each["attempts"][:1]] == [1.0] * len(newest)
+        assert {**each, "attempts": 0, "omittedAttempts": 0} == {
+            **same,
+            "attempts": 0,
+            "omittedAttempts": 0,
+        }
+
+
+def last_number(run: dict[str, Any]) -> int:
+    """The number of a run's newest attempt; 0 without one."""
+    return int(run["attempts"][-1]["number"]) if run["attempts"] else 0
+
+
+def test_a_brief_page_holds_all_that_were_asked_for_however_long_the_answers_are(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    add_runs(connection, runs=60, attempts=20)
+
+    (page,) = walk(client, "/1/runs?view=brief&limit=1000")
+    (in_xml,) = walk(client, "/1/runs?view=brief&limit=1000", XML)
+
+    runs = page.get_json()
+    assert len(runs) == 60
+    assert len(page.data) < 60 * 1500
+    listed = etree.fromstring(in_xml.data)
+    assert [each.findtext("id") for each in listed] == [each["id"] for each in runs]
+    assert {each.findtext("omittedAttempts") for each in listed} == {"18"}
+    assert {len(each.findall("attempts/attempt")) for each in listed} == {2}
+
+
+def test_a_brief_page_is_read_by_one_query_beside_that_of_its_rows(
+    client: FlaskClient, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_runs(connection, runs=60, attempts=20)
+    read: list[int] = []
+    beside = history._attempts_beside
+
+    def note(*args: object, **options: bool) -> dict[UUID, list[object]]:
+        found = beside(*args, **options)  # type: ignore[arg-type] # handed on as it came
+        read.append(sum(map(len, found.values())))
+        return found  # type: ignore[return-value] # as it is
+
+    monkeypatch.setattr(history, "_attempts_beside", note)
+    client.get("/1/runs?view=brief&limit=1000")
+
+    assert read == [2 * 60]
+
+
+def test_a_page_leads_to_the_next_one_in_its_own_view(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    add_runs(connection, runs=5, attempts=3)
+
+    pages = walk(client, "/1/runs?view=brief&limit=2")
+
+    runs = [run for page in pages for run in page.get_json()]
+    assert len(pages) == 3
+    assert {run["omittedAttempts"] for run in runs} == {1}
+    assert len({run["id"] for run in runs}) == 5
+
+
+@pytest.mark.parametrize("path", ["/1/runs", f"/1/jobs/{JOB}/runs"])
+@pytest.mark.parametrize("value", ["", "ids", "Brief"])
+def test_other_views_of_runs_are_refused(client: FlaskClient, path: str, value: str) -> None:
+    answer = client.get(f"{path}?view={value}", headers=JSON)
+
+    assert answer.status_code == 400
+    assert answer.get_json()["member"] == "view"
+    assert answer.get_json()["remedy"] == "Give one of: full, brief."
 
 
 def test_a_run_shows_its_newest_attempts_and_leads_to_the_others(

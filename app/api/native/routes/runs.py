@@ -10,9 +10,9 @@ from flask import Response, request
 
 from app.api import admission, negotiation, rate, scopes
 from app.api.context import current_context
+from app.api.native.documents import job_filter, run_cursor, run_filter
 from app.api.native.documents import redelivery as redelivery_document
 from app.api.native.documents import run as run_document
-from app.api.native.documents import run_cursor, run_filter
 from app.api.native.documents.redelivery import REDELIVERY
 from app.api.native.routes import paging, request_body, responses
 from app.api.native.routes.blueprint import native
@@ -24,12 +24,16 @@ from app.service import manual_calls
 from app.service import runs as service
 from app.service.permissions import require_booking
 
+VIEW: Final = "view"
+VIEWS: Final = {"full": False, "brief": True}
+"""Whether a view has only what a list shows of attempts."""
+
 _ACCEPTED: Final = 202
 
 
 @native.get("/runs")
 @needs(Scope.READ)
-@takes(*run_filter.PARAMETERS, paging.LIMIT, many=run_filter.REPEATED)
+@takes(*run_filter.PARAMETERS, VIEW, paging.LIMIT, many=run_filter.REPEATED)
 def list_runs() -> Response:
     """List a page of the account's runs that the query selects, newest first."""
     caller = admission.admit()
@@ -38,14 +42,14 @@ def list_runs() -> Response:
     wanted, position = run_filter.parse(repeated, request.args, allowed=tuple(RunState))
     limit = paging.parse_limit() or paging.DEFAULT_LIMIT
     with service.list_runs(
-        current_context(), caller, wanted, after=position, limit=limit + 1
+        current_context(), caller, wanted, after=position, limit=limit + 1, brief=_is_brief()
     ) as found:
         return _render_page(found.runs, limit, media_type, found.resume_at)
 
 
 @native.get("/jobs/<uuid:job_id>/runs")
 @needs(Scope.READ)
-@takes(paging.LIMIT, paging.CURSOR)
+@takes(VIEW, paging.LIMIT, paging.CURSOR)
 def list_runs_of_job(job_id: UUID) -> Response:
     """List a page of the runs of a job, newest first; the job may have ended."""
     caller = admission.admit()
@@ -54,7 +58,7 @@ def list_runs_of_job(job_id: UUID) -> Response:
     position = None if cursor is None else run_cursor.read(cursor)
     limit = paging.parse_limit() or paging.DEFAULT_LIMIT
     with service.list_runs_of_job(
-        current_context(), caller, job_id, after=position, limit=limit + 1
+        current_context(), caller, job_id, after=position, limit=limit + 1, brief=_is_brief()
     ) as found:
         return _render_page(found, limit, media_type)
 
@@ -137,6 +141,11 @@ def fire_job(job_id: UUID) -> Response:
         ),
         media_type,
     )
+
+
+def _is_brief() -> bool:
+    """Whether the query asks for the brief view of runs; raises InvalidMember."""
+    return job_filter.parse_choice(VIEW, request.args.get(VIEW), VIEWS) or False
 
 
 def _render_page(

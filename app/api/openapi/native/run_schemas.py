@@ -78,10 +78,11 @@ _RUN: Final = answered(
         "nextAttempt": maybe(INSTANT, "While a retry waits: when it is made."),
         "completeBy": maybe(INSTANT, "Until when its receiver may report the result."),
         "reason": maybe(TEXT, "Why it ended as it did, or why it waits."),
-        "omittedAttempts": maybe(COUNT, "How many attempts came before those that are shown."),
+        "omittedAttempts": maybe(COUNT, "How many attempts before the newest one are not shown."),
         "attempts": always(
             array(ref("Attempt"), name="attempts", item="attempt"),
-            "The newest 20 attempts, the oldest first.",
+            "The newest 20 attempts, the oldest first; with `view=brief`, the first and the newest "
+            "one.",
         ),
     },
     element="run",

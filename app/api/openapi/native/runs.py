@@ -8,6 +8,7 @@ from app.api.native.documents import run_filter
 from app.api.native.documents.completion import COMPLETION
 from app.api.native.documents.redelivery import REDELIVERY
 from app.api.native.routes import paging
+from app.api.native.routes.runs import VIEW, VIEWS
 from app.api.openapi.native import examples as ex
 from app.api.openapi.native import parameters as params
 from app.api.openapi.native.content import documents, under
@@ -29,6 +30,13 @@ _LINK: Final = "Link?"
 _PAGE: Final = {
     paging.LIMIT: params.limit(paging.DEFAULT_LIMIT),
     paging.CURSOR: params.CURSOR,
+}
+_VIEW: Final = {
+    VIEW: Parameter(
+        schema={**one_of(VIEWS), "default": "full"},
+        about="`brief` lists each run with its first and its newest attempt only, without the "
+        "headers and the body of a response: all that a table of runs shows.",
+    )
 }
 _FILTER: Final = {
     run_filter.STATE: params.several(RunState, "Runs in one of these states."),
@@ -67,7 +75,7 @@ _LIST: Final = Operation(
     summary="List runs",
     about="Runs under way and runs that are over, by due time, the newest first. A run is listed "
     "if it matches all parameters.",
-    parameters={**_FILTER, **_PAGE},
+    parameters={**_FILTER, **_VIEW, **_PAGE},
     answers=(_RUNS,),
 )
 _OF_JOB: Final = Operation(
@@ -78,7 +86,7 @@ _OF_JOB: Final = Operation(
     tag=TAG.name,
     summary="List the runs of a job",
     about="The newest first, also after the job has ended.",
-    parameters={"id": params.JOB_ID, **_PAGE},
+    parameters={"id": params.JOB_ID, **_VIEW, **_PAGE},
     answers=(_RUNS,),
     problems=(NotFound,),
 )

@@ -9,7 +9,7 @@ from typing import Unpack
 from wakecall._async.pages import AsyncPages
 from wakecall._async.session import AsyncSession
 from wakecall._core import keywords, values
-from wakecall._core.requests import delete, get, path, post, put
+from wakecall._core.requests import BRIEF, delete, get, path, post, put
 from wakecall.filters import ListedJobs, job_parameters
 from wakecall.models import Job, Put, Run
 from wakecall.new_job import JobContent, JobOptions, NewJob
@@ -109,10 +109,19 @@ class AsyncJobs:
         return await self._session.send(post(path("jobs", id_of(job), "resume")), values.one(Job))
 
     def runs(
-        self, job: str | Job, *, limit: int | None = None, cursor: str | None = None
+        self,
+        job: str | Job,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        brief: bool = False,
     ) -> AsyncPages[Run]:
-        """The runs of a job, the newest first, also after the job has ended."""
-        request = get(path("jobs", id_of(job), "runs"), cursor=cursor)
+        """The runs of a job, the newest first, also after the job has ended.
+
+        With `brief`, each with its first and its newest attempt only, without headers and body.
+        """
+        view = BRIEF if brief else None
+        request = get(path("jobs", id_of(job), "runs"), view=view, cursor=cursor)
         return self._session.pages(request, values.many(Run), limit)
 
 

@@ -9,7 +9,7 @@ from wakecall._async.jobs import id_of
 from wakecall._async.pages import AsyncPages
 from wakecall._async.session import AsyncSession
 from wakecall._core import keywords, values
-from wakecall._core.requests import complete, get, path, post
+from wakecall._core.requests import BRIEF, complete, get, path, post
 from wakecall.filters import RunFilters, run_members
 from wakecall.models import Attempt, Bucket, Failures, Redelivery, Result, Run, RunCount
 
@@ -25,11 +25,20 @@ class AsyncRuns:
         return await self._session.send(get(path("runs", id_of(run))), values.one(Run))
 
     def list(
-        self, *, limit: int | None = None, cursor: str | None = None, **filters: Unpack[RunFilters]
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        brief: bool = False,
+        **filters: Unpack[RunFilters],
     ) -> AsyncPages[Run]:
-        """The runs that match the filters, the newest first; `limit` is the most of them in all."""
+        """The runs that match the filters, the newest first; `limit` is the most of them in all.
+
+        With `brief`, each with its first and its newest attempt only, without headers and body.
+        """
         keywords.check("list", filters, RunFilters)
-        request = get("/1/runs", cursor=cursor, **run_members(filters))
+        view = BRIEF if brief else None
+        request = get("/1/runs", view=view, cursor=cursor, **run_members(filters))
         return self._session.pages(request, values.many(Run), limit)
 
     def attempts(

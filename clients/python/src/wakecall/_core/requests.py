@@ -22,6 +22,9 @@ _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHOD: Final = re.compile(r"[A-Z]{1,20}")
 _PATH: Final = re.compile(r"/(?!/)[^\s#\x00-\x1f\x7f]*")
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+BRIEF: Final = "brief"
+"""The view of lists of runs with what a table of them shows."""
+
 VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 """What a header can carry as a key or a token."""
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Unpack
 
 from wakecall._core import keywords, values
-from wakecall._core.requests import complete, get, path, post
+from wakecall._core.requests import BRIEF, complete, get, path, post
 from wakecall._sync.jobs import id_of
 from wakecall._sync.pages import Pages
 from wakecall._sync.session import Session
@@ -25,11 +25,20 @@ class Runs:
         return self._session.send(get(path("runs", id_of(run))), values.one(Run))
 
     def list(
-        self, *, limit: int | None = None, cursor: str | None = None, **filters: Unpack[RunFilters]
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        brief: bool = False,
+        **filters: Unpack[RunFilters],
     ) -> Pages[Run]:
-        """The runs that match the filters, the newest first; `limit` is the most of them in all."""
+        """The runs that match the filters, the newest first; `limit` is the most of them in all.
+
+        With `brief`, each with its first and its newest attempt only, without headers and body.
+        """
         keywords.check("list", filters, RunFilters)
-        request = get("/1/runs", cursor=cursor, **run_members(filters))
+        view = BRIEF if brief else None
+        request = get("/1/runs", view=view, cursor=cursor, **run_members(filters))
         return self._session.pages(request, values.many(Run), limit)
 
     def attempts(

@@ -241,7 +241,8 @@ def resume(session: Session, references: tuple[str, ...]) -> int:
 @pass_session
 def runs(session: Session, *, reference: str, limit: int, every: bool) -> None:
     """List the runs of a job, newest first; by its id also after the job has ended."""
-    found = session.list(f"/1/jobs/{session.job_id(reference)}/runs", most=None if every else limit)
+    path, query = f"/1/jobs/{session.job_id(reference)}/runs", views.view_of_runs(session.out)
+    found = session.list(path, query, most=None if every else limit)
     session.out.rows(found, views.run_columns(session.out))
     if found.has_more:
         session.out.hint("More runs follow: --all.")

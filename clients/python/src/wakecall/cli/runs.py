@@ -29,7 +29,8 @@ def run() -> None:
 @click.option("--all", "every", is_flag=True, help="All runs that are kept.")
 def list_runs(session: Session, *, filters: dict[str, Parameter], limit: int, every: bool) -> None:
     """List runs, newest first."""
-    found = session.list("/1/runs", filters, most=None if every else limit)
+    query = {**filters, **views.view_of_runs(session.out)}
+    found = session.list("/1/runs", query, most=None if every else limit)
     count = session.out.rows(found, views.run_columns(session.out))
     if session.out.format == "table":
         more = ", and more: --all" if found.has_more else ""
@@ -136,9 +137,10 @@ def _total(attempt: Row) -> str:
 def _watch_all(session: Session) -> None:
     """Print runs as they end, until interrupted; the runs that are over at the start are not."""
     known: dict[str, Json] = {}
+    query: dict[str, Parameter] = {"limit": _WATCHED, **views.view_of_runs(session.out)}
     is_first = True
     while True:
-        listed = session.ask("GET", "/1/runs", query={"limit": _WATCHED})
+        listed = session.ask("GET", "/1/runs", query=query)
         for each in reversed(listed):
             end = each.get("settled") if each["state"] in views.OVER else None
             if end and known.get(each["id"]) != end and not is_first:

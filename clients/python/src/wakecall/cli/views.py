@@ -95,6 +95,11 @@ def job_columns(out: Output, failing: Mapping[str, str] | None = None) -> list[C
     return columns
 
 
+def view_of_runs(out: Output) -> dict[str, str]:
+    """Return the parameters of a list of runs: programs get all of them, people what is shown."""
+    return {} if out.options.is_json else {"view": "brief"}
+
+
 def run_columns(out: Output) -> list[Column]:
     """Return the columns of runs; the first four fit into 80 columns of a terminal."""
 
@@ -209,11 +214,9 @@ def body_of(attempt: Row) -> bytes:
 
 def _first(run: Row) -> Row:
     """Return the first attempt of a run, if it is among those listed."""
-    if run.get("omittedAttempts"):
-        return {}
     attempts = run.get("attempts") or [{}]
     found: Row = attempts[0]
-    return found
+    return found if found.get("number") == 1 else {}
 
 
 def _lateness(run: Row) -> Json:

@@ -226,7 +226,7 @@ async def get_job(
     shown = (zone, access.now())
     newest: tuple[Run, ...] = ()
     if runs:
-        newest = (await client.jobs.runs(found.id, limit=runs).first()).items
+        newest = (await client.jobs.runs(found.id, limit=runs, brief=True).first()).items
     document = {
         **job_line(found, shown),
         **job_members(found),
@@ -293,6 +293,7 @@ async def find_runs(
         "after": after or None,
         "before": before or None,
         "min_lateness": None if late_ms is None else timedelta(milliseconds=late_ms),
+        "brief": True,
     }
     return await listing(
         "runs",

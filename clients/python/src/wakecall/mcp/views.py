@@ -73,6 +73,7 @@ def run_line(run: Run, shown: Shown) -> Document:
     """A run in a list."""
     zone, now = shown
     last = run.attempts[-1] if run.attempts else None
+    first = run.attempts[0] if run.attempts and run.attempts[0].number == 1 else None
     return present(
         id=run.id,
         job=run.job,
@@ -80,7 +81,7 @@ def run_line(run: Run, shown: Shown) -> Document:
         kind=None if run.kind == "scheduled" else run.kind,
         state=run.state,
         due=moment(run.due, zone, now),
-        late_ms=milliseconds(run.attempts[0].lateness) if run.attempts else None,
+        late_ms=milliseconds(first.lateness) if first else None,
         attempts=len(run.attempts) + run.omitted_attempts,
         status=last.status if last else None,
         error=last.error if last else None,

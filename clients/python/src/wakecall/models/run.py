@@ -80,10 +80,10 @@ class Run(Model):
     """Why it ended as it did, or why it waits."""
 
     omitted_attempts: int = 0
-    """How many attempts were made before those that are listed."""
+    """How many attempts before the newest one are not listed."""
 
     attempts: tuple[Attempt, ...] = ()
-    """The newest attempts, in their order."""
+    """The newest attempts, in their order; in a brief list, the first and the newest one."""
 
     @property
     def is_over(self) -> bool:
