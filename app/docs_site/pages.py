@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any, Final
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request
+import orjson
+from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.http import quote_etag
 
@@ -18,6 +20,10 @@ from app.docs_site.links import INDEX
 from app.docs_site.search import MAX_QUERY, Found
 from app.docs_site.sources import ROOT, Source
 from app.errors import NotFound
+
+_SEARCHING: Final = threading.Lock()
+"""Held by the thread that searches. A search takes some milliseconds; one that waited for the turn
+of bulks (app/api/computing.py) would wait for a hundred times as long."""
 
 docs: Final = Blueprint("docs_site", __name__, template_folder="templates")
 _SUFFIX: Final = ".md"
@@ -57,19 +63,45 @@ def page(slug: str) -> Response:
 def search() -> Response:
     """Show the sections that match a query, as a page or in JSON."""
     query = request.args.get("q", "").strip()[:MAX_QUERY]
-    found = site.current().find(query)
-    if not rendering.wants_page() and "json" in request.headers.get("Accept", ""):
-        return jsonify([_result(each) for each in found])
-    html = render_template(
-        "docs_site/search.html",
-        **{**frame(""), "query": query},
-        found=found,
-        theme=responses.theme_of(request.environ),
-    )
-    response = Response(html, content_type=responses.HTML)
+    is_json = not rendering.wants_page() and "json" in request.headers.get("Accept", "")
+    body = _results(query, None if is_json else responses.theme_of(request.environ))
+    if is_json:
+        return Response(body, content_type="application/json")
+    response = Response(body, content_type=responses.HTML)
     for name, value in rendering.HEADERS.items():
         response.headers[name] = value
     return response
+
+
+def _results(query: str, theme: str | None) -> bytes:
+    """Return what a query finds, in JSON or, with a theme, as a page.
+
+    Searches are made one at a time. Beside several, each request of others would wait for all of
+    them whenever it has waited for the network.
+    """
+    shown = site.current()
+    kept = shown.searches.get((query, theme))
+    if kept is not None:
+        return kept
+    index = shown.index()
+    with _SEARCHING:
+        found = index.find(query)
+        if theme is None:
+            body = orjson.dumps([_result(each) for each in found]) + b"\n"
+        else:
+            html = render_template(
+                "docs_site/search.html",
+                **_common(),
+                **shown.navigation_of_search,
+                place=None,
+                query=query,
+                found=found,
+                theme=theme,
+            )
+            body = html.encode()
+    if index is not shown.headings:
+        shown.searches.put((query, theme), body)
+    return body
 
 
 @docs.get("/docs/images/<name>")
@@ -134,17 +166,27 @@ def _html(source: Source) -> str:
 
 
 def frame(slug: str) -> dict[str, Any]:
+    """Return what the frame of a page shows."""
+    found = site.current()
+    return {
+        **_common(),
+        "navigation": found.navigation(slug),
+        "menu": "",
+        "side": "",
+        "place": found.place_of(slug),
+        "query": "",
+    }
+
+
+def _common() -> dict[str, Any]:
     """Return what the frame of every page shows."""
     found = site.current()
     return {
-        "navigation": found.navigation(slug),
-        "place": found.place_of(slug),
         "parts": found.listing.parts,
         "pages": found.listing.pages,
         "to_page": found.links.to_page,
         "docs_url": found.links.to_page(""),
         "llms_url": f"{found.links.prefix}/llms.txt",
-        "query": "",
     }
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +32,7 @@ _FILLERS: Final = frozenset({
 })  # fmt: skip
 _COMPLETION_WEIGHT: Final = 0.6
 _WORD: Final = re.compile(r"\w+")
+_NOT_WORD: Final = re.compile(r"\W")
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -88,14 +90,19 @@ def _stem(word: str) -> str:
 
 
 class Index:
-    """The words of all sections, and how much each counts."""
+    """The words of all sections, and how much each counts: more for a word that few have."""
 
     def __init__(self, units: Iterable[Unit]) -> None:
         self._units = tuple(units)
+        self._searched = [_searched(each.text) for each in self._units]
         weights: dict[str, dict[int, float]] = defaultdict(dict)
         for number, unit in enumerate(self._units):
             for word, weight in _weights(unit).items():
                 weights[word][number] = weight * unit.weight
+        for having in weights.values():
+            rarity = math.log(1 + len(self._units) / (1 + len(having)))
+            for number in having:
+                having[number] *= rarity
         self._weights = dict(weights)
         self._words = sorted(self._weights)
 
@@ -113,31 +120,38 @@ class Index:
         terms = telling if has_any else words[:MAX_TERMS]
         if not terms:
             return []
-        scores: Counter[int] = Counter()
-        matched: Counter[int] = Counter()
+        scores: dict[int, float] = defaultdict(float)
+        matched: dict[int, int] = defaultdict(int)
         for term in terms:
             for number, score in self._matches(term, is_last=term == terms[-1]).items():
-                scores[number] += score  # type: ignore[assignment] # a Counter adds floats too
+                scores[number] += score
                 matched[number] += 1
-        best = sorted(scores, key=lambda number: (-scores[number] * matched[number] ** 2, number))
+        rank = {each: (-score * matched[each] ** 2, each) for each, score in scores.items()}
         return [
-            Found(unit=self._units[each], excerpt=_excerpt(self._units[each].text, terms))
-            for each in best[:limit]
+            Found(
+                unit=self._units[each],
+                excerpt=_excerpt(self._units[each].text, self._searched[each], terms),
+            )
+            for each in heapq.nsmallest(limit, rank, key=rank.__getitem__)
         ]
 
     def _is_common(self, term: str) -> bool:
         is_everywhere = len(self._weights.get(term, ())) > len(self._units) * _COMMON_SHARE
         return is_everywhere or term in _FILLERS
 
-    def _matches(self, term: str, *, is_last: bool) -> dict[int, float]:
+    def _matches(self, term: str, *, is_last: bool) -> Mapping[int, float]:
         """Return the score of each section for one word, or for the words that begin with it."""
-        found: dict[int, float] = {}
-        for word in self._completions(term) if is_last else (term,):
-            having = self._weights.get(word, {})
-            rarity = math.log(1 + len(self._units) / (1 + len(having)))
-            factor = rarity if word == term else rarity * _COMPLETION_WEIGHT
-            for number, weight in having.items():
-                found[number] = max(found.get(number, 0.0), weight * factor)
+        exact = self._weights.get(term, {})
+        if not is_last:
+            return exact
+        found = dict(exact)
+        for word in self._completions(term):
+            if word == term:
+                continue
+            for number, weight in self._weights.get(word, {}).items():
+                score = weight * _COMPLETION_WEIGHT
+                if score > found.get(number, 0.0):
+                    found[number] = score
         return found
 
     def _completions(self, term: str) -> Sequence[str]:
@@ -160,17 +174,36 @@ def _weights(unit: Unit) -> dict[str, float]:
     return found
 
 
-def _excerpt(text: str, terms: Sequence[str]) -> tuple[Piece, ...]:
+def _searched(text: str) -> str:
+    """Return the text in lower case with spaces between words, each of which is one place later.
+
+    To look for the words of a query in it takes less time than to compile a pattern of them.
+    """
+    lower = text.lower()
+    return f" {_NOT_WORD.sub(' ', lower if len(lower) == len(text) else text)}"
+
+
+def _places(searched: str, beginning: str, start: int, end: int) -> Iterator[int]:
+    """Yield where words between two places of the text have this beginning."""
+    at = searched.find(beginning, start, end + 1)
+    while at >= 0:
+        yield at
+        at = searched.find(beginning, at + 1, end + 1)
+
+
+def _excerpt(text: str, searched: str, terms: Sequence[str]) -> tuple[Piece, ...]:
     """Return the part of the text that begins a little before the first word of the query."""
-    pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, terms))})\w*", re.IGNORECASE)
-    first = pattern.search(text)
-    start = max(0, first.start() - _BEFORE) if first else 0
+    beginnings = [f" {each}" for each in terms]
+    first = min((at for at in map(searched.find, beginnings) if at >= 0), default=0)
+    start = max(0, first - _BEFORE)
     if start:
         start = text.find(" ", start) + 1
     end = min(len(text), start + _EXCERPT)
     pieces, at = [Piece(text="… " if start else "", hit=False)], start
-    for each in pattern.finditer(text, start, end):
-        pieces += [Piece(text=text[at : each.start()], hit=False), Piece(text=each[0], hit=True)]
-        at = each.end()
+    for begins in sorted({n for each in beginnings for n in _places(searched, each, start, end)}):
+        ends = _WORD.match(text, begins, end).end()  # type: ignore[union-attr] # a word begins there
+        pieces.append(Piece(text=text[at:begins], hit=False))
+        pieces.append(Piece(text=text[begins:ends], hit=True))
+        at = ends
     pieces.append(Piece(text=text[at:end] + (" …" if end < len(text) else ""), hit=False))
     return tuple(each for each in pieces if each.text)

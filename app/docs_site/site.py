@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from flask import Flask, current_app
+from flask import Flask, current_app, get_template_attribute
+from markupsafe import Markup
 
 from app.api.computing import Turn
 from app.api.openapi.assemble import document
 from app.api.openapi.native import description as native
 from app.docs_site import api_reference, markdown, search, sources, twins
+from app.docs_site.kept_searches import KeptSearches
 from app.docs_site.links import Links
 from app.docs_site.manifest import Group, Part
 from app.docs_site.markdown import Rendered
@@ -23,9 +24,6 @@ from app.docs_site.sources import Listing, Source
 _EXTENSION: Final = "wakecall.docs_site"
 _RARELY_SOUGHT: Final = ("explain/decisions/", "explain/contributing", "reference/changelog")
 _RARE_WEIGHT: Final = 0.35
-_PAUSE_S: Final = 0.001
-"""Between two pages that are indexed. A turn that is given up and taken at once again goes to the
-same thread, however long others wait for it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +61,7 @@ class Site:
         self._describe = describe
         self._rendered: dict[str, Rendered] = {}
         self._index: search.Index | None = None
+        self.searches = KeptSearches()
         self._making = threading.Lock()
 
     @cached_property
@@ -88,13 +87,24 @@ class Site:
         )
 
     def find(self, query: str) -> list[search.Found]:
-        """Return the sections that match a query.
+        """Return the sections that match a query."""
+        return self.index().find(query)
+
+    def index(self) -> search.Index:
+        """Return the index of all words, or that of headings while the other one is made.
 
         To index all words takes seconds of computing. The thread that asks first does it, in turn
         with other requests that compute; what others ask for meanwhile is found by titles and
         headings, so that none of them waits.
         """
-        return (self._index or self._make_index()).find(query)
+        return self._index or self._make_index()
+
+    @cached_property
+    def navigation_of_search(self) -> dict[str, Markup]:
+        """The two lists of pages that a page of results shows, which are the same on each."""
+        write = get_template_attribute("docs_site/navigation.html", "navigation_list")
+        parts = self.navigation("")
+        return {"menu": Markup(write("menu", parts)), "side": Markup(write("nav", parts))}  # noqa: S704 - the template escaped it
 
     def _make_index(self) -> search.Index:
         if not self._making.acquire(blocking=False):
@@ -177,7 +187,6 @@ class Site:
                         text=" ".join(each.text.split()),
                         weight=_RARE_WEIGHT if is_rare else 1.0,
                     )
-            time.sleep(_PAUSE_S)
 
 
 def install(app: Flask, prefix: str) -> None:

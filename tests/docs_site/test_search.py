@@ -10,10 +10,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.api.computing import Turn
-from app.docs_site import markdown
+from app.docs_site import markdown, pages
+from app.docs_site.kept_searches import MAX_BYTES, KeptSearches
 from app.docs_site.links import Links
 from app.docs_site.markdown import Rendered
-from app.docs_site.search import MAX_RESULTS, Index, Unit
+from app.docs_site.search import MAX_RESULTS, Found, Index, Unit
 from app.docs_site.site import Site, current
 from app.docs_site.sources import Source
 from tests.console.rules import check_page
@@ -141,6 +142,76 @@ def test_a_page_is_indexed_in_turn_with_requests_that_compute(fresh: Site) -> No
     waiting.join(60)
 
     assert entered.is_set()
+
+
+def test_an_equal_search_is_answered_without_another(
+    client: FlaskClient, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert site.find("retry")
+    asked: list[tuple[str, bool]] = []
+    find = Index.find
+
+    def note(index: Index, query: str, limit: int = MAX_RESULTS) -> list[Found]:
+        asked.append((query, pages._SEARCHING.locked()))
+        return find(index, query, limit)
+
+    monkeypatch.setattr(Index, "find", note)
+    monkeypatch.setattr(site, "searches", KeptSearches())
+    answers = {
+        accepted: [
+            client.get("/docs/search?q=retry%20delay", headers={"Accept": accepted})
+            for _ in range(2)
+        ]
+        for accepted in ("text/html", "application/json")
+    }
+    client.get("/docs/search?q=retry%20delays")
+
+    # Each while no other thread searches.
+    assert asked == [*[("retry delay", True)] * 2, ("retry delays", True)]
+    for first, second in answers.values():
+        assert (first.data, first.content_type) == (second.data, second.content_type)
+    assert answers["application/json"][0].get_json()[0]["url"].startswith("/docs/")
+    assert answers["text/html"][0].data.startswith(b"<!doctype html>")
+
+
+def test_a_page_of_results_has_the_lists_of_every_page(client: FlaskClient) -> None:
+    results = check_page(client.get("/docs/search?q=retry").data)
+    page = check_page(client.get("/docs").data)
+
+    links = [
+        [(each.get("href"), each.text) for each in document.xpath("//details//a")]
+        for document in (results, page)
+    ]
+    assert len(links[0]) > 20
+    assert links[0] == links[1]
+
+
+def test_what_is_kept_of_searches_is_bounded_in_bytes_and_the_newest(site: Site) -> None:
+    kept = KeptSearches(10_000)
+    for n in range(100):
+        kept.put(n, b"x" * 1000)
+        kept.get(95)
+
+    assert kept.size <= 10_000
+    assert [n for n in range(100) if kept.get(n)] == [94, 95, 96, 97, 98, 99]
+    kept.put(99, b"y" * 20_000)
+    assert kept.get(99) is None
+    assert kept.size == 0
+    assert site.searches.size <= MAX_BYTES
+
+
+def test_what_headings_answered_is_not_kept(
+    app: Flask, client: FlaskClient, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del app
+    monkeypatch.setattr(site, "searches", KeptSearches())
+    with monkeypatch.context() as patched:
+        patched.setattr(site, "_index", None)
+        patched.setattr(site, "_make_index", lambda: site.headings)
+        client.get("/docs/search?q=misfireWindow")
+        assert site.searches.size == 0
+    client.get("/docs/search?q=misfireWindow")
+    assert site.searches.size > 0
 
 
 def test_headings_lead_to_anchors_of_their_pages(site: Site) -> None:
