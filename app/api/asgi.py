@@ -95,6 +95,8 @@ class AsgiApp:
         self._threads = RequestThreads[WsgiResponse](threads + 1, begin=lower)
         self._gate = FairGate(threads, share)
         self._long = FairGate(LONG_AT_ONCE, LONG_AT_ONCE)
+        # Of each account, those with a long body that hold a slot of it and wait for one of these.
+        self._long_next = FairGate(threads, 1)
         self._lists = FairGate(threads, LISTS_AT_ONCE)
         # Those without a slot have no turn of their own before the threads, so that the requests of
         # others would wait behind all of them. There are as many as there are connections.
@@ -204,10 +206,11 @@ class AsgiApp:
             refusal = refusals.unread(self._downloads.unread.held(sender.lane))
         else:
             try:
-                # These wait for one of their few slots first, then for a slot of the account's
-                # requests.
-                async with self._slow_slot(environ, sender, long=long):
-                    return await self._run(environ, sender, (sender.member, long))
+                if long:
+                    return await self._run_long(environ, sender)
+                # A list waits for the only slot of its account first.
+                async with self._list_slot(environ, sender):
+                    return await self._run(environ, sender, sender.member)
             except GateRefused as refused:
                 refusal = refusals.concurrent(refused)
         return await self._refuse(environ, sender, refusal)
@@ -237,21 +240,39 @@ class AsgiApp:
             return await self._refuse(again, sender, refusal)
         return await self._answer(again, sender)
 
-    def _slow_slot(
-        self, environ: Message, sender: Sender, *, long: bool
-    ) -> AbstractAsyncContextManager[None]:
-        """A slot for a request with a long body, or for a list; others need none."""
-        if long:
-            return self._long.slot(sender.lane)
+    def _list_slot(self, environ: Message, sender: Sender) -> AbstractAsyncContextManager[None]:
+        """A slot for a list; others need none."""
         # A request of an unknown sender waits for no list of another one.
         is_list = dialects.is_list(environ["REQUEST_METHOD"], environ["PATH_INFO"])
         if is_list and sender.account is not None:
             return self._lists.slot(sender.lane)
         return nullcontext()
 
+    async def _run_long(self, environ: Message, sender: Sender) -> WsgiResponse:
+        """Run a request with a long body, for which there are few slots for all accounts.
+
+        While it waits for requests of its own account, it holds none of these. And at most one
+        request of an account holds a slot of that account while it waits for one of these.
+        """
+        member = (sender.member, "long")
+        own = self._gate.slot(sender.lane, member, share=sender.max_concurrent)
+        async with self._long.slot(sender.lane):
+            if own.is_free():
+                async with own:
+                    return await self._call_for(environ, sender)
+        next_one, long = (
+            self._long_next.slot(sender.lane, sender.member),
+            self._long.slot(sender.lane),
+        )
+        async with next_one, own, long:
+            return await self._call_for(environ, sender)
+
     async def _run(self, environ: Message, sender: Sender, member: Hashable) -> WsgiResponse:
         async with self._gate.slot(sender.lane, member, share=sender.max_concurrent):
-            answer = await self._call(environ)
+            return await self._call_for(environ, sender)
+
+    async def _call_for(self, environ: Message, sender: Sender) -> WsgiResponse:
+        answer = await self._call(environ)
         self._senders.remember(sender, answer.status)
         return answer
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from typing import Generic, TypeVar
 
+from app.api.shared_budget import SharedBudget
 from app.errors import Unavailable
 
 T = TypeVar("T")
@@ -18,8 +19,10 @@ R = TypeVar("R")
 class Batches(Generic[T, R]):
     """Passes items to `work` in batches of at most `size`, one batch at a time, in `executor`.
 
-    `work` returns a result for each item. At most `most` items wait, and batches are `pause_s`
-    seconds apart. Only one event loop may use it, so it needs no lock.
+    `work` returns a result for each item. Owners of items take turns: an item that is the first of
+    its owner is in the next batch, unless more owners than its size wait. At most `most` items
+    wait, of one owner no more than it leaves free, and batches are `pause_s` seconds apart. Only
+    one event loop may use it, so it needs no lock.
     """
 
     def __init__(
@@ -34,20 +37,20 @@ class Batches(Generic[T, R]):
         self._executor = executor
         self._work = work
         self._size = size
-        self._most = most
         self._pause_s = pause_s
-        self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
+        self._places = SharedBudget(most)
+        self._waiting: OrderedDict[Hashable, deque[tuple[T, asyncio.Future[R]]]] = OrderedDict()
         self._working: asyncio.Task[None] | None = None
 
-    async def submit(self, item: T) -> R:
+    async def submit(self, item: T, owner: Hashable = None) -> R:
         """Return the result for this item.
 
-        Raises what `work` raises, and Unavailable if too many items wait.
+        Raises what `work` raises, and Unavailable if too many items of this owner wait.
         """
-        if len(self._waiting) >= self._most:
+        if not self._places.acquire(owner):
             raise Unavailable("Too many requests of this kind wait. Try again shortly.")
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
+        self._waiting.setdefault(owner, deque()).append((item, future))
         if self._working is None:
             self._working = asyncio.create_task(self._run())
         return await future
@@ -55,12 +58,24 @@ class Batches(Generic[T, R]):
     async def _run(self) -> None:
         try:
             while self._waiting:
-                count = min(len(self._waiting), self._size)
-                await self._do([self._waiting.popleft() for _ in range(count)])
+                await self._do(self._next())
                 if self._pause_s:
                     await asyncio.sleep(self._pause_s)
         finally:
             self._working = None
+
+    def _next(self) -> list[tuple[T, asyncio.Future[R]]]:
+        """Take a batch: of each owner in turn its oldest item."""
+        batch: list[tuple[T, asyncio.Future[R]]] = []
+        while self._waiting and len(batch) < self._size:
+            owner, items = next(iter(self._waiting.items()))
+            batch.append(items.popleft())
+            self._places.release(owner)
+            if items:
+                self._waiting.move_to_end(owner)
+            else:
+                del self._waiting[owner]
+        return batch
 
     async def _do(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         loop = asyncio.get_running_loop()

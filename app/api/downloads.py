@@ -8,13 +8,15 @@ account that they are sent to.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from app.api import wsgi_bridge
+from app.api.fair_gate import FairGate
 from app.api.shared_budget import SharedBudget
-from app.api.wsgi_bridge import Send, WsgiResponse
+from app.api.wsgi_bridge import ResponseRest, Send, WsgiResponse
 from app.log import logger
 
 SLICE: Final = 64 * 1024
@@ -41,6 +43,8 @@ class Downloads:
         self._send_s = send_s
         # The rest of a long response may have to be read from disk.
         self._threads = ThreadPoolExecutor(THREADS, "answer", initializer=begin)
+        # In turn by owner, so that a piece waits for few pieces of others.
+        self._turns = FairGate(THREADS, THREADS, max_waiting=sys.maxsize, max_wait_s=None)
         self.unread = SharedBudget(max_unread)
 
     def shutdown(self) -> None:
@@ -58,13 +62,13 @@ class Downloads:
             await send(
                 {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
             )
-            await self._send_slices(answer, send)
+            await self._send_slices(answer, owner, send)
         except TimeoutError:
             logger.info("client.stopped_reading")
         finally:
             self.unread.release(owner, size)
 
-    async def _send_slices(self, answer: WsgiResponse, send: Send) -> None:
+    async def _send_slices(self, answer: WsgiResponse, owner: Hashable, send: Send) -> None:
         loop = asyncio.get_running_loop()
         begun, sent = loop.time(), 0
 
@@ -80,9 +84,15 @@ class Downloads:
         rest = answer.rest
         try:
             await put(answer.start)
-            while rest and (piece := await loop.run_in_executor(self._threads, next, rest, b"")):
+            while rest and (piece := await self._next(rest, owner)):
                 await put(piece)
         finally:
             if rest is not None:
                 rest.close()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _next(self, rest: ResponseRest, owner: Hashable) -> bytes:
+        """Return the next piece of a response, read in a thread; nothing after the last one."""
+        async with self._turns.slot(owner):
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, next, rest, b"")

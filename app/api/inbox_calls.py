@@ -1,7 +1,8 @@
 """Inbox calls: answers calls to inboxes on the event loop, without a thread for each.
 
 Anybody may call an inbox whose token they know, and no one else can. What strangers send is bounded
-by network and by inbox, apart from what Wakecall itself sends, which its signature shows.
+by network and by inbox, apart from what Wakecall itself sends, which its signature shows. One
+thread finds and stores calls of many inboxes at once; accounts take turns in what it does next.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from app.api import wsgi_bridge
 from app.api.batches import Batches
 from app.api.call_rates import CallRates
 from app.api.fair_gate import FairGate, GateRefused
-from app.api.long_polls import LongPolls
+from app.api.long_polls import MAX_WAITING, LongPolls
 from app.api.senders import network_of
 from app.api.shared_budget import SharedBudget
 from app.api.wsgi_bridge import Message, Receive, Send, WsgiResponse
@@ -91,7 +92,8 @@ class InboxCalls:
         self._lookups = Batches(self._thread, reception.find, size=_BATCH, most=_MAX_WAITING)
         self._stores = Batches(self._thread, reception.store, size=_BATCH, most=_MAX_WAITING)
         self.long_polls = LongPolls(
-            Batches(self._thread, reception.latest, size=_MAX_WAITING, most=_MAX_WAITING)
+            # Twice as many as wait, because they have one owner, which must leave half free.
+            Batches(self._thread, reception.latest, size=MAX_WAITING, most=2 * MAX_WAITING)
         )
         # In batches of their own, so that guessed tokens delay no others.
         self._guesses = Batches(
@@ -103,7 +105,9 @@ class InboxCalls:
         )
         self._open = SharedBudget(MAX_OPEN)
         self._long_parts = FairGate(1, 1, max_waiting=MAX_OPEN)
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._known: OrderedDict[str, int] = OrderedDict()
+        """The account of each token that was found."""
+
         self._unknown = CallRates(_UNKNOWN_PER_S, _UNKNOWN_BURST)
         self._signed = CallRates(_SIGNED_PER_S, _SIGNED_BURST)
         self._unsigned = CallRates(_UNSIGNED_PER_S, _UNSIGNED_BURST)
@@ -148,13 +152,15 @@ class InboxCalls:
         if not domain.is_token(token):
             raise _unknown()
         # Behind a proxy all clients have one address: whoever guesses tokens must not stop others.
-        is_guess = token not in self._known and self._unknown.exhausted(network)
-        called = await (self._guesses if is_guess else self._lookups).submit(token)
+        account = self._known.get(token)
+        is_guess = account is None and self._unknown.exhausted(network)
+        lookups = self._guesses if is_guess else self._lookups
+        called = await lookups.submit(token, network if account is None else account)
         if called is None:
             self._unknown.take(network)
             self._known.pop(token, None)
             raise _unknown()
-        self._known[token] = None
+        self._known[token] = called.account_id
         if len(self._known) > _MAX_KNOWN:
             self._known.popitem(last=False)
         return called
@@ -194,7 +200,7 @@ class InboxCalls:
             **(_of_wakecall(headers) if signature is Signature.VERIFIED else {}),
         )
         number = await self._stores.submit(
-            NewCall(inbox_id=called.id, answer=called.answer, received=received)
+            NewCall(inbox_id=called.id, answer=called.answer, received=received), called.account_id
         )
         if number is None:
             raise _unknown()

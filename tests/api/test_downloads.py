@@ -122,3 +122,45 @@ def test_an_application_that_fails_is_closed() -> None:
     with pytest.raises(KeyError):
         wsgi_bridge.run(application(chunks), {"wsgi.input": None})
     assert chunks.closed.is_set()
+
+
+def test_the_next_piece_of_an_answer_waits_for_few_pieces_of_another_account() -> None:
+    read: list[str] = []
+    go = threading.Event()
+
+    class Pieces(Chunks):
+        def __init__(self, owner: str) -> None:
+            super().__init__(2)
+            self.owner = owner
+
+        def __iter__(self) -> Iterator[bytes]:
+            for piece in super().__iter__():
+                assert go.wait(60)
+                read.append(self.owner)
+                yield piece
+
+    async def take(_message: Message) -> None:
+        """Whatever comes is read at once."""
+
+    async def check() -> None:
+        sending = downloads.Downloads()
+        standing = [
+            asyncio.ensure_future(sending.send(long_answer(Pieces("other")), "other", take))
+            for _ in range(200)
+        ]
+        await asyncio.sleep(0)
+        own = asyncio.ensure_future(sending.send(long_answer(Pieces("own")), "own", take))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        go.set()
+        await asyncio.gather(own, *standing)
+        sending.shutdown()
+
+    asyncio.run(check())
+    # Those that are being read, one that is next, and one of the other account after each own one.
+    assert read.index("own") <= downloads.THREADS + 1
+
+
+def long_answer(pieces: Chunks) -> wsgi_bridge.WsgiResponse:
+    rest = wsgi_bridge.ResponseRest(iter(pieces), pieces)
+    return wsgi_bridge.WsgiResponse(status=200, headers=[], start=b"x", rest=rest)

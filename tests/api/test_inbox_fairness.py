@@ -30,9 +30,11 @@ class OneInbox(Reception):
             )
             for account in (1, 2)
         }
+        self.found: list[str] = []
         self.stored: list[UUID] = []
 
     def find(self, tokens: Sequence[str]) -> list[Called | None]:
+        self.found += tokens
         return [self.tokens.get(each) for each in tokens]
 
     def store(self, calls: Sequence[NewCall]) -> list[int | None]:

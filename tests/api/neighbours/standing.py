@@ -89,7 +89,8 @@ class Standing:
         self._entered = asyncio.Event()
         self._tasks: list[asyncio.Task[int]] = []
         self.asgi = AsgiApp(self._app, **options)
-        for gate in (self.asgi._gate, self.asgi._lists, self.asgi._long):
+        asgi = self.asgi
+        for gate in (asgi._gate, asgi._lists, asgi._long, asgi._long_next):
             # However slow the machine is, no request has waited for too long.
             gate._max_wait_s = None
 

@@ -20,6 +20,7 @@ from werkzeug.routing import Rule
 from app import config, create_app
 from app.api import asgi, dialects
 from app.api.asgi import LISTS_AT_ONCE, LONG_AT_ONCE, THREADS
+from app.api.bodies import MAX_DOCUMENT
 from app.api.refusal_pace import INTERVAL_S
 from app.domain.limits import CONCURRENT_REQUESTS
 from bench.neighbours.operation import Operation, Surface
@@ -43,8 +44,8 @@ OWN_TURNS: Final = {Surface.MCP}
 """Requests of these have turns of their own: tests/clients/mcp."""
 
 ELSEWHERE: Final = {"CALL inbox"}
-"""The event loop answers these, and one thread finds and stores many of all accounts at once: what
-an account has of them is bounded in number and rate, and there are no turns."""
+"""The event loop answers these, and one thread finds and stores many of all accounts at once, in
+turns of their own: test_inbox_calls_in_turn.py."""
 
 IN_THREADS: Final = [
     each
@@ -90,7 +91,8 @@ def attacker_of(operation: Operation) -> Person:
 
 
 BOOKING: Final = b'{"url": "http://127.0.0.1/", "when": "2099-05-11T15:30:00Z"}'
-BULK: Final = b"[" + b",".join([BOOKING] * 1000) + b"]"
+BULK: Final = (b"[" + b",".join([BOOKING] * 1000) + b"]").ljust(MAX_DOCUMENT + 1)
+"""Longer than what is read of any sender, so that it takes one of the few places."""
 Ask = Callable[[Standing], Coroutine[Any, Any, int]]
 
 

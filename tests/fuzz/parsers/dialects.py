@@ -78,7 +78,9 @@ def _message(kind: type[Message], text: str) -> None:
         document = messages.to_document(found.job, overwrite=found.overwrite)
         written = documents.to_written(document)
         documents.write(found.job.name, written, document.data, document.type_url)
-        messages.to_message("a", written, document.data, document.type_url, most=4_000_000)
+        messages.to_message(
+            "a", written, document.data, document.type_url, most=4_000_000, owner=None
+        )
         names.check_name(found.job.name)
 
 

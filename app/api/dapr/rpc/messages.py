@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Hashable, Mapping
 from typing import Any, Final, TypeVar
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError, Message
 
+from app.api.computing import OneAtATime, Turn
 from app.api.dapr import documents
 from app.api.dapr.documents import DEFAULT_POLICY, JobDocument, Policy
 from app.api.dapr.rpc import failures
@@ -22,7 +21,7 @@ from app.protos.dapr_runtime_pb2 import Job
 MAX_TYPE_URL: Final = 1024
 
 _LONG_BYTES: Final = 64 * 1024
-_ONE_LONG: Final = threading.Lock()
+_ONE_LONG: Final = OneAtATime()
 """Held while long JSON is encoded, which may compute for a second: one thread at a time does so,
 and the others of the process keep most of the interpreter's time."""
 
@@ -73,11 +72,18 @@ def _text(job: Job, field: str, member: str) -> str | None:
 
 
 def to_message(
-    name: str, written: Mapping[str, Any], data: bytes | None, type_url: str | None, *, most: int
+    name: str,
+    written: Mapping[str, Any],
+    data: bytes | None,
+    type_url: str | None,
+    *,
+    most: int,
+    owner: Hashable,
 ) -> Job:
     """A job as it was booked. JSON that was booked over HTTP is a google.protobuf.Value.
 
-    Raises TooLarge where that would have more than about `most` bytes.
+    Long JSON is encoded when it is the turn of its `owner`. Raises TooLarge where that would have
+    more than about `most` bytes.
     """
     job = Job(name=name)
     for field, member in _TEXTS:
@@ -86,15 +92,15 @@ def to_message(
     if "repeats" in written:
         job.repeats = written["repeats"]
     if data is not None:
-        job.data.CopyFrom(_any(data, type_url, most))
+        job.data.CopyFrom(_any(data, type_url, most, owner))
     _write_policy(job.failure_policy, documents.of_written(written))
     return job
 
 
-def _any(data: bytes, type_url: str | None, most: int) -> AnyMessage:
+def _any(data: bytes, type_url: str | None, most: int, owner: Hashable) -> AnyMessage:
     if type_url is not None:
         return AnyMessage(type_url=type_url, value=data)
-    with _ONE_LONG if len(data) > _LONG_BYTES else nullcontext():
+    with Turn(is_long=len(data) > _LONG_BYTES, owner=owner, among=_ONE_LONG):
         value = json_values.encode(data, most=most)
     return AnyMessage(type_url=json_values.TYPE_URL, value=value)
 

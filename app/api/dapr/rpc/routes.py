@@ -102,7 +102,12 @@ def get_job() -> Response:
     try:
         found = dapr_jobs.get(current_context(), caller, app_id, name).booking
         job = messages.to_message(
-            name, found.written or {}, found.data, found.type_url, most=bodies.MAX_LONG
+            name,
+            found.written or {},
+            found.data,
+            found.type_url,
+            most=bodies.MAX_LONG,
+            owner=caller.account.id,
         )
     except NotFound:
         raise rpc_failures.scheduler_error(
@@ -220,7 +225,14 @@ def _listed(caller: Caller, app_id: str) -> Iterator[Job]:
     """Messages of the app's jobs; raises ListTooLong and TooLarge above what an answer may have."""
     left = bodies.MAX_LONG
     for each in job_lists.list_jobs(current_context(), caller, app_id, most=left):
-        job = messages.to_message(each.name, each.written, each.data, each.type_url, most=left)
+        job = messages.to_message(
+            each.name,
+            each.written,
+            each.data,
+            each.type_url,
+            most=left,
+            owner=caller.account.id,
+        )
         left -= job.ByteSize() + _FRAME
         if left < 0:
             raise ListTooLong

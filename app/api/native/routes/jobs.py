@@ -47,7 +47,8 @@ def create_jobs() -> Response:
     body = request_body.receive(bodies.MAX_LONG)
     render = responses.render_unstored_jobs if is_dry_run else responses.render_created_jobs
     rendered: list[Response] = []
-    with Turn(is_long=len(body.content) > LONG_BYTES) as turn:
+    is_long = len(body.content) > LONG_BYTES
+    with Turn(is_long=is_long, owner=caller.account.id) as turn:
 
         def before_storing(jobs: Sequence[Job]) -> None:
             rendered.append(render(jobs, media_type))
