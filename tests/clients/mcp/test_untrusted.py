@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
@@ -117,6 +117,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=9), JSON, max_size=5), st.integers(1, 3000))
 def test_any_document_is_shortened_below_the_bound(document: dict[str, Any], times: int) -> None:
     found = shortened({**document, "long": ["x" * 9] * times, "text": "y" * times * 3})
