@@ -72,21 +72,26 @@ _OWNED: Final = (
     "superseded",
     "membership",
     "invitation",
-    "usage_release",
 )
-"""Tables whose rows belong to one account. Deleting from the others fills the last one."""
+"""Tables whose rows belong to one account, besides those that count what it stores."""
 
 _DELETE_OWNED: Final = {
     table: f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} "  # noqa: S608 - one of these names
     "WHERE account_id = %(id)s LIMIT %(limit)s))"
     for table in _OWNED
 }
-# The order in which a booking locks them: it needs the account's row after these. A deletion that
-# locked the account first, and these by its foreign keys, would wait for a booking in a circle.
+# The order in which others lock them. What locks the account's row against its like (a save of a
+# Fusion schedule) does so first, and a booking needs that row, by a foreign key, after the others:
+# it gets it beside this first lock. To delete the row at once, and these by their foreign keys,
+# would be to wait in a circle for either.
+_LOCK_ACCOUNT: Final = "SELECT FROM account WHERE id = %(id)s FOR NO KEY UPDATE"
 _LOCK_USAGE: Final = "SELECT FROM usage WHERE account_id = %(id)s FOR UPDATE"
 _LOCK_SLOTS: Final = "SELECT FROM usage_slot WHERE account_id = %(id)s ORDER BY slot FOR UPDATE"
+# What was released is subtracted from the slots: it is deleted with them, and not before, so that
+# the account's usage is right as long as the account is there.
+_DELETE_RELEASED: Final = "DELETE FROM usage_release WHERE account_id = %(id)s"
 _DELETE_ACCOUNT: Final = "DELETE FROM account WHERE id = %(id)s AND deleting_at IS NOT NULL"
-
+_END: Final = (_LOCK_ACCOUNT, _LOCK_USAGE, _LOCK_SLOTS, _DELETE_RELEASED, _DELETE_ACCOUNT)
 
 _BEGUN: Final = "SELECT id FROM account WHERE deleting_at IS NOT NULL ORDER BY id"
 
@@ -131,7 +136,7 @@ def end(connection: psycopg.Connection, account_id: int) -> bool:
     """Delete the account's row; False if rows were added that must be erased first."""
     try:
         with connection.transaction():
-            for statement in (_LOCK_USAGE, _LOCK_SLOTS, _DELETE_ACCOUNT):
+            for statement in _END:
                 connection.execute(statement, {"id": account_id})
     except psycopg.errors.ForeignKeyViolation:
         return False

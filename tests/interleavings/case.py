@@ -82,6 +82,12 @@ class Case:
         """How that job was booked."""
         return next(iter(self.bookings.values()))
 
+    @property
+    def is_being_erased(self) -> bool:
+        """Whether the deletion of the account has begun, or is over."""
+        query = "SELECT FROM account WHERE id = %s AND deleting_at IS NULL"
+        return self.observer.execute(query, (self.caller.account.id,)).fetchone() is None
+
     def book(self, name: str, booking: Booking, next_at: datetime | None) -> UUID:
         """Store a job whose next firing is at that time, which may be past."""
         job_id = new_id()

@@ -6,7 +6,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -32,7 +32,7 @@ def main() -> None:
         sys.exit(_explore(databases, chosen, options.switches))
 
 
-def every_pair(situations: list[Situation]) -> Iterator[tuple[Situation, Pair]]:
+def every_pair(situations: Sequence[Situation]) -> Iterator[tuple[Situation, Pair]]:
     """Each pair of each situation."""
     for situation in situations:
         for pair in situation.pairs():

@@ -18,7 +18,7 @@ from app.domain.one_time import At
 from app.domain.run import SETTLED
 from app.domain.run_filter import RunFilter
 from app.domain.trigger import is_recurring
-from app.errors import Refused, Unavailable
+from app.errors import Conflict, NotFound, Refused, Unavailable
 from app.service import completions, job_selection, jobs, jobs_by_name, manual_calls, pauses, runs
 from app.service.job_selection import JobAction
 from app.store import orphans, suspension
@@ -198,7 +198,13 @@ def _fire(case: Case, _: psycopg.Connection) -> None:
 
 
 def _redeliver(case: Case, _: psycopg.Connection) -> None:
-    runs.redeliver(case.context, case.caller, case.run_id())
+    try:
+        runs.redeliver(case.context, case.caller, case.run_id())
+    except Conflict as conflict:
+        # While an account is erased, what a run sent is gone a moment before the run is.
+        if case.is_being_erased:
+            raise NotFound(f"{conflict}") from None
+        raise
 
 
 def _redeliver_all(case: Case, _: psycopg.Connection) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
 from app.domain.account import Caller
 from app.domain.run import RunState
+from app.domain.usage import NOTHING
 from app.errors import Conflict, NotFound, Unauthenticated, Unavailable
 from app.random_ids import new_id
 from app.service import account_lifecycle, accounts, inboxes, jobs
@@ -103,6 +104,11 @@ def furnish(context: Context, connection: psycopg.Connection) -> Callable[[str],
         )
 
     return give
+
+
+def lock_account(connection: psycopg.Connection, account_id: int) -> None:
+    """Lock the account's row as the service does that changes one thing of it at a time."""
+    connection.execute("SELECT FROM account WHERE id = %s FOR NO KEY UPDATE", (account_id,))
 
 
 def owned(connection: psycopg.Connection, account_id: int) -> dict[str, int]:
@@ -199,17 +205,42 @@ def test_a_booking_that_comes_after_the_end_is_told_that_its_account_is_gone(
         usage.lock(driver, caller.account.id)
 
 
-def test_the_end_and_a_booking_do_not_wait_in_a_circle(
-    context: Context, caller: Caller, connection: psycopg.Connection, database: str
+def test_an_account_that_is_being_erased_is_counted_rightly(
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    """A booking locks the quota of its account, and needs the account's row after that."""
+    for _ in range(3):
+        jobs.create(context, caller, booking())
+    erasure.begin(connection, caller.account.id)
+    list(erasure.erase(connection, caller.account.id))
+    jobs.create(context, caller, booking())
+    assert not erasure.end(connection, caller.account.id)
+
+    assert usage.recount_one(connection, age=timedelta(0)) == (caller.account.id, NOTHING)
+    assert usage.used(connection, caller.account.id).jobs == 1
+
+    account_lifecycle.delete(context, "demo", quiet)
+    assert one(connection, "SELECT count(*) FROM usage_release") == 0
+
+
+@pytest.mark.parametrize("lock", [usage.lock, lock_account], ids=["booking", "save"])
+def test_the_end_and_a_booking_do_not_wait_in_a_circle(
+    context: Context,
+    caller: Caller,
+    connection: psycopg.Connection,
+    database: str,
+    lock: Callable[[psycopg.Connection, int], object],
+) -> None:
+    """A booking locks the quota of its account, and needs the account's row after that.
+
+    A save of a Fusion schedule locks the account's row before it books.
+    """
     account_id = caller.account.id
     usage.lock(connection, account_id)
     erasure.begin(connection, account_id)
     list(erasure.erase(connection, account_id))
     with connect(database) as holder, connect(database) as driver:
         holder.execute("BEGIN")
-        usage.lock(holder, account_id)
+        lock(holder, account_id)
         with in_thread(lambda: erasure.end(driver, account_id)) as finish:
             wait_until_blocked(connection)
             insert_job(
