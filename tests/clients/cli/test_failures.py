@@ -179,7 +179,7 @@ def test_verbose_prints_each_request_and_its_id(wakecall: Commands, canned: Cann
 
     done = wakecall.run("run", "list", "-v")
 
-    assert done.err.startswith("GET https://wakecall.test/1/runs?limit=100 -> 200, ")
+    assert done.err.startswith("GET https://wakecall.test/1/runs?view=brief&limit=100 -> 200, ")
     assert wakecall.run("run", "list", "-q").err == ""
 
 
