@@ -152,7 +152,7 @@ def test_what_was_counted_wrongly_is_mended_while_others_book(
     connection: psycopg.Connection, other: psycopg.Connection, account_id: int
 ) -> None:
     jobs(connection, account_id, 4)
-    allow(connection, account_id, 100)
+    allow(connection, account_id, 100_000)
     connection.execute("UPDATE usage_slot SET jobs = jobs + 2, bytes = bytes - 9 WHERE jobs > 0")
     connection.execute("UPDATE usage SET recounted_at = now() - interval '2 days'")
     # What is booked and not committed yet is neither seen nor lost.

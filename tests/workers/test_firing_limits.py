@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from time import monotonic
@@ -12,8 +12,14 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from app.domain.limits import UNLIMITED, Limits
-from app.domain.timings.claiming import CLAIM_BUDGET, CLAIMED_AT_ONCE, POSTPONING_BUDGET
+from app.domain.timings.claiming import (
+    CLAIM_BUDGET,
+    CLAIMED_AT_ONCE,
+    FAIR_CLAIM_S,
+    POSTPONING_BUDGET,
+)
 from app.store.connection import ReconnectingConnection
+from app.uptime import read_uptime
 from tests.factories import add_account, book, connect, one
 from tests.workers.test_scheduler import Notifier, book_overdue
 from workers.firing_limits import KnownFirings
@@ -30,10 +36,14 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 
 
 @contextmanager
-def scheduler(database: str, limits: Limits) -> Iterator[tuple[Scheduler, Notifier]]:
+def scheduler(
+    database: str, limits: Limits, clock: Callable[[], float] = read_uptime
+) -> Iterator[tuple[Scheduler, Notifier]]:
     notifier, reconnecting = Notifier(), ReconnectingConnection(database, "scheduler")
-    yield Scheduler(reconnecting, notifier, "test", limits=limits), notifier
-    reconnecting.close()
+    try:
+        yield Scheduler(reconnecting, notifier, "test", limits=limits, clock=clock), notifier
+    finally:
+        reconnecting.close()
 
 
 def limited(rate: int | None = RATE) -> Limits:
@@ -78,11 +88,13 @@ def test_claims_are_short_while_firings_are_postponed_and_neighbours_get_through
 ) -> None:
     hog, neighbour = add_account(connection, "hog"), add_account(connection, "neighbour")
     book_overdue(connection, hog, CLAIM_BUDGET + 2 * POSTPONING_BUDGET)
-    with scheduler(database, limited()) as (ticking, notifier):
+    clock = Clock()
+    with scheduler(database, limited(), clock) as (ticking, notifier):
         ticking.tick()
         begun, first = len(notifier.all), postponed(connection)
         assert begun + first == CLAIMED_AT_ONCE
         book(connection, neighbour, due_in=-0.1)
+        clock.now += FAIR_CLAIM_S
 
         ticking.tick()
 
