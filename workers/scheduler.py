@@ -133,10 +133,8 @@ class Scheduler(LoopThread):
             with self._database.use() as connection:
                 self._follow_clock(connection)
                 self._write_heartbeat(connection, began)
-                claimed = self._share(connection) if self._is_behind else 0
-                claimed += self._claim(connection)
-                if self._is_behind:
-                    claimed += self._share(connection)
+                claimed = self._share(connection) + self._claim(connection)
+                claimed += self._share(connection)
                 # A database that was slow for the claim was slow for lease renewals as well.
                 now = self._distrust_if_slow(began)
                 checked = check(
@@ -153,8 +151,7 @@ class Scheduler(LoopThread):
                     self.inflight.exhausted(now)
                 self._notify(checked.to_notify)
                 self._firings.count(checked.begun)
-                if self._is_behind:
-                    claimed += self._share(connection)
+                claimed += self._share(connection)
                 _settle(connection, checked.ended)
         except psycopg.Error as error:
             if is_away(error):
@@ -211,9 +208,9 @@ class Scheduler(LoopThread):
         return len(claimed)
 
     def _share(self, connection: psycopg.Connection) -> int:
-        """Claim a share for every account, and notify workers, unless that was just done."""
+        """Where due rows are left, claim a share for every account, unless that was just done."""
         began, doubt = self._clock(), self._clock_watch.doubt
-        if began - self._shared_at < FAIR_CLAIM_S:
+        if not self._is_behind or began - self._shared_at < FAIR_CLAIM_S:
             return 0
         claims = claim_fairly(
             connection,

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
+from app.domain.timings.claiming import CLAIM_BUDGET, FAIR_CLAIM_S, FAIR_SHARE
 from app.store.claims import Claims
-from tests.factories import connect
+from app.store.rescue import check
+from tests.factories import add_account, book, connect
 from tests.workers import test_scheduler
 from tests.workers.harness import OK, Harness
 from tests.workers.test_scheduler import SchedulerHarness
 from workers import scheduler
 from workers.dispatch.fair_queue import AccountSlots, FairQueue
 from workers.dispatch.leased_run import LeasedRun
+from workers.notifier import ON_TIME
 
 BACKLOG: Final = 60
 SLOTS: Final = 20
@@ -117,4 +120,26 @@ def test_a_scheduler_with_one_queue_is_found(
         test_scheduler.test_the_queue_of_overdue_runs_keeps_its_budget_and_neighbours_get_through(
             harness, connection
         )
+    harness.reconnecting.close()
+
+
+def test_what_becomes_due_during_a_long_tick_is_notified_in_it(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness = SchedulerHarness(database)
+    with connect(database) as connection:
+        hog, neighbour = add_account(connection, "hog"), add_account(connection, "neighbour")
+        test_scheduler.book_overdue(connection, hog, CLAIM_BUDGET + 500)
+
+        def check_long(*of: Any, **options: Any) -> Any:
+            harness.clock.now += FAIR_CLAIM_S
+            for _ in range(FAIR_SHARE):
+                book(connection, neighbour, due_in=0.2)
+            return check(*of, **options)
+
+        monkeypatch.setattr(scheduler, "check", check_long)
+
+        harness.scheduler.tick()
+
+    assert len(harness.notifier.notified[ON_TIME]) == FAIR_SHARE
     harness.reconnecting.close()

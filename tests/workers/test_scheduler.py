@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import psycopg
 import pytest
@@ -14,7 +13,6 @@ from app.domain.timings.claiming import (
     CLAIM_BUDGET,
     CLAIMED_BESIDE_OFFERS,
     FAIR_CLAIM_S,
-    FAIR_SHARE,
     ON_TIME_AT_ONCE,
 )
 from app.domain.timings.leases import LEASE
@@ -22,11 +20,9 @@ from app.domain.timings.notifying import DIVIDED_FROM
 from app.store import heartbeats
 from app.store.connection import ReconnectingConnection
 from app.store.overdue import Slots
-from app.store.rescue import check
 from app.store.takes import Ticket, take
 from tests.factories import add_account, book, connect, one
 from tests.store.test_apart import slow_ends
-from workers import scheduler
 from workers.notifier import ON_TIME, OVERDUE, SUSPECT, batches
 from workers.scheduler import Scheduler
 
@@ -172,25 +168,6 @@ def test_the_queue_of_overdue_runs_keeps_its_budget_and_neighbours_get_through(
     take(connection, harness.notifier.notified[OVERDUE])
     harness.scheduler.tick()
     assert len(harness.notifier.notified[OVERDUE]) == CLAIM_BUDGET + 500
-
-
-def test_what_becomes_due_during_a_long_tick_is_notified_in_it(
-    harness: SchedulerHarness, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hog, neighbour = add_account(connection, "hog"), add_account(connection, "neighbour")
-    book_overdue(connection, hog, CLAIM_BUDGET + 500)
-
-    def check_long(*of: Any, **options: Any) -> Any:
-        harness.clock.now += FAIR_CLAIM_S
-        for _ in range(FAIR_SHARE):
-            book(connection, neighbour, due_in=0.2)
-        return check(*of, **options)
-
-    monkeypatch.setattr(scheduler, "check", check_long)
-
-    harness.scheduler.tick()
-
-    assert len(harness.notifier.notified[ON_TIME]) == FAIR_SHARE
 
 
 def test_what_is_overdue_is_offered_to_the_workers_and_claimed_now_and_then(

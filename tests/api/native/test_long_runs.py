@@ -96,19 +96,25 @@ def test_pages_are_the_same_in_xml(client: FlaskClient, connection: psycopg.Conn
     assert {page.tag for page in pages} == {"runs"}
 
 
-def test_a_page_reads_attempts_a_few_at_a_time(
-    client: FlaskClient, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add_runs(connection, runs=60, attempts=20)
+def noted_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many attempts each query reads from now on."""
     read: list[int] = []
-    newest = history._attempts_beside
+    beside = history._attempts_beside
 
     def note(*args: object, **options: bool) -> dict[UUID, list[object]]:
-        found = newest(*args, **options)  # type: ignore[arg-type] # handed on as it came
+        found = beside(*args, **options)  # type: ignore[arg-type] # handed on as it came
         read.append(sum(map(len, found.values())))
         return found  # type: ignore[return-value] # as it is
 
     monkeypatch.setattr(history, "_attempts_beside", note)
+    return read
+
+
+def test_a_page_reads_attempts_a_few_at_a_time(
+    client: FlaskClient, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_runs(connection, runs=60, attempts=20)
+    read = noted_reads(monkeypatch)
     client.get("/1/runs?limit=1000")
 
     assert max(read) <= 256
@@ -179,15 +185,7 @@ def test_a_brief_page_is_read_by_one_query_beside_that_of_its_rows(
     client: FlaskClient, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_runs(connection, runs=60, attempts=20)
-    read: list[int] = []
-    beside = history._attempts_beside
-
-    def note(*args: object, **options: bool) -> dict[UUID, list[object]]:
-        found = beside(*args, **options)  # type: ignore[arg-type] # handed on as it came
-        read.append(sum(map(len, found.values())))
-        return found  # type: ignore[return-value] # as it is
-
-    monkeypatch.setattr(history, "_attempts_beside", note)
+    read = noted_reads(monkeypatch)
     client.get("/1/runs?view=brief&limit=1000")
 
     assert read == [2 * 60]
