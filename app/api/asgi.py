@@ -11,7 +11,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -260,11 +260,10 @@ class AsgiApp:
             if own.is_free():
                 async with own:
                     return await self._call_for(environ, sender)
-        next_one, long = (
-            self._long_next.slot(sender.lane, sender.member),
-            self._long.slot(sender.lane),
-        )
-        async with next_one, own, long:
+        async with AsyncExitStack() as held:
+            async with self._long_next.slot(sender.lane, sender.member):
+                await held.enter_async_context(own)
+                await held.enter_async_context(self._long.slot(sender.lane))
             return await self._call_for(environ, sender)
 
     async def _run(self, environ: Message, sender: Sender, member: Hashable) -> WsgiResponse:

@@ -166,6 +166,23 @@ def test_requests_of_others_go_past_all_that_stand_of(operation: Operation) -> N
     asyncio.run(go_past(operation))
 
 
+def test_long_bodies_that_waited_for_their_own_account_use_all_places_of_these() -> None:
+    async def waits_and_runs() -> None:
+        async with standing(ATTACKER) as web:
+            own = web.asgi._gate.slot(ATTACKER.number)
+            for _ in range(_PER_SENDER):
+                await own.take()
+            web.begin(ATTACKER, OPERATIONS["POST native.create_jobs"], target_of(ATTACKER))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert web.asgi._long_next._turns, "they wait"
+            for _ in range(_PER_SENDER):
+                own.leave()
+            await web.until_inside(ATTACKER, LONG_AT_ONCE)
+
+    asyncio.run(waits_and_runs())
+
+
 def test_a_third_account_waits_for_one_request_of_each_that_has_half_of_the_threads() -> None:
     asyncio.run(go_past_two())
 
