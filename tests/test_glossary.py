@@ -11,6 +11,8 @@ TERMS, _, RETIRED = PAGE.partition("## Retired words")
 EVERYWHERE = ("app", "workers", "local", "bench", "tests")
 ROOMS = ("workers", "app/store", "app/domain")
 GENERATED = "_pb2"
+INSTALLED = ".installed"
+"""The folder into which `make bench-peers` installs what others wrote."""
 
 
 def retired_words() -> tuple[set[str], set[str]]:
@@ -42,7 +44,7 @@ def modules(rooms: Iterable[str]) -> Iterator[tuple[str, str, ast.AST]]:
     """Each module of the rooms: its path, its name and its tree."""
     for room in rooms:
         for path in sorted((ROOT / room).rglob("*.py")):
-            if GENERATED not in path.name:
+            if GENERATED not in path.name and INSTALLED not in path.parts:
                 yield path.relative_to(ROOT).as_posix(), path.stem, ast.parse(path.read_text())
 
 
