@@ -62,19 +62,17 @@ def measured(
 
 
 def recovered_after(calls: Late) -> float | None:
-    """Seconds from the end of the load to the first slot from which on each p99 is on time.
+    """Seconds from the end of the load to the first slot from which on calls are on time.
 
-    None where the last slot is late as well.
+    They are where the p99 of all calls of this slot and the later ones is within the aim; None
+    where the last slot is late as well. One stall of the machine later on prolongs nothing.
     """
-    slots: dict[int, list[float]] = {}
-    for since, late in calls:
-        slots.setdefault(int(since // _SLOT_S), []).append(late)
-    recovered: float | None = None
-    for slot in sorted(slots, reverse=True):
-        if lateness(slots[slot]).p99 > AIMS_MS[_RATE]:
-            break
-        recovered = slot * _SLOT_S
-    return recovered
+    slots = sorted({int(since // _SLOT_S) for since, _ in calls})
+    for slot in slots:
+        left = [late for since, late in calls if since >= slot * _SLOT_S]
+        if lateness(left).p99 <= AIMS_MS[_RATE]:
+            return slot * _SLOT_S
+    return None
 
 
 def _beside_one(harness: BenchHarness, progress: Progress, rate: int) -> list[float]:

@@ -26,8 +26,21 @@ def test_each_aim_that_is_missed_is_named() -> None:
     ]
 
 
-def test_the_recovery_is_over_when_no_later_slot_is_late() -> None:
+def test_the_recovery_is_over_when_later_calls_are_on_time() -> None:
     assert busy.recovered_after([(0.1, 0.5), (0.3, 0.001), (0.6, 0.4), (0.8, 0.001)]) == 0.75
+
+
+def test_a_stall_long_after_the_recovery_does_not_prolong_it() -> None:
+    calls = [(number / 1000, 0.3 if number < 500 else 0.001) for number in range(6000)]
+    stalled = [(since, 0.05 if 5.0 <= since < 5.02 else late) for since, late in calls]
+    found = busy.recovered_after(stalled)
+    assert found == busy.recovered_after(calls)
+    assert found is not None
+    assert 0.25 <= found <= 0.5
+
+
+def test_calls_that_stay_late_do_not_recover() -> None:
+    assert busy.recovered_after([(number / 1000, 0.02) for number in range(1000)]) is None
 
 
 def test_a_busy_process_ends_by_itself() -> None:
