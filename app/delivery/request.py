@@ -21,7 +21,8 @@ TIMEOUT: Final = 15.0
 """Seconds for a whole call: name lookup, connection, request and answer."""
 
 _DEFAULT_TYPE: Final = "application/octet-stream"
-_MILLISECOND: Final = timedelta(milliseconds=1)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_SECOND_US: Final = 1_000_000
 
 _scheduled_for = lru_cache(maxsize=1024)(format_utc)
 """Many runs are due at the same instant."""
@@ -95,7 +96,7 @@ def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:
         f"webhook-signature: {signature}",
         f"{'Wakecall-Run' if delivery.is_event else 'Wakecall-Job'}: {delivery.job_id}",
         f"Wakecall-Scheduled-For: {_scheduled_for(delivery.due_at)}",
-        f"Wakecall-Lateness-Ms: {max(delivery.lateness // _MILLISECOND, 0)}",
+        _lateness(delivery.lateness // _MICROSECOND),
         f"Wakecall-Attempt: {delivery.attempt}",
         f"{DEPTH_HEADER}: {delivery.depth + 1}",
     )
@@ -107,3 +108,35 @@ def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:
         lines.append(f"{APP_TOKEN_HEADER}: {delivery.app_token}")
     own = tuple([f"{name}: {value}" for name, value in options.headers]) if options.headers else ()
     return Call(delivery.url, tuple(lines), body, options.timeout or TIMEOUT, method, own)
+
+
+class Prepared:
+    """A call that was built before its time `begins_at`, as it is if it begins then.
+
+    If it begins later, only the header with its lateness differs, until another second begins,
+    which is signed.
+    """
+
+    __slots__ = ("_call", "_late_us", "_left_us", "_place")
+
+    def __init__(self, call: Call, *, due_at: datetime, begins_at: datetime) -> None:
+        late = begins_at - due_at
+        self._call = call
+        self._late_us = late // _MICROSECOND
+        self._left_us = _SECOND_US - begins_at.microsecond
+        self._place = call.headers.index(_lateness(self._late_us))
+
+    def begin(self, after_s: float) -> Call | None:
+        """The call that begins so many seconds after its time; None if it has to be built anew."""
+        after_us = round(after_s * _SECOND_US)
+        if not 0 <= after_us < self._left_us:
+            return None
+        line, headers = _lateness(self._late_us + after_us), list(self._call.headers)
+        if headers[self._place] == line:
+            return self._call
+        headers[self._place] = line
+        return self._call._replace(headers=tuple(headers))
+
+
+def _lateness(microseconds: int) -> str:
+    return f"Wakecall-Lateness-Ms: {max(microseconds // 1000, 0)}"

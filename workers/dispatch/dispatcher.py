@@ -19,7 +19,7 @@ from app.log import logger
 from app.store.parking import Parking
 from app.store.settling import Settlement
 from workers.dispatch import settlements
-from workers.dispatch.calls import ABORTED, WITHDRAWN, Sender, call_of, missing_key
+from workers.dispatch.calls import ABORTED, WITHDRAWN, Sender, missing_key
 from workers.dispatch.cancellations import Cancellations, CancellationSnapshot
 from workers.dispatch.channels import Channels
 from workers.dispatch.due_timers import DueTimers
@@ -29,6 +29,7 @@ from workers.dispatch.job_backoff import MAX_WAIT_HERE_S, JobBackoff
 from workers.dispatch.known_destinations import DEFAULT_CONNECTIONS, ConnectionLimits
 from workers.dispatch.leased_run import LeasedRun
 from workers.dispatch.payload_budget import PayloadBudget
+from workers.dispatch.prepared_calls import PreparedCalls
 
 _BEGIN_AT_ONCE: Final = 16
 """Calls that begin before replies are handled again: few, as fewer calls in flight cost less."""
@@ -59,7 +60,7 @@ class Dispatcher:
         self._loop = loop
         self._engine = engine
         self._job_events = JobEventCalls(engine.post, loop.clock)
-        self._tokens = tokens
+        self._calls = PreparedCalls(loop, tokens)
         self._settlements = channels.settlements
         self._parked = channels.parked
         self._concurrency = concurrency
@@ -163,6 +164,7 @@ class Dispatcher:
             else:
                 self.payload_budget.reserve_early(leased)
                 self._due_timers.start(leased, now)
+        self._calls.prepare(runs)
         self._pump()
 
     def _on_cancellations(self, snapshot: CancellationSnapshot) -> None:
@@ -328,7 +330,7 @@ class Dispatcher:
 
     def _send(self, leased: LeasedRun, now: float) -> None:
         leased.begun_at = now
-        call = call_of(leased, now, self._tokens)
+        call = self._calls.call_of(leased, now)
         if isinstance(call, Call):
             post = self._job_events.post if call.is_grpc else self._engine.post
             post(

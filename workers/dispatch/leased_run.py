@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from app.delivery.addressing import address
+from app.delivery.request import Prepared
 from app.domain.circuit_breaker import BlockReason
 from app.domain.dapr.series import MAX_SECONDS
 from app.domain.endpoint import AppProtocol
@@ -86,6 +87,8 @@ class LeasedRun:
     """When the call of the first of those ticks began."""
     earliest: float = float("-inf")
     """The least value that `fire_at` can have, according to the take."""
+    prepared: Prepared | None = None
+    """Its call, where that was built before its time."""
 
     @property
     def call_id(self) -> UUID:
@@ -223,6 +226,7 @@ class LeasedRun:
         self.fire_at += later
         self.earliest += later
         self.begun_at = self.parked_for = self.waiting_since = 0.0
+        self.prepared = None
         self.run = self.run._replace(
             due_at=following,
             send_at=following,
