@@ -12,26 +12,18 @@ from app.domain.call_options import (
     check_value,
 )
 from app.domain.checks import quoted
-from app.domain.inbox_address import InboxAddress, is_inbox
 from app.domain.job import MAX_DATA, MAX_NAME, MAX_TAG, MAX_TAGS, Booking
 from app.domain.misfire import check_misfire
-from app.domain.target import Network, judge_url
+from app.domain.url_rules import UrlRules
 from app.errors import InvalidMember, TooLarge
 
 
-def check(
-    booking: Booking,
-    *,
-    allow: Sequence[Network],
-    deny: Sequence[Network] = (),
-    inboxes: InboxAddress | None = None,
-) -> None:
+def check(booking: Booking, rules: UrlRules) -> None:
     """Check that a booking can be delivered as it is; raises InvalidMember, TooLarge.
 
-    Its trigger is checked elsewhere (app/domain/trigger.py). It may call one of this service's own
-    `inboxes`, wherever they are, unless they are at an address in `deny`.
+    Its trigger is checked elsewhere (app/domain/trigger.py).
     """
-    _judge("url", booking.url, allow, deny, inboxes)
+    rules.judge("url", booking.url)
     for member, value in (("signature", booking.signature), ("contentType", booking.content_type)):
         if value is not None:
             check_value(member, value, MAX_LABEL)
@@ -50,18 +42,7 @@ def check(
     check_misfire(booking.misfire)
     for member, url in (("onSuccess", booking.on_success), ("onFailure", booking.on_failure)):
         if url is not None:
-            _judge(member, url, allow, deny, inboxes)
-
-
-def _judge(
-    member: str,
-    url: str,
-    allow: Sequence[Network],
-    deny: Sequence[Network],
-    inboxes: InboxAddress | None,
-) -> None:
-    if inboxes is None or not is_inbox(url, inboxes, deny):
-        judge_url(url, allow=tuple(allow), deny=tuple(deny), member=member)
+            rules.judge(member, url)
 
 
 def _check_without_body(booking: Booking) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from app.config import Settings
 from app.domain.firing_load import FiringLoad
 from app.domain.run_counts import RunCount
+from app.domain.url_rules import UrlRules
 from app.service.clock_estimate import ClockEstimate
 from app.service.key_cache import KeyCache
 from app.service.key_use import KeyUse
@@ -26,6 +27,7 @@ class Context:
     key_cache: KeyCache
     key_use: KeyUse
     limit_cache: LimitCache
+    url_rules: UrlRules
     clock_estimate: ClockEstimate
     recent_counts: Recent[tuple[RunCount, ...]]
     """Counts of a day of runs, which change only when a run that waited long ends."""
@@ -47,6 +49,11 @@ def create(settings: Settings, database: Database) -> Context:
         key_cache=KeyCache(),
         key_use=KeyUse(),
         limit_cache=LimitCache(settings.limits),
+        url_rules=UrlRules(
+            allow=settings.allow_targets,
+            deny=settings.deny_targets,
+            inboxes=settings.inbox_address,
+        ),
         clock_estimate=ClockEstimate(),
         recent_counts=Recent(timedelta(minutes=1)),
         recent_loads=Recent(timedelta(seconds=15)),

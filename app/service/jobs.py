@@ -310,13 +310,7 @@ def get_locked(connection: Connection, caller: Caller, job_id: UUID) -> Job:
 
 def check_booking(context: Context, booking: Booking) -> None:
     """Refuse a booking that cannot be delivered; raises InvalidMember, TooLarge."""
-    settings = context.settings
-    check(
-        booking,
-        allow=settings.allow_targets,
-        deny=settings.deny_targets,
-        inboxes=settings.inbox_address,
-    )
+    check(booking, context.url_rules)
 
 
 def _claim_overdue(

@@ -17,6 +17,7 @@ from app.api.xml_text import printable
 from app.domain import (
     booking,
 )
+from app.domain.url_rules import UrlRules
 from tests.api.native.job_documents import read_json, read_xml
 from tests.worst import TextInput, numbered, repeated
 
@@ -33,11 +34,11 @@ def as_xml(text: str) -> Body:
 
 
 def job_json(text: str) -> None:
-    booking.check(job_document.to_booking(read_json(text.encode())), allow=())
+    booking.check(job_document.to_booking(read_json(text.encode())), UrlRules())
 
 
 def job_xml(text: str) -> None:
-    booking.check(job_document.to_booking(read_xml(text.encode())), allow=())
+    booking.check(job_document.to_booking(read_xml(text.encode())), UrlRules())
 
 
 DOCUMENTS: dict[str, TextInput] = {

@@ -12,6 +12,7 @@ from app.domain.inbox_address import InboxAddress, is_inbox, read_origin
 from app.domain.job import Booking
 from app.domain.one_time import At
 from app.domain.target import MAX_URL
+from app.domain.url_rules import UrlRules
 from app.errors import InvalidMember
 from tests.factories import in_seconds
 
@@ -30,7 +31,7 @@ BELOW = InboxAddress(origin=read_origin("https://wake.example"), prefix="/wakeca
 )
 def test_an_inbox_is_called_whatever_address_it_has(url: str) -> None:
     assert is_inbox(url, INBOXES, ())
-    check(Booking(url=url, trigger=At(instant=in_seconds(60))), allow=(), inboxes=INBOXES)
+    check(Booking(url=url, trigger=At(instant=in_seconds(60))), UrlRules(inboxes=INBOXES))
 
 
 def test_the_prefix_is_part_of_the_path() -> None:
@@ -80,7 +81,7 @@ def test_the_prefix_is_part_of_the_path() -> None:
 def test_nothing_else_of_this_machine_is_called(url: str) -> None:
     assert not is_inbox(url, INBOXES, ())
     with pytest.raises(InvalidMember):
-        check(Booking(url=url, trigger=At(instant=in_seconds(60))), allow=(), inboxes=INBOXES)
+        check(Booking(url=url, trigger=At(instant=in_seconds(60))), UrlRules(inboxes=INBOXES))
 
 
 def test_the_urls_of_events_follow_the_same_rule() -> None:
@@ -92,9 +93,9 @@ def test_the_urls_of_events_follow_the_same_rule() -> None:
             on_failure=url,
         )
 
-    check(booking(f"http://127.0.0.1:8000/in/{TOKEN}"), allow=(), inboxes=INBOXES)
+    check(booking(f"http://127.0.0.1:8000/in/{TOKEN}"), UrlRules(inboxes=INBOXES))
     with pytest.raises(InvalidMember) as refusal:
-        check(booking("http://127.0.0.1:8000/1/jobs"), allow=(), inboxes=INBOXES)
+        check(booking("http://127.0.0.1:8000/1/jobs"), UrlRules(inboxes=INBOXES))
     assert refusal.value.member == "onSuccess"
 
 
@@ -107,9 +108,7 @@ def test_the_operators_deny_takes_precedence() -> None:
     with pytest.raises(InvalidMember):
         check(
             Booking(url=url, trigger=At(instant=in_seconds(60))),
-            allow=(),
-            deny=denied,
-            inboxes=INBOXES,
+            UrlRules(deny=denied, inboxes=INBOXES),
         )
 
 

@@ -28,6 +28,7 @@ from app.api.native.documents import (
 )
 from app.domain import booking
 from app.domain.trigger import first_firing
+from app.domain.url_rules import UrlRules
 from app.errors import Refused
 from tests.api.worst_dialects import NOW
 from tests.fuzz import grammars
@@ -96,7 +97,7 @@ def _job(body: Body) -> None:
     """Read a job, book it as far as that needs no database, and write it in both formats."""
     document = job.read(body)
     wanted = job.to_booking(document)
-    booking.check(wanted, allow=())
+    booking.check(wanted, UrlRules())
     first_firing(wanted.trigger, NOW)
     for media_type in (negotiation.JSON, negotiation.XML_TEXT):
         job.write(document, media_type)
