@@ -22,8 +22,8 @@ from app.api.rate import RateState
 from app.api.senders import SENDER, Sender
 from app.api.wsgi_bridge import BASE, ONWARD, Message, WsgiResponse
 from app.domain.account import CachedCaller
+from app.domain.limits import Limits
 from app.errors import InvalidMember
-from app.service import usage
 from app.service.booking_batches import BatchWriter, Outcome
 from app.service.context import Context
 from app.store import database
@@ -147,13 +147,17 @@ class DirectBookings:
 
     async def answer(self, environ: Message) -> WsgiResponse | None:
         """Return the response to a booking that was stored, None if the route is to answer."""
-        booking = self._read(environ)
-        state = None if booking is None else self._count(booking.wanted.caller)
-        if booking is None or state is None:
+        found = self._read(environ)
+        if found is None:
+            return None
+        booking, limits = found
+        account = booking.wanted.caller.account.id
+        state = self._count(account, limits)
+        if state is None:
             return None
         outcome = await self._batches.book(booking.wanted, booking.size)
         if outcome is Outcome.STORED:
-            self._note_account(environ, booking.wanted.caller.account.id)
+            senders.note(environ, account, limits.concurrent_requests)
             return self._response(booking, state)
         environ[rate.COUNTED] = state
         if outcome is Outcome.UNKNOWN:
@@ -165,7 +169,7 @@ class DirectBookings:
         self._batches.shutdown()
         self._writer.close()
 
-    def _read(self, environ: Message) -> DirectBooking | None:
+    def _read(self, environ: Message) -> tuple[DirectBooking, Limits] | None:
         reader = noted(environ, "direct reader", self._reader_for)
         if reader is None:
             return None
@@ -189,7 +193,7 @@ class DirectBookings:
             return None
         return offer.reader
 
-    def _read_by(self, reader: Reader, environ: Message) -> DirectBooking | None:
+    def _read_by(self, reader: Reader, environ: Message) -> tuple[DirectBooking, Limits] | None:
         body: bytes = environ["wsgi.input"].getvalue()
         size = str(len(body))
         # Without a length it is a message of gRPC, which is whole.
@@ -198,11 +202,11 @@ class DirectBookings:
         caller = self._caller(environ)
         if caller is None or not self._batches.has_room(caller.account.id):
             return None
-        if not usage.is_reported(self._context, caller.account):
+        limits = self._context.limit_cache.get_reported(caller.account.id)
+        if limits is None:
             return None
-        return reader(
-            DirectRequest(environ=environ, body=body, caller=caller, context=self._context)
-        )
+        found = reader(DirectRequest(environ, body, caller, self._context))
+        return None if found is None else (found, limits)
 
     def _caller(self, environ: Message) -> CachedCaller | None:
         if self._bound is not None:
@@ -215,19 +219,11 @@ class DirectBookings:
             self._context.key_use.note(found.key_id)
         return found
 
-    def _count(self, caller: CachedCaller) -> RateState | Literal[False] | None:
+    def _count(self, account: int, limits: Limits) -> RateState | Literal[False] | None:
         """Count the request; False without a limit, None if the route is to count it."""
-        limits = self._context.limit_cache.get(caller.account.id)
-        if limits is None:
-            return None
         if limits.requests_per_second is None:
             return False
-        return self._rates.count_in_memory(caller.account.id, limits.requests_per_second)
-
-    def _note_account(self, environ: Message, account: int) -> None:
-        limits = self._context.limit_cache.get(account)
-        if limits is not None:
-            senders.note(environ, account, limits.concurrent_requests)
+        return self._rates.count_in_memory(account, limits.requests_per_second)
 
     def _response(self, booking: DirectBooking, state: RateState | Literal[False]) -> WsgiResponse:
         headers = [

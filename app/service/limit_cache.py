@@ -24,8 +24,9 @@ class LimitCache:
         self._clock = clock
         self._lock = Lock()
         self._known: dict[int, tuple[float, Limits]] = {}
-        self.in_database: dict[int, Allowed] = {}
-        """The limits that this process has seen in the database's table of limits, by account."""
+        self._stored: dict[int, Allowed] = {}
+        self._reported: dict[int, Limits] = {}
+        """Of each account, the limits that were last found to be those in the database."""
 
     def put(self, account_id: int, overrides: Overrides) -> Limits:
         """Cache and return the limits of an account; `overrides` are its own, just read."""
@@ -42,6 +43,36 @@ class LimitCache:
         found = self._known.get(account_id)
         return found[1] if found is not None and self._clock() < found[0] else None
 
+    def note_stored(self, account_id: int, allowed: Allowed) -> None:
+        """Take note of what the database's table of limits has for an account."""
+        with self._lock:
+            if len(self._stored) >= MAX_ACCOUNTS:
+                self._stored.clear()
+            self._reported.clear()
+            self._stored[account_id] = allowed
+
+    def is_stored(self, account_id: int, limits: Limits) -> bool:
+        """Whether the database was last seen to have these limits of the account."""
+        return self._stored.get(account_id) == allowed_by(limits)
+
+    def get_reported(self, account_id: int) -> Limits | None:
+        """As `get`, and None too unless the database was seen to have the same limits."""
+        limits = self.get(account_id)
+        if limits is None or self._reported.get(account_id) is limits:
+            return limits
+        with self._lock:
+            if not self.is_stored(account_id, limits):
+                return None
+            if len(self._reported) >= MAX_ACCOUNTS:
+                self._reported.clear()
+            self._reported[account_id] = limits
+        return limits
+
     def forget(self, account_id: int) -> None:
         """Drop the limits of an account, so that they are read again when needed."""
         self._known.pop(account_id, None)
+
+
+def allowed_by(limits: Limits) -> Allowed:
+    """Those of the limits that the database keeps."""
+    return Allowed(jobs=limits.jobs, bytes=limits.stored_bytes, answers=limits.kept_answer_bytes)

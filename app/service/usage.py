@@ -13,7 +13,7 @@ from app.domain.usage import Allowed, Use
 from app.errors import Unavailable
 from app.service import limits
 from app.service.context import Context
-from app.service.limit_cache import MAX_ACCOUNTS
+from app.service.limit_cache import allowed_by
 from app.store import limits as limit_store
 from app.store import usage as store
 from app.store.database_errors import RoomLacking
@@ -62,19 +62,13 @@ def check(context: Context, account: Account, needed: Use) -> None:
         _refuse(found, used, needed)
 
 
-def is_reported(context: Context, account: Account) -> bool:
-    """Whether this process knows the account's limits, and has seen the same in the database."""
-    known = context.limit_cache.get(account.id)
-    return known is not None and context.limit_cache.in_database.get(account.id) == _allowed(known)
-
-
 def _report_limits(context: Context, account: Account) -> None:
     """Store the limits of the account in the database, from the settings and its own limits."""
     with context.database.separate_transaction() as connection:
         store.lock(connection, account.id)
         own = limit_store.of_accounts(connection, [account.id]).get(account.id, {})
         defaults: Limits = context.settings.limits
-        allowed = _allowed(domain.overridden(defaults, own))
+        allowed = allowed_by(domain.overridden(defaults, own))
         if store.allowed(connection, account.id) != allowed:
             store.allow(connection, account.id, allowed)
             store.balance(connection, account.id, allowed)
@@ -82,17 +76,15 @@ def _report_limits(context: Context, account: Account) -> None:
 
 def _report_database(context: Context, account: Account) -> None:
     """As `_report_limits`, unless this process has already seen these limits in the database."""
-    allowed = _allowed(limits.limits_of(context, account))
-    stored = context.limit_cache.in_database
-    if stored.get(account.id) == allowed:
+    known = limits.limits_of(context, account)
+    if context.limit_cache.is_stored(account.id, known):
         return
+    allowed = allowed_by(known)
     with context.database.separate_transaction() as connection:
         is_known = store.allowed(connection, account.id) == allowed
     if not is_known:
         _report_limits(context, account)
-    if len(stored) >= MAX_ACCOUNTS:
-        stored.clear()
-    stored[account.id] = allowed
+    context.limit_cache.note_stored(account.id, allowed)
 
 
 def _make_room(context: Context, account: Account, needed: Use) -> None:
@@ -130,7 +122,3 @@ def _refuse(allowed: Allowed, used: Use, needed: Use) -> None:
     for limit, most, has, asked in limited:
         if most is not None and asked and has + asked > most:
             raise domain.reached(limit, allowed=most, used=has, asked=asked)
-
-
-def _allowed(found: Limits) -> Allowed:
-    return Allowed(jobs=found.jobs, bytes=found.stored_bytes, answers=found.kept_answer_bytes)

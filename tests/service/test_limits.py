@@ -11,7 +11,7 @@ from app.errors import InvalidMember, NotFound
 from app.service import accounts, limits
 from app.service.context import Context
 from app.service.dapr import apps as dapr_apps
-from app.service.limit_cache import FRESH_S, MAX_ACCOUNTS, LimitCache
+from app.service.limit_cache import FRESH_S, MAX_ACCOUNTS, LimitCache, allowed_by
 from app.service.limits import limits_of
 from app.store import limits as store
 
@@ -41,6 +41,34 @@ def test_memory_is_bounded_whatever_the_number_of_accounts() -> None:
         known.put(account_id, {})
     assert known.get(0) is None
     assert known.get(MAX_ACCOUNTS) == DEFAULTS
+
+
+def test_limits_are_reported_while_the_database_was_seen_to_have_the_same() -> None:
+    clock = Clock()
+    known = LimitCache(DEFAULTS, clock=clock)
+    first = known.put(1, {"jobs": 3})
+    assert known.get_reported(1) is None
+    known.note_stored(1, allowed_by(first))
+    assert known.get_reported(1) is first
+    assert known.get_reported(1) is first
+    known.note_stored(1, allowed_by(DEFAULTS))
+    assert known.get_reported(1) is None
+    known.note_stored(1, allowed_by(first))
+    clock.now += FRESH_S
+    assert known.get_reported(1) is None
+    again = known.put(1, {"jobs": 3})
+    assert known.get_reported(1) is again
+    known.put(1, {"jobs": 4})
+    assert known.get_reported(1) is None
+
+
+def test_reports_are_bounded_whatever_the_number_of_accounts() -> None:
+    known = LimitCache(DEFAULTS, clock=Clock())
+    for account_id in range(MAX_ACCOUNTS + 1):
+        known.note_stored(account_id, allowed_by(known.put(account_id, {})))
+        known.get_reported(account_id)
+    assert not known.is_stored(0, DEFAULTS)
+    assert known.get_reported(MAX_ACCOUNTS) == DEFAULTS
 
 
 def test_a_changed_limit_comes_with_the_next_look_up_of_a_key(context: Context) -> None:
