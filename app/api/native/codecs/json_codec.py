@@ -30,6 +30,9 @@ from app.errors import InvalidMember, MalformedDocument
 NOT_JSON: Final = (json.JSONDecodeError, RecursionError)
 """What DECODER raises for a text that is not JSON, or is nested too deeply."""
 
+_SPACE: Final = " \t\n\r"
+"""What may be around a JSON text (RFC 8259, 2)."""
+
 _NAMES: Final = {
     dict: "an object",
     list: "an array",
@@ -89,8 +92,16 @@ def decode(body: bytes) -> str:
 
 def parse(text: str, decoder: json.JSONDecoder | None = None) -> Any:  # noqa: ANN401 - JSON holds anything
     """The value that a JSON text is; raises MalformedDocument and InvalidMember."""
+    reading = decoder or DECODER
     try:
-        return (decoder or DECODER).decode(text)
+        if text.startswith("{"):
+            # `decode` would look for white space on both sides, of which most texts have none.
+            value, end = reading.raw_decode(text)
+            rest = text[end:].lstrip(_SPACE)
+            if rest:
+                raise json.JSONDecodeError("Extra data", text, len(text) - len(rest))
+            return value
+        return reading.decode(text)
     except NOT_JSON as error:
         remedy = "Send one JSON object and nothing before or after it."
         raise malformed(error, remedy) from None
@@ -191,20 +202,18 @@ def _scalar(path: str, value: Any, shape: Scalar | Flag) -> Value:  # noqa: ANN4
 
 
 def _members(path: str, given: dict[str, Any], shape: Object) -> dict[str, Value]:
-    schema.refuse_unknown(given, shape, path)
-    return {
-        name: value
-        if _is_plain(value, shape.members[name])
-        else _value(schema.join(path, name), value, shape.members[name])
-        for name, value in schema.without_none(given).items()
-    }
-
-
-def _is_plain(value: Any, shape: Shape) -> bool:  # noqa: ANN401 - JSON holds anything
-    """Whether a value is a text in which there is nothing to refuse, as most are."""
-    return (
-        type(value) is str and type(shape) is Text and shape.max_length is None and value.isascii()
-    )
+    shapes = shape.members
+    if not given.keys() <= shapes.keys():
+        schema.refuse_unknown(given, shape, path)
+    members: dict[str, Value] = {}
+    for name, value in given.items():
+        of = shapes[name]
+        # Most members are texts in which there is nothing to refuse.
+        if type(value) is str and type(of) is Text and of.max_length is None and value.isascii():
+            members[name] = value
+        elif value is not None:
+            members[name] = _value(schema.join(path, name), value, of)
+    return members
 
 
 def _texts(path: str, value: Any, shape: Repeatable) -> list[Value]:  # noqa: ANN401 - JSON holds anything
