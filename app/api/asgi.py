@@ -43,6 +43,8 @@ LONG_AT_ONCE: Final = 2
 # interpreter busy for a tenth of a second, during which the requests of others share it.
 LISTS_AT_ONCE: Final = 1
 
+# As a number: to read a member of HTTPStatus calls a function, for each request.
+_TOO_MANY: Final = int(HTTPStatus.TOO_MANY_REQUESTS)
 _INBOXES: Final = PATH.encode()
 _WAIT: Final = "wait="
 """Part of the query of each request that may wait on the event loop."""
@@ -146,7 +148,7 @@ class AsgiApp:
             answer = await self._answer(environ, sender)
         if self._onward is not None and passed_on:
             answer = await self._onward(passed_on[0])
-        if answer.status == HTTPStatus.TOO_MANY_REQUESTS and sender.account is not None:
+        if answer.status == _TOO_MANY and sender.account is not None:
             # Here the refusal holds neither a thread nor a slot.
             await asyncio.sleep(self._refusal_pace.delay(sender.account, time.monotonic()))
         await self._downloads.send(answer, sender.lane, send)

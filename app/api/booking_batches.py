@@ -80,9 +80,11 @@ class BookingBatches:
         account, now = wanted.caller.account.id, loop.time()
         if self._takes_none(now) or (self._apart and self._is_apart(account, now)):
             return Outcome.LEFT_OUT
-        if not self.has_room(account):
+        queue = self._waiting.get(account)
+        if queue is None:
+            queue = self._waiting[account] = deque()
+        elif len(queue) >= MAX_WAITING:
             return Outcome.LEFT_OUT
-        queue = self._waiting.setdefault(account, deque())
         each = _Waiting(wanted, size, now, loop.create_future())
         queue.append(each)
         self._number += 1

@@ -7,7 +7,7 @@ success is answered here. docs/decisions/0059-bookings-are-written-together.md g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple
 
 from flask import Flask, request
@@ -76,7 +76,7 @@ class DirectBooking(NamedTuple):
 
     wanted: WantedJob
     status: int
-    headers: Mapping[str, str]
+    fields: Sequence[tuple[bytes, bytes]]
     body: bytes
     size: int
     """The length of the request's body."""
@@ -227,7 +227,7 @@ class DirectBookings:
 
     def _response(self, booking: DirectBooking, state: RateState | Literal[False]) -> WsgiResponse:
         headers = [
-            *((name.encode(), value.encode("latin-1")) for name, value in booking.headers.items()),
+            *booking.fields,
             *self._fields,
             (b"X-Request-Id", random_ids.request_id().encode()),
         ]

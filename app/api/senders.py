@@ -36,6 +36,8 @@ _AUTHORIZATION: Final = "HTTP_AUTHORIZATION"
 _KEY_HEADERS: Final = ("X-API-Key",)
 """Headers that contain only a key, besides those of the dialects."""
 _IPV6_PREFIX: Final = 64
+# As a number: to read a member of HTTPStatus calls a function, for each request.
+_UNAUTHORIZED: Final = int(HTTPStatus.UNAUTHORIZED)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -110,14 +112,12 @@ class Senders:
     def identify(self, environ: Mapping[str, Any]) -> Sender:
         """Return the sender of this request, with its account if a key is remembered."""
         key, sent = noted(environ, "keys", _keys_in)
-        found = next((self._known[each] for each in sent if each in self._known), (None, None))
-        return Sender(
-            keys=sent,
-            network=network_of(environ["REMOTE_ADDR"]),
-            key=key,
-            account=found[0],
-            max_concurrent=found[1],
-        )
+        sender = Sender(keys=sent, network=network_of(environ["REMOTE_ADDR"]), key=key)
+        for each in sent:
+            if each in self._known:
+                sender.account, sender.max_concurrent = self._known[each]
+                break
+        return sender
 
     def remember(self, sender: Sender, status: int) -> None:
         """Remember the account of the sender's key, or forget a key that was refused.
@@ -128,7 +128,7 @@ class Senders:
         if len(sender.keys) != 1:
             return
         (key,) = sender.keys
-        if status == HTTPStatus.UNAUTHORIZED or sender.account is None:
+        if status == _UNAUTHORIZED or sender.account is None:
             self._known.pop(key, None)
         else:
             self._known[key] = sender.account, sender.max_concurrent

@@ -18,6 +18,8 @@ _HEAD: Final = "HEAD"
 _LENGTH: Final = b"content-length"
 # The server decides these by the connection.
 _OWN: Final = frozenset({b"connection", b"transfer-encoding", b"keep-alive", b"date"})
+# As numbers: to read a member of HTTPStatus calls a function, for each response.
+_BODILESS: Final = frozenset({int(HTTPStatus.NO_CONTENT), int(HTTPStatus.NOT_MODIFIED)})
 
 
 class Opening(NamedTuple):
@@ -94,7 +96,7 @@ def chunk(body: bytes) -> bytes:
 
 
 def _may_have_body(status: int) -> bool:
-    return status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
+    return status not in _BODILESS
 
 
 def _lines(headers: Headers) -> tuple[list[bytes], bytes | None]:
@@ -105,7 +107,7 @@ def _lines(headers: Headers) -> tuple[list[bytes], bytes | None]:
         if key == _LENGTH:
             length = value
         elif key not in _OWN:
-            lines.append(b"%b: %b" % (name, value))
+            lines.append(name + b": " + value)
     return lines, length
 
 

@@ -45,7 +45,7 @@ def read(request: DirectRequest) -> DirectBooking | None:
     if wanted is None:
         return None
     return DirectBooking(
-        wanted=wanted, status=_NO_CONTENT, headers={}, body=b"", size=len(request.body)
+        wanted=wanted, status=_NO_CONTENT, fields=(), body=b"", size=len(request.body)
     )
 
 

@@ -19,7 +19,10 @@ FIELDS: Final = frozenset({"HTTP_TRANSFER_ENCODING"})
 _PATHS: Final = frozenset(f"/{SERVICE}/ScheduleJob{suffix}" for suffix in ("", "Alpha1"))
 _OK: Final = 200
 _BODY: Final = runtime.ScheduleJobResponse().SerializeToString()
-_HEADERS: Final = {"Content-Type": MEDIA_TYPE, "Content-Length": f"{len(_BODY)}"}
+_FIELDS: Final = (
+    (b"Content-Type", MEDIA_TYPE.encode()),
+    (b"Content-Length", b"%d" % len(_BODY)),
+)
 
 
 def covers(environ: Message) -> bool:
@@ -41,5 +44,5 @@ def read(request: DirectRequest) -> DirectBooking | None:
     if wanted is None:
         return None
     return DirectBooking(
-        wanted=wanted, status=_OK, headers=_HEADERS, body=_BODY, size=len(request.body)
+        wanted=wanted, status=_OK, fields=_FIELDS, body=_BODY, size=len(request.body)
     )

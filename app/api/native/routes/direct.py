@@ -41,6 +41,11 @@ _XML: Final = {
 }
 """The charset, by what Content-Type may be."""
 
+_CONTENT_TYPES: Final = {
+    media_type: (b"Content-Type", value.encode())
+    for media_type, value in responses.CONTENT_TYPES.items()
+}
+
 _TOKEN: Final = "HTTP_DAPR_API_TOKEN"  # noqa: S105 - a header's name
 
 
@@ -113,11 +118,11 @@ def _book(request: DirectRequest, booking: Booking) -> DirectBooking | None:
     return DirectBooking(
         wanted=wanted,
         status=responses.CREATED,
-        headers={
-            "Content-Type": responses.CONTENT_TYPES[media_type],
-            "Content-Length": f"{len(body)}",
-            "Location": prefix + responses.job_location(job.id),
-        },
+        fields=(
+            _CONTENT_TYPES[media_type],
+            (b"Content-Length", b"%d" % len(body)),
+            (b"Location", f"{prefix}{responses.job_location(job.id)}".encode("latin-1")),
+        ),
         body=body,
         size=len(request.body),
     )
