@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from playwright.sync_api import (
@@ -109,7 +109,9 @@ def without_overflow(page: Page) -> list[str]:
 
 def main() -> None:
     if find() is None:
-        install()
+        # What failed, apt-get says; LEFT_OUT says what to do.
+        with suppress(subprocess.CalledProcessError, OSError):
+            install()
     if find() is None:
         sys.exit(LEFT_OUT)
 
