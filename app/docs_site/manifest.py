@@ -136,7 +136,6 @@ _HTTP: Final = (
         _API,
         "Schedules",
         "Cron expressions",
-        "Crontab expressions",
         "Time zones",
         "Preview",
         "Dry run",

@@ -16,6 +16,7 @@ from lxml.html import HtmlElement
 
 from app.api.asgi import AsgiApp
 from app.docs_site import responses
+from app.docs_site.manifest import PARTS
 from app.docs_site.site import Site
 from app.docs_site.sources import ROOT
 from tests.api.exchange import Exchange, scope_of
@@ -73,6 +74,18 @@ def test_each_section_of_a_file_is_on_one_page(site: Site) -> None:
         headings = re.findall(r"^## ", (ROOT / file).read_text(), re.MULTILINE)
         assert len(anchors) == len(set(anchors)), file
         assert len(anchors) >= len(headings), file
+
+
+def test_each_section_that_a_page_is_to_have_is_in_its_file() -> None:
+    entries = [entry for part in PARTS for group in part.groups for entry in group.entries]
+    missing = [
+        f"{entry.slug}: {section}"
+        for entry in entries
+        for section in entry.sections
+        if f"## {section}" not in (ROOT / entry.file).read_text().splitlines()
+    ]
+    assert missing == []
+    assert sum(len(entry.sections) for entry in entries) > len(PARTS)
 
 
 def test_each_page_leads_to_its_neighbours_and_shows_where_it_is(
