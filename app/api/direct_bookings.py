@@ -15,6 +15,7 @@ from flask import Flask, request
 from app import random_ids
 from app.api import caching, rate, refusals, senders
 from app.api.auth import Bound
+from app.api.bodies import FAILURE
 from app.api.booking_batches import BookingBatches
 from app.api.context import context_of
 from app.api.head_notes import NOTES, noted
@@ -170,6 +171,9 @@ class DirectBookings:
         self._writer.close()
 
     def _read(self, environ: Message) -> tuple[DirectBooking, Limits] | None:
+        # Asked before the reader is noted: it does not follow from the head.
+        if FAILURE in environ:
+            return None
         reader = noted(environ, "direct reader", self._reader_for)
         if reader is None:
             return None

@@ -79,11 +79,14 @@ class Ways:
         self.directly = AsgiApp(wsgi or app, direct=self.direct)
         self.by_route = AsgiApp(wsgi or app)
 
-    async def ask(self, asgi: AsgiApp, asked: Asked, notes: Message | None = None) -> Answered:
+    async def ask(
+        self, asgi: AsgiApp, asked: Asked, notes: Message | None = None, *, cut: bool = False
+    ) -> Answered:
+        """The response to a request; with `cut` its connection ends before its body."""
         sent: list[Message] = []
 
         async def receive() -> Message:
-            return chunk(asked.body)
+            return {"type": "http.disconnect"} if cut else chunk(asked.body)
 
         async def send(message: Message) -> None:
             sent.append(message)
@@ -96,9 +99,10 @@ class Ways:
             body=_RANDOM.sub(b"<id>", b"".join(each["body"] for each in sent[1:])),
         )
 
-    async def ask_directly(self, asked: Asked) -> Answered:
+    async def ask_directly(self, asked: Asked, *, cut: bool = False) -> Answered:
         """As `ask`, with the notes about the request's head that the server keeps."""
-        return await self.ask(self.directly, asked, self._notes.setdefault(f"{asked.scope()}", {}))
+        notes = self._notes.setdefault(f"{asked.scope()}", {})
+        return await self.ask(self.directly, asked, notes, cut=cut)
 
     def play(self, play: Callable[[Ways], Awaitable[Any]]) -> Any:
         """What a coroutine function returns, which has a loop of its own."""

@@ -86,6 +86,19 @@ def test_of_an_account_few_bookings_are_read_on_the_event_loop_at_once(
     Ways(app).play(play)
 
 
+def test_after_a_body_that_broke_off_the_same_head_is_answered_directly(
+    app: Flask, ask: Callable[..., Asked]
+) -> None:
+    async def play(ways: Ways) -> None:
+        await ways.ask(ways.by_route, ask())
+        cut = await ways.ask_directly(ask(), cut=True)
+        assert (cut.status, ways.outcomes) == (400, [])
+        assert (await ways.ask_directly(ask())).status == 201
+        assert ways.outcomes == [Outcome.STORED]
+
+    Ways(app).play(play)
+
+
 def test_a_forged_key_does_not_mark_the_real_one_as_used(
     app: Flask, key: str, ask: Callable[..., Asked]
 ) -> None:
