@@ -25,6 +25,8 @@ class LimitCache:
         self._lock = Lock()
         self._known: dict[int, tuple[float, Limits]] = {}
         self._stored: dict[int, Allowed] = {}
+        """Of each account, what the database's table of limits was last seen to have. Another
+        process may store others, which it does while other limits than these are in force."""
         self._reported: dict[int, Limits] = {}
         """Of each account, the limits that were last found to be those in the database."""
 
@@ -32,6 +34,10 @@ class LimitCache:
         """Cache and return the limits of an account; `overrides` are its own, just read."""
         limits = overridden(self._defaults, overrides)
         with self._lock:
+            if self.get(account_id) != limits:
+                # Others are in force, or were since they were last known.
+                self._stored.pop(account_id, None)
+                self._reported.pop(account_id, None)
             self._known.pop(account_id, None)
             while len(self._known) >= MAX_ACCOUNTS:
                 self._known.pop(next(iter(self._known)))

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.domain.account import Caller
+from app.domain.job import Booking
 from app.domain.limits import DEFAULTS
-from app.errors import InvalidMember, NotFound
-from app.service import accounts, limits
+from app.domain.one_time import At
+from app.errors import InvalidMember, LimitReached, NotFound
+from app.service import accounts, jobs, limits
 from app.service.context import Context
 from app.service.dapr import apps as dapr_apps
 from app.service.limit_cache import FRESH_S, MAX_ACCOUNTS, LimitCache, allowed_by
 from app.service.limits import limits_of
 from app.store import limits as store
+
+BOOKING = Booking(
+    url="https://example.com/cb", trigger=At(instant=datetime.now(UTC) + timedelta(days=1))
+)
 
 
 class Clock:
@@ -22,6 +30,11 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 def test_what_is_known_is_trusted_for_some_seconds_only() -> None:
@@ -56,6 +69,10 @@ def test_limits_are_reported_while_the_database_was_seen_to_have_the_same() -> N
     known.note_stored(1, allowed_by(first))
     clock.now += FRESH_S
     assert known.get_reported(1) is None
+    # Another process may have stored others since these were known.
+    again = known.put(1, {"jobs": 3})
+    assert known.get_reported(1) is None
+    known.note_stored(1, allowed_by(again))
     again = known.put(1, {"jobs": 3})
     assert known.get_reported(1) is again
     known.put(1, {"jobs": 4})
@@ -84,6 +101,43 @@ def test_a_changed_limit_comes_with_the_next_look_up_of_a_key(context: Context) 
     assert limits_of(context, account) == own
     accounts.set_limits(context, "demo", {"jobs": "default", "connections": "default"})
     assert limits_of(context, account) == replace(DEFAULTS, followers=None)
+
+
+@pytest.fixture
+def processes(context: Context, clock: Clock) -> list[Context]:
+    """Two web processes of one service."""
+    return [
+        replace(context, limit_cache=LimitCache(context.settings.limits, clock=clock))
+        for _ in range(2)
+    ]
+
+
+def test_a_limit_that_is_as_before_is_in_force_again_where_nothing_was_booked_meanwhile(
+    processes: list[Context], clock: Clock, caller: Caller
+) -> None:
+    one, other = processes
+    jobs.create(one, caller, BOOKING)
+    accounts.set_limits(one, "demo", {"jobs": 1})
+    clock.now += FRESH_S
+    with pytest.raises(LimitReached):
+        jobs.create(other, caller, BOOKING)
+    accounts.set_limits(one, "demo", {"jobs": "default"})
+    clock.now += FRESH_S
+    jobs.create(one, caller, BOOKING)
+
+
+def test_a_limit_is_in_force_again_where_another_one_was_only_read_meanwhile(
+    processes: list[Context], clock: Clock, caller: Caller
+) -> None:
+    one, other = processes
+    accounts.set_limits(one, "demo", {"jobs": 2})
+    jobs.create(one, caller, BOOKING)
+    accounts.set_limits(one, "demo", {"jobs": 9})
+    limits_of(one, caller.account)
+    jobs.create(other, caller, BOOKING)
+    accounts.set_limits(one, "demo", {"jobs": 2})
+    with pytest.raises(LimitReached):
+        jobs.create(one, caller, BOOKING)
 
 
 def test_states_are_as_stored_now_and_count_what_is_cheap_to_count(context: Context) -> None:
