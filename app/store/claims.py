@@ -112,8 +112,8 @@ class _Decided(NamedTuple):
 
     @property
     def firings(self) -> int:
-        """How many ticks its run is to call."""
-        return max(1, len(self.further))
+        """How many ticks its run is to call; 0 without a run."""
+        return 0 if self.fire_at is None else max(1, len(self.further))
 
 
 _Schedule = tuple[dict[str, str], str | None, float | None]
@@ -192,29 +192,25 @@ def _claim(
         found = [_believed(each, ahead, choice["until"]) for each in rows_of.values()]
         decided = _decided(connection, list(found), unreadable) if found else []
         firings = [_firing(each) for each in decided if each.due.crowded and each.fire_at]
-        sifted = postponing.sift(connection, firings, limits, ahead)
+        runs = Counter(each.account_id for each in claimed)
+        sifted = postponing.sift(connection, firings, limits, ahead, runs + _firings(decided))
         held_up = {each.job_id for each in firings} - sifted.begin
         moving = [each for each in decided if each.due.job_id not in held_up]
         begun = _move_on(connection, moving, limits)
+        ticks = runs + _firings(moving)
+        runs.update(each.due.account_id for each in moving if each.fire_at is not None)
+        # Further ticks are firings, but not runs of their own.
+        postponing.count(connection, limits, ticks, sifted.postponed, counted=ticks - runs)
         postponing.postpone(connection, sifted.postponed)
         waiting = {each.firing.job_id for each in sifted.postponed}
         late = [each for each in decided if each.due.job_id in waiting and each.left_out]
         _record_missed(connection, [*moving, *map(_left_out, late)])
-        numbers = Counter(each.account_id for each in claimed)
-        numbers.update(each.due.account_id for each in moving if each.fire_at is not None)
-        ticks: Counter[int] = Counter()
-        for each in moving:
-            ticks[each.due.account_id] += each.firings - 1
-        # Further ticks are firings, but not runs of their own.
-        postponing.count(connection, limits, numbers + ticks, sifted.postponed, counted=ticks)
     # If a run of these jobs ended before this commit, ending the job was left to this claim.
-    end_finished(
-        connection, [each.due.job_id for each in moving if each.ends_job and not each.fire_at]
-    )
+    over = [each.due.job_id for each in moving if each.ends_job and not each.fire_at]
+    end_finished(connection, over)
     for answer in begun:
         claimed += map(Claimed._make, answer.fetchall())
-    held = Counter(each.firing.account_id for each in sifted.postponed)
-    return Claims(claimed, read, held)
+    return Claims(claimed, read, Counter(each.firing.account_id for each in sifted.postponed))
 
 
 def _believed(due: _Due, ahead: float, until: datetime) -> _Due:
@@ -236,6 +232,10 @@ def _bounds(limits: FiringLimits) -> dict[str, Any]:
         "sharing": SHARING,
         "rate": limits.default.per_second,
     }
+
+
+def _firings(decided: Sequence[_Decided]) -> Counter[int]:
+    return Counter(each.due.account_id for each in decided for _ in range(each.firings))
 
 
 def _firing(each: _Decided) -> postponing.Firing:

@@ -1,4 +1,8 @@
-"""Postponing: delays firings above a limit of their account, and counts those that begin."""
+"""Postponing: delays firings above a limit of their account, and counts those that begin.
+
+Locks are taken in this order: due rows or runs, then the paces of all accounts that the transaction
+may count, by account, then counters. So two schedulers never wait for each other in a circle.
+"""
 
 from __future__ import annotations
 
@@ -114,18 +118,23 @@ def lock_paces(connection: psycopg.Connection, accounts: Iterable[int]) -> dict[
 
 
 def sift(
-    connection: psycopg.Connection, firings: Sequence[Firing], limits: FiringLimits, ahead: float
+    connection: psycopg.Connection,
+    firings: Sequence[Firing],
+    limits: FiringLimits,
+    ahead: float,
+    most: Mapping[int, int] = MappingProxyType({}),
 ) -> Sifted:
     """Return which of these firings may begin: the earliest due of each account, up to its limits.
 
-    `ahead` is how many seconds before its time a postponed row counts as due.
+    `ahead` is how many seconds before its time a postponed row counts as due. `most` is how many
+    firings of each account the transaction begins at most, these included, which it counts later.
     """
     if not firings:
         return Sifted(frozenset(), [])
     groups: dict[int, list[Firing]] = defaultdict(list)
     for each in firings:
         groups[each.account_id].append(each)
-    paces = lock_paces(connection, groups)
+    paces = lock_paces(connection, groups.keys() | _near(limits, most))
     begin: list[Firing] = []
     postponed: list[Postponed] = []
     for account_id, group in groups.items():
@@ -183,7 +192,7 @@ def count(
     for each in postponed:
         account_id = each.firing.account_id
         queued[account_id] = max(each.till, queued.get(account_id, each.till))
-    near = {account for account, number in begun.items() if limits.is_counted(account, number)}
+    near = _near(limits, begun)
     accounts = sorted(near | queued.keys())
     if not accounts:
         return
@@ -206,17 +215,16 @@ def give_turns(
     been made. Any other run gets a turn once: it is not counted again. The caller must have locked
     the runs.
     """
-    numbers = Counter(each.account_id for each in fresh)
+    near = _near(limits, Counter(each.account_id for each in fresh))
     rates = {
         account: rate
-        for account, number in numbers.items()
-        if limits.is_counted(account, number)
-        and (rate := limits.allowed(account).per_second) is not None
+        for account in near
+        if (rate := limits.allowed(account).per_second) is not None
     }
     if not rates:
         _count_begun(connection, limits, fresh)
         return Turns()
-    paces = lock_paces(connection, rates)
+    paces = lock_paces(connection, near)
     owed = _first_owed(connection, fresh, limits.queued & rates.keys())
     waiting: list[_Wait] = []
     queued: list[_Wait] = []
@@ -239,12 +247,17 @@ def give_turns(
         ):
             if turn > max(each.begins_at, pace.now):
                 waiting.append(_Wait(each, turn, each.reason or why))
-    _put_off(connection, "postpone_run", waiting, ahead=LOOK_AHEAD)
-    _put_off(connection, "stand_in_queue", queued)
     # Queued runs begin later; they are checked again, and counted, then.
     behind_others = frozenset(each.run.id for each in queued)
     _count_begun(connection, limits, [each for each in fresh if each.id not in behind_others])
+    _put_off(connection, "postpone_run", waiting, ahead=LOOK_AHEAD)
+    _put_off(connection, "stand_in_queue", queued)
     return Turns(waiting=frozenset(each.run.id for each in waiting), queued=behind_others)
+
+
+def _near(limits: FiringLimits, begun: Mapping[int, int]) -> set[int]:
+    """The accounts that may be near a limit, if so many of their runs begin."""
+    return {account for account, number in begun.items() if limits.is_counted(account, number)}
 
 
 def _count_begun(

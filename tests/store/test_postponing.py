@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -10,10 +14,12 @@ import pytest
 
 from app.domain.firing_rate import Allowed, FiringLimits
 from app.domain.misfire import Misfire, MisfirePolicy
+from app.store import postponing, queries
 from app.store.claims import Claims, claim
 from app.store.postponing import queued_accounts
+from app.store.queries import Rows
 from app.store.rescue import check
-from tests.factories import add_account, book, one
+from tests.factories import add_account, book, connect, in_thread, one, wait_until_blocked
 
 RATE = 20
 
@@ -32,6 +38,18 @@ def claim_limited(
 def book_many(connection: psycopg.Connection, account_id: int, count: int) -> list[UUID]:
     """So many overdue jobs, the first due first."""
     return [book(connection, account_id, due_in=n / 1000 - 5) for n in range(count)]
+
+
+def call_by_hand(connection: psycopg.Connection, account_id: int, count: int) -> None:
+    """So many runs of one job, which no scheduler has checked yet."""
+    job_id = book(connection, account_id, due_in=3600)
+    connection.execute(
+        "INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state,"
+        " send_at, look_at) SELECT gen_random_uuid(), %s, %s, 1, 'manual',"
+        " now() - n * interval '1 ms', false, 'claimed', now() - n * interval '1 ms',"
+        " now() - n * interval '1 ms' FROM generate_series(1, %s) n",
+        (job_id, account_id, count),
+    )
 
 
 def earlier(connection: psycopg.Connection, seconds: float) -> None:
@@ -267,14 +285,7 @@ def test_a_run_that_stands_in_the_queue_is_counted_neither_up_nor_down(
 def test_runs_that_no_claim_made_wait_for_their_turn_too(
     connection: psycopg.Connection, account_id: int
 ) -> None:
-    job_id = book(connection, account_id, due_in=3600)
-    connection.execute(
-        "INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state,"
-        " send_at, look_at) SELECT gen_random_uuid(), %s, %s, 1, 'manual',"
-        " now() - n * interval '1 ms', false, 'claimed', now() - n * interval '1 ms',"
-        " now() - n * interval '1 ms' FROM generate_series(1, 50) n",
-        (job_id, account_id),
-    )
+    call_by_hand(connection, account_id, 50)
 
     checked = check(connection, limit=1000, leases_count=True, limits=limited(account_id))
 
@@ -300,3 +311,46 @@ def test_runs_that_no_claim_made_wait_for_their_turn_too(
     connection.execute("UPDATE inflight SET look_at = now() WHERE state = 'waiting'")
     late = check(connection, limit=1000, leases_count=True, limits=limited(account_id))
     assert len(again.to_notify) + len(late.to_notify) == 30
+
+
+@pytest.mark.parametrize("cron", [None, "0 0/10 * * * ?"])
+@pytest.mark.parametrize("tick", ["claim", "check"])
+def test_two_schedulers_with_the_same_accounts_do_not_wait_in_a_circle(
+    connection: psycopg.Connection,
+    other: psycopg.Connection,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tick: str,
+    cron: str | None,
+) -> None:
+    """One postpones firings of the second account; both count those of both, and missed ones."""
+    first, second = add_account(connection, "first"), add_account(connection, "second")
+    limits = FiringLimits(of={first: Allowed(runs=1000), second: Allowed(per_second=RATE)})
+    begin_beside: list[Callable[[], None]] = []
+
+    def run_beside(connection: psycopg.Connection, name: str, params: dict[str, Any]) -> Rows:
+        answer = queries.run(connection, name, params)
+        if name == "lock_pace" and begin_beside:
+            begin_beside.pop()()
+        return answer
+
+    with connect(database) as booking, ExitStack() as threads:
+
+        def begin() -> None:
+            for account_id in (first, second):
+                book(booking, account_id, due_in=-3600, cron=cron)
+            beside = partial(claim_limited, other, limits)
+            threads.callback(threads.enter_context(in_thread(beside)))
+            wait_until_blocked(booking)
+
+        begin_beside.append(begin)
+        monkeypatch.setattr(postponing, "run", run_beside)
+        if tick == "claim":
+            book_many(connection, second, RATE + 1)
+            book(connection, first, due_in=-3600, cron=cron)
+            claim_limited(connection, limits)
+        else:
+            call_by_hand(connection, first, 1)
+            call_by_hand(connection, second, RATE + 1)
+            check(connection, limit=1000, leases_count=True, limits=limits)
+    assert len(made(connection)) == RATE + (3 if tick == "claim" else 4)
