@@ -112,3 +112,18 @@ def test_what_is_withdrawn_ends_as_cancelled(harness: Harness) -> None:
 
     assert harness.settled() == "cancelled"
     assert parked_runs(harness) == []
+
+
+def test_a_run_that_is_settled_while_the_loop_has_ended_keeps_no_other_from_being_parked(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled, *calling = [harness.lease(0.0) for _ in range(3)]
+
+    def set_meanwhile(leased: LeasedRun, name: str, value: object) -> None:
+        object.__setattr__(leased, name, value)
+        harness.dispatcher.forget(settled)  # as the settler's thread does
+
+    monkeypatch.setattr(LeasedRun, "__setattr__", set_meanwhile)
+    harness.dispatcher.close()
+
+    assert {leased for leased, _ in parked_runs(harness)} == set(calling)

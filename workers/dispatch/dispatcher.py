@@ -141,7 +141,8 @@ class Dispatcher:
 
     def close(self) -> None:
         """Park what is held still, as the loop has ended and delivers no more replies."""
-        for leased in self.leased_runs:
+        # The settler's thread removes runs meanwhile.
+        for leased in list(self.leased_runs):
             leased.begun_at = 0.0
         self.stop()
 
