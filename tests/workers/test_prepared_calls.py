@@ -108,3 +108,19 @@ def test_a_call_that_cannot_be_built_does_not_keep_others_from_being_prepared(
 
     assert bad[0].prepared is None
     assert all(each.prepared for each in good)
+
+
+def test_a_call_that_cannot_be_built_as_it_begins_is_an_attempt_that_fails(
+    harness: Harness,
+) -> None:
+    (leased,) = leased_ahead(harness, 1, "whsec_short")
+    harness.dispatcher.accept([leased])
+    harness.step(0.05)
+
+    ((settled, settlement),) = harness.channels.settlements
+    assert (settled, settlement.attempt and settlement.attempt.reply.error) == (
+        leased,
+        "invalid-request",
+    )
+    assert not harness.dispatcher._slots._in_flight
+    assert not any(each.in_flight for each in harness.dispatcher.flow_control.destinations)

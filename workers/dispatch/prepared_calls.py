@@ -11,12 +11,18 @@ from app.delivery.request import Call, Prepared
 from app.domain.completion import Tokens
 from app.domain.job import Dialect
 from app.domain.run import Reply
+from app.log import logger
 from workers.dispatch.calls import call_of, missing_key
 from workers.dispatch.leased_run import LeasedRun
 
 _AT_ONCE: Final = 32
 """Calls that are built in one step of the loop: sockets and timers wait for less than a
 millisecond."""
+
+_UNBUILT: Final = (
+    "The call cannot be made of what is stored of the run and its account. The service's log tells "
+    "why: run.cannot_be_called."
+)
 
 
 class PreparedCalls:
@@ -38,10 +44,18 @@ class PreparedCalls:
         self._waiting.extend(runs)
 
     def call_of(self, leased: LeasedRun, now: float) -> Call | Reply:
-        """The call that begins at `now`; a Reply where the attempt fails without a call."""
+        """The call that begins at `now`; a Reply where the attempt fails without a call.
+
+        So it fails where it cannot be built of what is stored: raised, that would leave a run that
+        has its slot, and whose lease is renewed, without an end.
+        """
         prepared, leased.prepared = leased.prepared, None
-        call = None if prepared is None else prepared.begin(now - leased.fire_at)
-        return call or call_of(leased, now, self._tokens)
+        try:
+            call = None if prepared is None else prepared.begin(now - leased.fire_at)
+            return call or call_of(leased, now, self._tokens)
+        except Exception as error:  # noqa: BLE001 - one bad row ends as a failed attempt
+            logger.error("run.cannot_be_called", run_id=str(leased.run.id), exc_info=error)
+            return Reply(error="invalid-request", error_detail=_UNBUILT, connected=False)
 
     def _build_some(self) -> None:
         now = self._loop.clock()
