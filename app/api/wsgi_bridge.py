@@ -24,6 +24,9 @@ Send = Callable[[Message], Awaitable[None]]
 _AT_ONCE: Final = 1024 * 1024
 MAX_TARGET: Final = 16 * 1024
 """Of a request's target, the most characters; the application refuses more (`check_target`)."""
+MAX_KNOWN_NAME: Final = 64
+"""Of the name of a field whose variable is remembered, the most characters."""
+
 ONWARD: Final = "wakecall.onward"
 """The name in the WSGI environment of the list for a request that another server answers; absent
 where none is passed on."""
@@ -183,7 +186,6 @@ def _no_write(_data: bytes) -> object:
     raise NotImplementedError("answers are returned, not written")
 
 
-@lru_cache(maxsize=256)
 def variable(name: bytes) -> str | None:
     """Return the WSGI variable of a header field; None for a field that is ignored.
 
@@ -191,7 +193,16 @@ def variable(name: bytes) -> str | None:
     which a server may ignore (RFC 9110, 7.8). With `Upgrade`, werkzeug would look only for routes
     of WebSocket.
     """
+    # Anybody can send a name of 64 KiB, of which 256 would be kept.
+    return _known_variable(name) if len(name) <= MAX_KNOWN_NAME else _variable(name)
+
+
+def _variable(name: bytes) -> str | None:
     if b"_" in name or name.lower() == b"upgrade":
         return None
     key = name.decode("latin-1").upper().replace("-", "_")
     return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
+
+
+_known_variable: Final = lru_cache(maxsize=256)(_variable)
+"""As `_variable`, of the short names, which nearly all are."""

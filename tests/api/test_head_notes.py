@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from app.api import wsgi_bridge
+from app.api.dapr.rpc import requests
 from app.api.head_notes import NOTES, noted
 from app.http_server import exchange
 from tests.api.exchange import scope_of
@@ -48,3 +53,29 @@ def test_the_environment_is_the_same_with_and_without_notes() -> None:
         assert environ.pop(NOTES) is noted_scope[exchange.NOTES]
         environ["wsgi.input"] = plain["wsgi.input"]
         assert environ == plain
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda name: wsgi_bridge.build_environ(
+            {
+                **scope_of("GET"),
+                "headers": [(name.encode(), b"")],
+                "client": ("10.0.0.1", 1),
+                "server": ("a", 80),
+            }
+        ),
+        lambda name: requests.of_head("/x", [(name, "")]),
+    ],
+    ids=["http", "rpc"],
+)
+def test_long_names_of_fields_are_not_kept(build: Callable[[str], object]) -> None:
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            build(f"{number}" + "x" * 20_000)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 200_000
