@@ -24,7 +24,7 @@ Send = Callable[[Message], Awaitable[None]]
 _AT_ONCE: Final = 1024 * 1024
 MAX_TARGET: Final = 16 * 1024
 """Of a request's target, the most characters; the application refuses more (`check_target`)."""
-MAX_KNOWN_NAME: Final = 64
+_MAX_KNOWN_NAME: Final = 64
 """Of the name of a field whose variable is remembered, the most characters."""
 
 ONWARD: Final = "wakecall.onward"
@@ -194,7 +194,7 @@ def variable(name: bytes) -> str | None:
     of WebSocket.
     """
     # Anybody can send a name of 64 KiB, of which 256 would be kept.
-    return _known_variable(name) if len(name) <= MAX_KNOWN_NAME else _variable(name)
+    return _known_variable(name) if len(name) <= _MAX_KNOWN_NAME else _variable(name)
 
 
 def _variable(name: bytes) -> str | None:

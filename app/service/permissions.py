@@ -52,8 +52,6 @@ def require_booking(asking: Asking) -> None:
 
     Raises InsufficientScope, AccountSuspended.
     """
-    # A key with this scope may book whatever it is bound to.
-    if asking.scope is not Scope.ADMIN:
-        require_whole_account(asking, Scope.BOOK)
-        require_scope(asking, Scope.BOOK)
+    require_whole_account(asking, Scope.BOOK)
+    require_scope(asking, Scope.BOOK)
     require_active(asking)

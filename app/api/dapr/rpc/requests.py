@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from flask import request
 
 from app.api import wsgi_bridge
-from app.api.wsgi_bridge import MAX_KNOWN_NAME, Message
+from app.api.wsgi_bridge import Message
 
 GRPC: Final = "grpc"
 SERVICE: Final = "dapr.proto.runtime.v1.Dapr"
@@ -70,18 +70,9 @@ def of_head(path: str, metadata: Fields) -> Message:
     """What the environment has of the method and the metadata of an RPC."""
     environ = {**_FIXED, "PATH_INFO": path, "REQUEST_URI": path}
     for name, value in metadata:
-        key = (_known_variable if len(name) <= MAX_KNOWN_NAME else _variable)(name)
+        key = None if name in _OF_HTTP else wsgi_bridge.variable(name.encode())
         if key is not None and isinstance(value, str):
             # WSGI has bytes as characters of ISO-8859-1 (PEP 3333).
             text = value if value.isascii() else value.encode().decode("latin-1")
             environ[key] = f"{environ[key]},{text}" if key in environ else text
     return environ
-
-
-def _variable(name: str) -> str | None:
-    """The WSGI variable of a name of metadata; None for one that is left out."""
-    return None if name in _OF_HTTP else wsgi_bridge.variable(name.encode())
-
-
-_known_variable: Final = lru_cache(maxsize=256)(_variable)
-"""As `_variable`, of the short names, which nearly all are."""
