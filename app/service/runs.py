@@ -160,14 +160,15 @@ def redeliver_all(
             )
             more, met, last = examined.read == room, examined.candidates, examined.last
             taken = sum(each.sendable for each in met)
+            gone = 0
             if not dry:
-                met, taken, cut = _send_again(
+                met, taken, gone, cut = _send_again(
                     context, connection, caller, wanted, met, behind=count
                 )
             if cut:
                 last = met[-1].position if met else None
         count += taken
-        lost += sum(not each.sendable for each in met)
+        lost += gone + sum(not each.sendable for each in met)
         looked_at += examined.read
         after = last or after
     if not dry and in_unit_of_work():
@@ -186,17 +187,18 @@ def _send_again(
     met: Sequence[Candidate],
     *,
     behind: int,
-) -> tuple[Sequence[Candidate], int, bool]:
+) -> tuple[Sequence[Candidate], int, int, bool]:
     """Send these runs again, as many as may begin.
 
-    Return the runs that were read, how many were sent, and whether some are left. How many may
+    Return the runs that were read, how many were sent, of how many the content went away since they
+    were read, and whether some are left. How many may
     begin is judged under a lock that claims wait for while they hold locks of jobs. So that lock
     is taken after the locks of the jobs. Inside `unit_of_work`, which locks the jobs of further
     batches, `redeliver_all` takes the lock after the last batch.
     """
     sendable = [each for each in met if each.sendable]
     if not sendable:
-        return met, 0, False
+        return met, 0, 0, False
     redelivery.lock_jobs(driver_of(connection), [each.job_id for each in sendable])
     granted = len(sendable)
     if not in_unit_of_work():
@@ -205,16 +207,14 @@ def _send_again(
     if cut:
         # Other requests have begun runs of the account since the limit was checked.
         met, sendable = met[: met.index(sendable[granted])], sendable[:granted]
-    taken = redelivery.requeue(
-        driver_of(connection),
-        caller.account.id,
-        sendable,
-        states=wanted.states,
-        behind=behind,
-    )
+    driver, account_id, states = driver_of(connection), caller.account.id, wanted.states
+    taken = redelivery.requeue(driver, account_id, sendable, states=states, behind=behind)
+    gone = 0
+    if taken < len(sendable):
+        gone = redelivery.count_unsendable(driver, account_id, sendable, states=states)
     if taken:
         audit.record(connection, caller.account.id, Action.REDELIVER_RUNS, f"{taken} runs")
-    return met, taken, cut
+    return met, taken, gone, cut
 
 
 def _find(

@@ -79,13 +79,8 @@ def requeue(
         connection,
         "requeue",
         {
-            "account_id": account_id,
-            "ids": [each.position.id for each in runs],
-            "job_ids": [each.job_id for each in runs],
-            "dues": [each.position.due_at for each in runs],
+            **_settled(account_id, runs, states),
             "offsets": [_SPREAD * (behind + n) for n in range(len(runs))],
-            "states": sorted(states),
-            "max_attempts": MAX_ATTEMPTS,
             "earlier_tokens": _EARLIER_TOKENS,
             "ahead": MANUAL_DELAY,
             "look_ahead": LOOK_AHEAD,
@@ -93,6 +88,36 @@ def requeue(
         },
     )
     return requeued.rowcount
+
+
+def count_unsendable(
+    connection: psycopg.Connection,
+    account_id: int,
+    runs: Sequence[Candidate],
+    *,
+    states: frozenset[str],
+) -> int:
+    """Return how many of these runs are settled in one of `states` and can never be sent again.
+
+    The jobs must be locked. A run that was sendable when it was read is not any more where its job
+    was deleted before the lock.
+    """
+    found: int = value(run(connection, "count_unsendable", _settled(account_id, runs, states)))
+    return found
+
+
+def _settled(
+    account_id: int, runs: Sequence[Candidate], states: frozenset[str]
+) -> dict[str, object]:
+    """The parameters that name these runs of history, and what they may be like."""
+    return {
+        "account_id": account_id,
+        "ids": [each.position.id for each in runs],
+        "job_ids": [each.job_id for each in runs],
+        "dues": [each.position.due_at for each in runs],
+        "states": sorted(states),
+        "max_attempts": MAX_ATTEMPTS,
+    }
 
 
 def candidates(

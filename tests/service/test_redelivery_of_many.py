@@ -115,3 +115,22 @@ def test_what_was_settled_again_between_count_and_lock_is_left_alone(
             holder.execute("BEGIN")
 
     assert runs.get(context, caller, run_id).state is RunState.SUCCEEDED
+
+
+def test_what_was_deleted_between_count_and_lock_is_lost(
+    context: Context, caller: Caller, connection: psycopg.Connection, database: str
+) -> None:
+    deleted, _ = (
+        book(connection, caller.account.id, due_in=-1, cron="0 0 * * *") for _ in range(2)
+    )
+    failed = [settlement_of(run, RunState.FAILED, 500) for run in claim_and_take(connection)]
+    settle(connection, failed)
+    with connect(database) as holder, holder.transaction():
+        holder.execute("DELETE FROM job WHERE id = %s", (deleted,))
+        with in_thread(
+            lambda: runs.redeliver_all(context, caller, ALL, after=None, dry=False)
+        ) as done:
+            wait_until_blocked(connection)
+            holder.execute("COMMIT")
+            assert (done().count, done().lost) == (1, 1)
+            holder.execute("BEGIN")

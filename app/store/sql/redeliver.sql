@@ -12,6 +12,18 @@ coalesce(
 SELECT {{has_content}} AS is_sendable FROM run r
 WHERE r.id = %(id)s AND r.job_id = %(job_id)s AND r.due_at = %(due_at)s;
 
+-- name: count_unsendable
+-- How many of these settled runs in `states` can never be sent again: those that were attempted
+-- `max_attempts` times, or whose content is no longer stored. Under lock_jobs.
+SELECT count(*) FROM unnest(%(ids)b::uuid[], %(job_ids)b::uuid[], %(dues)b::timestamptz[])
+  AS v (id, job_id, due_at)
+CROSS JOIN LATERAL (
+  SELECT * FROM run r
+  WHERE r.id = v.id AND r.job_id = v.job_id AND r.due_at = v.due_at
+    AND r.account_id = %(account_id)s LIMIT 1) r
+WHERE r.state = ANY (%(states)s::text[])
+  AND NOT (r.attempts < %(max_attempts)s AND {{has_content}});
+
 -- name: requeue
 -- A run moves from history into flight in one statement, so that a second request does not find it.
 -- Its token is higher than the last one it had, so that an earlier holder settles nothing. From then
