@@ -29,6 +29,7 @@ from app.domain.user import read_email
 from app.errors import InvalidMember, LimitReached, NotFound
 from app.service import audit, mail
 from app.service.context import Context
+from app.service.permissions import require_owner
 from app.store import accounts as account_store
 from app.store import beta_requests, users
 from app.store import invitations as store
@@ -48,6 +49,7 @@ def create(
     context: Context,
     account: Account | None = None,
     *,
+    by: int | None = None,
     role: Role = Role.OWNER,
     email: str | None = None,
     note: str = "",
@@ -56,14 +58,16 @@ def create(
 ) -> NewInvitation:
     """Create an invitation into an account, or without one, to create a new account.
 
-    With an `email`, only a user of that address can use it, and it is mailed if SMTP is
-    configured. Raises InvalidMember, LimitReached.
+    `by` is the owner who makes it, None for the operator. With an `email`, only a user of that
+    address can use it, and it is mailed if SMTP is configured. Raises InvalidMember, LimitReached,
+    InsufficientRole.
     """
     with context.database.transaction() as connection:
         return create_within(
             context,
             connection,
             account,
+            by=by,
             role=role,
             email=None if email is None else read_email(email),
             note=note,
@@ -77,6 +81,7 @@ def create_within(  # noqa: PLR0913 - what an invitation has
     connection: Connection,
     account: Account | None,
     *,
+    by: int | None = None,
     role: Role = Role.OWNER,
     email: str | None = None,
     note: str = "",
@@ -90,6 +95,7 @@ def create_within(  # noqa: PLR0913 - what an invitation has
         role = Role.OWNER
     else:
         account_store.lock(connection, account.id)
+        require_owner(connection, account, by)
         _check_room(connection, account)
     token = tokens.new()
     invitation_id = store.add(

@@ -15,6 +15,7 @@ from app.domain.user import Member, read_email
 from app.errors import Conflict, NotFound
 from app.service import accounts, audit, passwords
 from app.service.context import Context
+from app.service.permissions import require_owner
 from app.service.user_links import unknown_member
 from app.store import accounts as account_store
 from app.store import invitations, user_links
@@ -30,10 +31,16 @@ def list_members(context: Context, account: Account) -> tuple[Member, ...]:
         return store.members(connection, account.id)
 
 
-def change_role(context: Context, account: Account, user_id: int, role: Role) -> None:
-    """Give a member another role. Raises NotFound, and Conflict for the last owner."""
+def change_role(
+    context: Context, account: Account, user_id: int, role: Role, *, by: int | None = None
+) -> None:
+    """Give a member another role. Raises NotFound, and Conflict for the last owner.
+
+    `by` is the owner who does it, None for the operator. Raises InsufficientRole.
+    """
     with context.database.transaction() as connection:
         email, before = _locked(connection, account, user_id)
+        require_owner(connection, account, by)
         if before is role:
             return
         if role is not Role.OWNER:
@@ -43,13 +50,16 @@ def change_role(context: Context, account: Account, user_id: int, role: Role) ->
         audit.record(connection, account.id, Action.CHANGE_ROLE, email, f"{before} to {role}")
 
 
-def remove(context: Context, account: Account, user_id: int) -> None:
+def remove(context: Context, account: Account, user_id: int, *, by: int | None = None) -> None:
     """End a membership: the user's sessions no longer show the account.
 
-    Raises NotFound, and Conflict for the last owner.
+    `by` is the user who does it, None for the operator: everybody may leave, and owners remove
+    others. Raises NotFound, InsufficientRole, and Conflict for the last owner.
     """
     with context.database.transaction() as connection:
         email, role = _locked(connection, account, user_id)
+        if by != user_id:
+            require_owner(connection, account, by)
         _keep_owner(connection, account, user_id, email)
         store.remove_member(connection, user_id, account.id)
         _end_links_of(connection, account, email, role)

@@ -1,11 +1,15 @@
-"""Permissions: checks what the caller of a use case may do with its API key."""
+"""Permissions: checks what the caller of a use case may do with its API key, or a user by role."""
 
 from __future__ import annotations
 
-from app.domain.account import CachedCaller, Caller
+from sqlalchemy import Connection
+
+from app.domain.account import Account, CachedCaller, Caller
 from app.domain.checks import quoted
+from app.domain.role import Role
 from app.domain.scope import Scope
-from app.errors import AccountSuspended, InsufficientScope
+from app.errors import AccountSuspended, InsufficientRole, InsufficientScope
+from app.store import users
 
 Asking = Caller | CachedCaller
 
@@ -55,3 +59,16 @@ def require_booking(asking: Asking) -> None:
     require_whole_account(asking, Scope.BOOK)
     require_scope(asking, Scope.BOOK)
     require_active(asking)
+
+
+def require_owner(connection: Connection, account: Account, user_id: int | None) -> None:
+    """Raise InsufficientRole unless this user is an owner now; None stands for the operator.
+
+    Under the account's lock: what an owner makes is undone when the owner is removed, and must not
+    be made after that by a request that was under way.
+    """
+    if user_id is not None and users.role_of(connection, user_id, account.id) is not Role.OWNER:
+        raise InsufficientRole(
+            f"You are not an owner of {account.name} any more.",
+            remedy="Ask an owner of the account to do it, or to give you that role.",
+        )

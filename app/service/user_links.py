@@ -15,7 +15,9 @@ from app.domain.user import LinkPurpose, check_password, read_email
 from app.errors import Conflict, NotFound
 from app.service import audit, mail, passwords, sign_in
 from app.service.context import Context
+from app.service.permissions import require_owner
 from app.service.sign_in import Browser
+from app.store import accounts as account_store
 from app.store import user_links as store
 from app.store import users, web_sessions
 
@@ -45,15 +47,20 @@ def create_within(
     return f"{context.settings.base_url}{_PATHS[purpose]}{token.text}"
 
 
-def create_for_member(context: Context, account: Account, user_id: int) -> str:
+def create_for_member(
+    context: Context, account: Account, user_id: int, *, by: int | None = None
+) -> str:
     """Make a link with which a member of the account chooses a new password, for an owner.
 
     Whoever has the link becomes that user. So it is refused, with Conflict, for a user who belongs
-    to another account as well. Raises NotFound for a user who is not a member.
+    to another account as well. `by` is the owner who makes it, None for the operator. Raises
+    NotFound for a user who is not a member, and InsufficientRole.
     """
     with context.database.transaction() as connection:
         # A user who joins another account at the same time waits, and then ends this link.
         users.lock_password(connection, user_id)
+        account_store.lock(connection, account.id)
+        require_owner(connection, account, by)
         email = users.email_of(connection, user_id)
         accounts = [each.id for each, _ in users.accounts_of(connection, user_id)]
         if email is None or account.id not in accounts:

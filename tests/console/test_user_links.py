@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import psycopg
 import pytest
 from flask import Flask
 
 from app.api.context import context_of
+from app.domain.account import Account
 from app.domain.role import Role
 from app.domain.user import LinkPurpose
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, InsufficientRole, NotFound
 from app.service import invitations, members, user_links
+from app.service.context import Context
 from tests.console.invite import invite
 from tests.console.people import (
     LOGIN,
@@ -21,6 +27,7 @@ from tests.console.people import (
     post,
     signed_in_as,
 )
+from tests.factories import in_thread, wait_until_blocked
 
 EMAIL = "grace@example.com"
 
@@ -108,6 +115,39 @@ def test_a_former_owner_has_no_way_back(
         user_links.find(context, link.rpartition("/")[2], LinkPurpose.RESET)
     # An owner cannot have made this one.
     assert user_links.find(context, own.rpartition("/")[2], LinkPurpose.RESET)
+
+
+ByOwner = Callable[[Context, Account, int, int], object]
+REQUESTS: dict[str, ByOwner] = {
+    "invitation": lambda context, account, by, _: invitations.create(context, account, by=by),
+    "link": lambda context, account, by, member: user_links.create_for_member(
+        context, account, member, by=by
+    ),
+    "role": lambda context, account, by, member: members.change_role(
+        context, account, member, Role.OWNER, by=by
+    ),
+    "removal": lambda context, account, by, member: members.remove(context, account, member, by=by),
+}
+
+
+@pytest.mark.parametrize("kind", REQUESTS)
+def test_an_owner_who_is_removed_during_a_request_has_no_way_back(
+    app: Flask, signed_in: SignedIn, connection: psycopg.Connection, kind: str
+) -> None:
+    context, account = context_of(app), signed_in.account
+    former = add_user(app, "mallory@example.com", account.name, Role.OWNER)
+    member = add_user(app, EMAIL, account.name, Role.MEMBER)
+    with ExitStack() as stack:
+        with connection.transaction():
+            # As the removal by another owner, of which the request has seen nothing.
+            connection.execute("SELECT FROM account WHERE id = %s FOR NO KEY UPDATE", (account.id,))
+            finish = stack.enter_context(
+                in_thread(lambda: REQUESTS[kind](context, account, former, member))
+            )
+            wait_until_blocked(connection)
+            connection.execute("DELETE FROM membership WHERE user_id = %s", (former,))
+        with pytest.raises(InsufficientRole):
+            finish()
 
 
 @pytest.mark.parametrize("given", ["account", "operator"])

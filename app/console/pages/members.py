@@ -59,6 +59,7 @@ def invite() -> ResponseReturnValue:
         made = invitations.create(
             current_context(),
             viewer().account,
+            by=viewer().user_id,
             role=_role(values["role"]),
             email=values["email"].strip() or None,
             note=values["note"].strip(),
@@ -90,7 +91,8 @@ def change_role(user_id: int) -> ResponseReturnValue:
             return asked
     try:
         role = _role(request.form.get("role", ""))
-        service.change_role(current_context(), viewer().account, _bounded(user_id), role)
+        by = viewer().user_id
+        service.change_role(current_context(), viewer().account, _bounded(user_id), role, by=by)
     except NotFound:
         raise
     except SHOWN as error:
@@ -108,7 +110,9 @@ def make_reset_link(user_id: int) -> ResponseReturnValue:
     if asked is not None:
         return asked
     try:
-        link = user_links.create_for_member(current_context(), viewer().account, _bounded(user_id))
+        link = user_links.create_for_member(
+            current_context(), viewer().account, _bounded(user_id), by=viewer().user_id
+        )
     except NotFound:
         raise
     except SHOWN as error:
@@ -151,7 +155,7 @@ def remove_member(user_id: int) -> ResponseReturnValue:
     if not leaves and not viewer().may_manage:
         raise user_links.unknown_member()
     try:
-        service.remove(current_context(), viewer().account, _bounded(user_id))
+        service.remove(current_context(), viewer().account, _bounded(user_id), by=viewer().user_id)
     except NotFound:
         raise
     except SHOWN as error:
