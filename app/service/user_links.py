@@ -114,8 +114,9 @@ def reset_password(context: Context, token: str, password: str, browser: Browser
     hashed = passwords.hash_password(password)
     session = tokens.new()
     with context.database.transaction() as connection:
-        _take(connection, token, LinkPurpose.RESET)
+        # First, as all that replace a password or drop links do: else two could wait in a circle.
         users.lock_password(connection, user.user_id)
+        _take(connection, token, LinkPurpose.RESET)
         users.set_password(connection, user.user_id, hashed)
         web_sessions.end_others(connection, user.user_id, None)
         store.drop(connection, user.user_id)
@@ -127,11 +128,14 @@ def reset_password(context: Context, token: str, password: str, browser: Browser
 
 def use_to_sign_in(context: Context, token: str, browser: Browser) -> str:
     """Begin a session with a link that is used once; return its token. Raises NotFound."""
+    user = find(context, token, LinkPurpose.SIGN_IN)
     session = tokens.new()
     with context.database.transaction() as connection:
-        user_id = _take(connection, token, LinkPurpose.SIGN_IN)
+        # Another password ends all sessions and links; a session that begins beside it would stay.
+        users.lock_password(connection, user.user_id)
+        _take(connection, token, LinkPurpose.SIGN_IN)
         # The password was not typed: secrets are shown only once it is.
-        sign_in.begin(connection, session, user_id, browser, proved=False)
+        sign_in.begin(connection, session, user.user_id, browser, proved=False)
     return session.text
 
 
@@ -144,11 +148,9 @@ def unknown_member() -> NotFound:
     )
 
 
-def _take(connection: Connection, token: str, purpose: LinkPurpose) -> int:
-    user_id = store.take(connection, tokens.read(token) or b"", purpose)
-    if user_id is None:
+def _take(connection: Connection, token: str, purpose: LinkPurpose) -> None:
+    if store.take(connection, tokens.read(token) or b"", purpose) is None:
         raise _unusable()
-    return user_id
 
 
 def _unusable() -> NotFound:

@@ -16,6 +16,7 @@ from app.domain.user import LinkPurpose
 from app.errors import Conflict, InsufficientRole, NotFound
 from app.service import invitations, members, user_links
 from app.service.context import Context
+from app.service.sign_in import Browser
 from tests.console.invite import invite
 from tests.console.people import (
     LOGIN,
@@ -27,7 +28,7 @@ from tests.console.people import (
     post,
     signed_in_as,
 )
-from tests.factories import in_thread, wait_until_blocked
+from tests.factories import in_thread, one, wait_until_blocked
 
 EMAIL = "grace@example.com"
 
@@ -164,3 +165,47 @@ def test_a_link_of_an_owner_does_not_lead_to_what_the_operator_gives(
         members.set_operator(context, EMAIL, operator=True)
     with pytest.raises(NotFound):
         user_links.find(context, link.rpartition("/")[2], LinkPurpose.RESET)
+
+
+def test_a_session_that_begins_with_a_link_does_not_outlast_another_password(
+    app: Flask, signed_in: SignedIn, connection: psycopg.Connection
+) -> None:
+    context = context_of(app)
+    token = path_of(app, signed_in.email, LinkPurpose.SIGN_IN).rpartition("/")[2]
+    with ExitStack() as stack:
+        with connection.transaction():
+            # As the change of the password does.
+            lock_user(connection, signed_in)
+            finish = stack.enter_context(
+                in_thread(lambda: user_links.use_to_sign_in(context, token, Browser()))
+            )
+            wait_until_blocked(connection)
+            connection.execute("DELETE FROM web_session")
+            connection.execute("DELETE FROM user_link")
+        with pytest.raises(NotFound):
+            finish()
+    assert one(connection, "SELECT count(*) FROM web_session") == 0
+
+
+def test_a_reset_waits_for_another_change_of_the_password_without_a_circle(
+    app: Flask, signed_in: SignedIn, connection: psycopg.Connection
+) -> None:
+    context = context_of(app)
+    token = path_of(app, signed_in.email, LinkPurpose.RESET).rpartition("/")[2]
+    with ExitStack() as stack:
+        with connection.transaction():
+            lock_user(connection, signed_in)
+            finish = stack.enter_context(
+                in_thread(
+                    lambda: user_links.reset_password(
+                        context, token, "a new long password", Browser()
+                    )
+                )
+            )
+            wait_until_blocked(connection)
+            connection.execute("SELECT FROM user_link FOR UPDATE NOWAIT")
+        assert finish()
+
+
+def lock_user(connection: psycopg.Connection, person: SignedIn) -> None:
+    connection.execute("SELECT FROM web_user WHERE id = %s FOR NO KEY UPDATE", (person.user_id,))
