@@ -10,13 +10,16 @@ from typing import Any
 import psycopg
 import pytest
 
+from app.api.fusion import schedule_document
 from app.domain.account import Caller
+from app.domain.fusion import resource
 from app.domain.limits import UNLIMITED, Limits
 from app.domain.run import RunState
 from app.domain.run_filter import RunFilter
 from app.errors import LimitReached
 from app.service import jobs, limits, manual_calls, runs
 from app.service.context import Context
+from app.service.fusion import actions, schedules
 from app.store import redelivery, runs_under_way
 from app.store.rescue import check
 from app.store.settling import settle
@@ -127,6 +130,23 @@ def test_requests_that_ask_at_once_begin_no_more_together(
 
     assert under_way(connection) == LIMIT
     assert refused == [(LIMIT, LIMIT)] * 2 * LIMIT
+
+
+def test_jobs_of_fusion_that_are_started_one_after_the_other_count_at_once(
+    context: Context, caller: Caller, connection: psycopg.Connection
+) -> None:
+    allow(context, caller, LIMIT)
+    sources = [resource.parse(f"datasource:movies{n}") for n in range(LIMIT + 1)]
+    for each in sources:
+        sent = schedule_document.parse({"triggers": []}, resource=each, now=caller.now)
+        schedules.put(context, caller, each, sent, app=None)
+
+    for each in sources[:LIMIT]:
+        assert actions.start(context, caller, each, app=None).accepted
+    with pytest.raises(LimitReached):
+        actions.start(context, caller, sources[LIMIT], app=None)
+
+    assert under_way(connection) == LIMIT
 
 
 def test_what_is_sent_again_at_once_is_no_more_together(

@@ -25,7 +25,7 @@ def perform(
 
 
 def start(context: Context, caller: Caller, resource: Resource, *, app: str | None) -> ActionResult:
-    """Run a job now, whatever its schedule, unless it is running. Raises NotFound."""
+    """Run a job now, whatever its schedule, unless it is running. Raises NotFound, LimitReached."""
     with context.database.transaction() as connection:
         job = jobs.find_locked(connection, caller, resource, app)
         under_way = serial.live_run(driver_of(connection), job.id)
@@ -33,7 +33,7 @@ def start(context: Context, caller: Caller, resource: Resource, *, app: str | No
             return ActionResult(
                 resource=resource, action=Action.START, accepted=False, running=under_way
             )
-        limits.check_runs(context, connection, caller.account)
+        limits.begin_run(context, connection, caller.account)
         by = accounts.key_label(connection, caller.key_id)
         inflight.call_by_hand(driver_of(connection), job.id, new_id(), started_by=by)
     return ActionResult(resource=resource, action=Action.START, accepted=True)
