@@ -53,6 +53,8 @@ def is_configured(context: Context) -> bool:
 def request(context: Context, connection: Connection, recipient: str, kind: Kind) -> None:
     """Store a request for a mail of this kind, unless there were too many."""
     subject = _SUBJECTS[kind]
+    # Requests for one address that come at once would all find that there were few.
+    store.lock_recipient(connection, recipient)
     if store.count_recent(connection, recipient, subject, ASKED_WITHIN) < MAX_ASKED:
         _add(context, connection, recipient, subject, kind, "")
 

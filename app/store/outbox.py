@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import psycopg
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, text
 
 from app.store.tables import outbox
 
 KEPT: Final = timedelta(days=7)
 """How long it is stored to whom mail was sent; its text is deleted when it has been sent."""
 
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('mail to ' || :recipient, 0))")
 _LEASE: Final = timedelta(minutes=2)
 
 # A process that ends while it sends leaves the mail to the next turn after the lease.
@@ -73,8 +74,16 @@ def add(connection: Connection, recipient: str, subject: str, sealed: bytes) -> 
     connection.execute(insert(outbox).values(recipient=recipient, subject=subject, sealed=sealed))
 
 
+def lock_recipient(connection: Connection, recipient: str) -> None:
+    """Let no other transaction that calls this store mail for a recipient until this one ends."""
+    connection.execute(_LOCK, {"recipient": recipient})
+
+
 def count_recent(connection: Connection, recipient: str, subject: str, within: timedelta) -> int:
-    """Return how many mails with this subject were stored for a recipient in this time."""
+    """Return how many mails with this subject were stored for a recipient in this time.
+
+    Exact under `lock_recipient`.
+    """
     query = select(func.count()).where(
         outbox.c.created_at > func.clock_timestamp() - within,
         outbox.c.recipient == recipient,

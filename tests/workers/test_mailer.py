@@ -6,6 +6,7 @@ import re
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from app.service import invitations, mail, user_links
 from app.smtp import send
 from tests.api.conftest import environ, make_app
 from tests.console.people import add_user, browser_of, post
-from tests.factories import connect, one
+from tests.factories import connect, in_thread, one, wait_until_blocked
 from workers.mailer import MAX_ATTEMPTS, Mailer, mailing
 
 __all__ = ["environ", "make_app"]
@@ -232,3 +233,18 @@ def test_one_address_gets_few_mails_in_an_hour(app: Flask, database: str) -> Non
         connection.execute("UPDATE outbox SET created_at = created_at - interval '1 hour'")
         user_links.request_reset(context, EMAIL)
         assert one(connection, "SELECT count(*) FROM outbox") == mail.MAX_ASKED + 2
+
+
+def test_requests_at_once_send_one_address_no_more_mails(app: Flask, database: str) -> None:
+    context = context_of(app)
+    with ExitStack() as stack:
+        connection = stack.enter_context(connect(database))
+        with context.database.transaction() as first:
+            for _ in range(mail.MAX_ASKED):
+                mail.request(context, first, EMAIL, mail.Kind.RESET)
+            finish = stack.enter_context(
+                in_thread(lambda: user_links.request_reset(context, EMAIL))
+            )
+            wait_until_blocked(connection)
+        finish()
+        assert one(connection, "SELECT count(*) FROM outbox") == mail.MAX_ASKED
