@@ -150,12 +150,17 @@ def change_password(
 def switch(context: Context, signed_in: SignedIn, account_id: int) -> None:
     """Let the session act for another account of its user; raises NotFound."""
     with context.database.transaction() as connection:
-        if not web_sessions.choose(connection, signed_in.session_id, signed_in.user.id, account_id):
-            raise NotFound(
-                "You are not a member of this account.",
-                member="account",
-                remedy="Ask one of its owners to invite you.",
-            )
+        switch_within(connection, signed_in, account_id)
+
+
+def switch_within(connection: Connection, signed_in: SignedIn, account_id: int) -> None:
+    """As `switch`, in a transaction that does more."""
+    if not web_sessions.choose(connection, signed_in.session_id, signed_in.user.id, account_id):
+        raise NotFound(
+            "You are not a member of this account, or your session has ended.",
+            member="account",
+            remedy="Sign in again, or ask one of its owners to invite you.",
+        )
 
 
 def _check_own(context: Context, signed_in: SignedIn, password: str, *, member: str) -> str:

@@ -138,7 +138,8 @@ def join_as(context: Context, token: str, signed_in: SignedIn, account_name: str
         account, key = _enter(
             context, connection, found, signed_in.user.id, signed_in.user.email, account_name
         )
-    sign_in.switch(context, signed_in, account.id)
+        # Were it done after the commit and failed, nobody would see the key of the new account.
+        sign_in.switch_within(connection, signed_in, account.id)
     return Joined("", account, key)
 
 

@@ -17,7 +17,7 @@ from app.api.context import context_of
 from app.console import attempts
 from app.domain.role import Role
 from app.errors import InvalidMember, LimitReached, NotFound, WakecallError
-from app.service import invitations, members, sign_up
+from app.service import invitations, members, sign_in, sign_up
 from app.service.sign_in import Browser
 from app.service.sign_up import Joining, suggest_name
 from app.store import invitations as store
@@ -196,6 +196,20 @@ def test_who_is_signed_in_joins_without_a_password(app: Flask, signed_in: Signed
     assert "other (current)" in signed_in.get("/console/accounts")
     again = post(signed_in.client, invite(app, "other"), {}, page="/console/accounts")
     assert again.status_code == 409
+
+
+def test_a_session_that_ends_meanwhile_makes_no_account_whose_key_nobody_sees(
+    app: Flask, signed_in: SignedIn, database: str
+) -> None:
+    context = context_of(app)
+    made = invitations.create(context)
+    session = sign_in.find(context, signed_in.token)
+    assert session is not None
+    sign_in.sign_out(context, session)
+    before = rows(database)
+    with pytest.raises(NotFound):
+        sign_up.join_as(context, made.link.rpartition("/")[2], session, "mine")
+    assert rows(database) == before
 
 
 def test_a_known_user_joins_with_the_password_of_that_user(app: Flask, signed_in: SignedIn) -> None:
