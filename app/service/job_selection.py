@@ -72,6 +72,15 @@ def count(context: Context, caller: Caller, wanted: JobFilter) -> int:
         return job_selection.count(connection, caller.account.id, wanted, most=MAX_COUNTED)
 
 
+def last(context: Context, caller: Caller) -> UUID:
+    """Return the position of the caller's last job, after which those come that are booked later.
+
+    An id that is made now would not do: the clock by which other ids were made may have been ahead.
+    """
+    with context.database.statement() as connection:
+        return job_selection.last(connection, caller.account.id) or FIRST
+
+
 def next_batch(
     context: Context, caller: Caller, wanted: JobFilter, *, after: UUID, until: UUID
 ) -> list[UUID]:
@@ -105,16 +114,21 @@ def apply(
         )
     act = _act(action, tag)
     refused: list[tuple[UUID, Refused]] = []
-    for job_id in job_ids:
-        try:
-            act(context, caller, job_id)
-        except Refused as error:
-            refused.append((job_id, error))
-    done = len(job_ids) - len(refused)
-    if done:
-        with context.database.transaction() as connection:
-            what = f"{done} job{'' if done == 1 else 's'}"
-            audit.record(connection, caller.account.id, _RECORDED[action], what, tag)
+    done = 0
+    try:
+        for job_id in job_ids:
+            try:
+                act(context, caller, job_id)
+            except Refused as error:
+                refused.append((job_id, error))
+            else:
+                done += 1
+    finally:
+        # Also where the database was away, or a row was locked for too long, at one of them.
+        if done:
+            with context.database.transaction() as connection:
+                what = f"{done} job{'' if done == 1 else 's'}"
+                audit.record(connection, caller.account.id, _RECORDED[action], what, tag)
     return Applied(done=done, refused=tuple(refused))
 
 

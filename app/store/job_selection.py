@@ -13,10 +13,18 @@ from app.store.recent_runs import failing_jobs
 
 _COUNT: Final = "SELECT count(*) FROM (SELECT FROM job WHERE {conditions} LIMIT :most) AS counted"
 
+_LAST: Final = text("SELECT id FROM job WHERE account_id = :account_id ORDER BY id DESC LIMIT 1")
+
 # The ids of jobs increase with the time of booking: `until` leaves out what was booked later.
 _BATCH: Final = """
 SELECT id FROM job WHERE {conditions} AND id > :after AND id <= :until ORDER BY id LIMIT :limit
 """
+
+
+def last(connection: Connection, account_id: int) -> UUID | None:
+    """Return the greatest id of the account's jobs; None without a job."""
+    found: UUID | None = connection.execute(_LAST, {"account_id": account_id}).scalar_one_or_none()
+    return found
 
 
 def count(connection: Connection, account_id: int, wanted: JobFilter, *, most: int) -> int:

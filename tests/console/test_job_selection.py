@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from uuid import UUID
 
 import pytest
@@ -103,6 +104,19 @@ def test_all_that_match_are_done_in_batches_that_survive_a_reload(
     assert seen == [5, 3]
     assert "5 jobs were deleted." in signed_in.get("/console/jobs")
     assert {get(signed_in, each).id for each in (other, later)} == {other, later}
+
+
+def test_all_that_match_are_also_those_booked_while_the_clock_was_ahead(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour_ns = 3600 * 10**9
+    with monkeypatch.context() as ahead:
+        true_time = time.time_ns
+        ahead.setattr("app.random_ids.time.time_ns", lambda: true_time() + hour_ns)
+        made = book(signed_in)
+    form = form_of(signed_in.get(f"{PLACE}?action=pause&all=1"))
+    assert signed_in.post(PLACE, form).status_code == 303
+    assert not get(signed_in, made).booking.enabled
 
 
 def test_jobs_are_called_by_selection_only(signed_in: SignedIn) -> None:

@@ -10,10 +10,10 @@ import pytest
 from uuid6 import uuid7
 
 from app.domain.account import Caller
-from app.domain.job import Booking
+from app.domain.job import Booking, Job
 from app.domain.job_filter import JobFilter
-from app.errors import InvalidMember, NotFound
-from app.service import accounts, job_selection, jobs
+from app.errors import InvalidMember, NotFound, Unavailable
+from app.service import accounts, job_selection, jobs, pauses
 from app.service.context import Context
 from app.service.job_selection import JobAction
 from app.store import jobs as job_store
@@ -61,6 +61,27 @@ def test_what_was_done_is_one_record_of_the_audit_log(
         "SELECT action, object, detail FROM audit WHERE action LIKE 'jobs.%' ORDER BY id"
     ).fetchall()
     assert records == [("jobs.tag", "2 jobs", "b"), ("jobs.delete", "2 jobs", None)]
+
+
+def test_what_was_done_before_the_database_was_away_is_recorded(
+    context: Context,
+    caller: Caller,
+    made: list[UUID],
+    connection: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pause = pauses.pause
+
+    def pause_first(context: Context, caller: Caller, job_id: UUID) -> Job:
+        if job_id != made[0]:
+            raise Unavailable("away")
+        return pause(context, caller, job_id)
+
+    monkeypatch.setattr(pauses, "pause", pause_first)
+    with pytest.raises(Unavailable):
+        job_selection.apply(context, caller, JobAction.PAUSE, made)
+    records = "SELECT object FROM audit WHERE action = 'jobs.pause'"
+    assert one(connection, records) == "1 job"
 
 
 def test_a_tag_is_given_and_taken_without_other_changes(

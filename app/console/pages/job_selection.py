@@ -26,7 +26,6 @@ from app.console.rendering import page
 from app.domain.checks import quoted
 from app.domain.role import Role
 from app.errors import InvalidMember, NotFound
-from app.random_ids import new_id
 from app.service import job_selection, jobs
 from app.service.job_selection import FIRST, MAX_AT_ONCE, Applied, JobAction
 
@@ -77,7 +76,7 @@ def act_on_jobs() -> ResponseReturnValue:
         _check_typed(action, total, form.get("typed", ""))
         if not ids:
             _check_for_all(action)
-            until = new_id()
+            until = job_selection.last(current_context(), viewer().caller)
             return _next_batch(query, action, {"total": str(total), "until": str(until)})
         applied = job_selection.apply(
             current_context(), viewer().caller, action, ids, tag=form.get("label")
