@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, ParamSpec
 from urllib.parse import quote, urlsplit
 
@@ -60,6 +61,11 @@ class Viewer:
     accounts: tuple[Account, ...]
     """The user's accounts, to switch between them."""
     signed_in: SignedIn
+
+    @property
+    def now(self) -> datetime:
+        """The database's clock, as it was when the session was read."""
+        return self.signed_in.now
 
     @property
     def caller(self) -> Caller:

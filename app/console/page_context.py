@@ -41,6 +41,10 @@ class Person(Protocol):
     def operator(self) -> bool:
         """Whether the person runs this service."""
 
+    @property
+    def now(self) -> datetime:
+        """The database's clock, as it was when the person's session was read."""
+
 
 def person() -> Person | None:
     """Return the person who is signed in, as the decorator of the view found; None for nobody."""
@@ -49,11 +53,16 @@ def person() -> Person | None:
 
 
 def now() -> datetime:
-    """Return the instant at which this request is answered, the same all over the page."""
+    """Return the instant at which this request is answered, the same all over the page.
+
+    By the database's clock, which made the times that pages show and select by; by the clock of
+    this machine where nobody is signed in.
+    """
     if "console_now" not in g:
-        g.console_now = datetime.now(UTC)
-    found: datetime = g.console_now
-    return found
+        found = person()
+        g.console_now = datetime.now(UTC) if found is None else found.now
+    instant: datetime = g.console_now
+    return instant
 
 
 def hours() -> int:

@@ -38,6 +38,10 @@ class Person:
     hours: int = 24
     operator: bool = False
 
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
 
 def make(home: Path, person: Person | None = None, **further: str) -> Flask:
     """The application; its database is never reached."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, Self
 from uuid import UUID
 
 import psycopg
 import pytest
 
+from app.console import page_context
 from app.console.pages import redelivery
 from tests.console.people import SignedIn
 from tests.console.rules import check_page
@@ -72,6 +73,23 @@ def test_all_that_match_are_counted_then_redelivered_step_by_step(
     assert one(connection, "SELECT count(*) FROM inflight") == 5
     left = {row[0] for row in connection.execute("SELECT id FROM run").fetchall()}
     assert left == {lost, other, later}
+
+
+def test_the_clock_of_the_web_leaves_out_no_run_that_was_counted(
+    signed_in: SignedIn, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Behind(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) - timedelta(hours=1)
+
+    monkeypatch.setattr(page_context, "datetime", Behind)
+    add_run(connection, signed_in.account.id, ago=timedelta(minutes=1))
+
+    question = check_page(signed_in.get("/console/runs/redeliver"))
+    follow(signed_in, question)
+
+    assert one(connection, "SELECT count(*) FROM inflight") == 1
 
 
 def test_selected_runs_are_redelivered_whatever_their_state(
