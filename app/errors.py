@@ -237,6 +237,7 @@ class LoopDetected(Refused):
 class Unavailable(WakecallError):
     """The database cannot be reached, or too many requests arrive at once.
 
+    The message is one of few, because it is logged once a second however many requests get it.
     Nothing was stored, unless the connection was lost while the request was being stored.
     """
 

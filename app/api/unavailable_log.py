@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,9 @@ from app.log import describe_error, logger
 
 INTERVAL_S: Final = 1.0
 """The least time between two log lines with the same reason."""
+
+MAX_REASONS: Final = 64
+"""Reasons that are remembered; the ones that were logged longest ago are forgotten."""
 
 _EXTENSION: Final = "wakecall-unavailable-log"
 
@@ -34,7 +38,7 @@ class UnavailableLog:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._logged: dict[str, _Logged] = {}
+        self._logged: OrderedDict[str, _Logged] = OrderedDict()
 
     def log(self, error: Unavailable) -> None:
         """Log one response of 503, or count it for the next line with the same reason."""
@@ -45,6 +49,9 @@ class UnavailableLog:
                 before.left_out += 1
                 return
             self._logged[reason] = _Logged(at=now)
+            self._logged.move_to_end(reason)
+            if len(self._logged) > MAX_REASONS:
+                self._logged.popitem(last=False)
         cause = error.__cause__
         logger.warning(
             "request.unavailable",

@@ -42,8 +42,7 @@ def complete(
             raise runs.unknown_run(run_id)
         if owner.is_to_come:
             raise Unavailable(
-                f"The response to the call of the run {run_id} is not stored yet; "
-                "try again shortly."
+                "The response to the call of this run is not stored yet; try again shortly."
             )
         redelivery.lock_jobs(
             driver_of(connection), serial.with_followers(driver_of(connection), [owner.job_id])

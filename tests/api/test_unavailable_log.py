@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from structlog.testing import capture_logs
 
-from app.api.unavailable_log import INTERVAL_S, UnavailableLog
+from app.api.unavailable_log import INTERVAL_S, MAX_REASONS, UnavailableLog
 from app.errors import Unavailable
 from tests.api.server import Web, ask, request, serving, until
 from tests.ports import free_port
@@ -41,6 +41,15 @@ def test_a_reason_is_logged_once_in_a_second_and_the_others_beside_it() -> None:
     assert {(line["event"], line["method"], line["path"]) for line in lines} == {
         ("request.unavailable", "POST", "/1/jobs")
     }
+
+
+def test_no_more_reasons_are_remembered_than_there_may_be() -> None:
+    log = UnavailableLog()
+    with Flask(__name__).test_request_context("/1/jobs"), capture_logs():
+        for number in range(2 * MAX_REASONS):
+            log.log(Unavailable(f"reason {number}"))
+
+    assert len(log._logged) == MAX_REASONS
 
 
 @pytest.fixture

@@ -119,8 +119,10 @@ def test_the_result_of_a_further_tick_before_its_reply_is_settled_is_to_be_repor
     settlement = called._replace(within=60, complete_by=in_seconds(60))
     tick = settlement.id
     for account_id in (None, caller.account.id):
-        with pytest.raises(Unavailable, match="not stored yet"):
+        with pytest.raises(Unavailable, match="not stored yet") as refusal:
             completions.complete(context, tick, LOST, account_id=account_id)
+        # The log remembers when each reason was logged.
+        assert str(tick) not in refusal.value.message
     # Neither is the run of another account, nor any other id, one of them.
     for run_id, account_id in (
         (tick, caller.account.id + 1),
