@@ -55,8 +55,13 @@ def violations(evidence: Evidence) -> list[str]:
 def _under_way(evidence: Evidence) -> Iterator[str]:
     """12: what is due is delivered, or visibly over; nothing stays under way."""
     for run in evidence.runs:
-        if not run.is_over and run.due_at < evidence.ended - _LEFT_OVER:
+        if not run.is_over and not _is_left_over(evidence, run):
             yield f"lost: run {run.id} of {evidence.path_of(run)} is still {run.state}"
+
+
+def _is_left_over(evidence: Evidence, run: RunRow) -> bool:
+    """Whether the run is due so late that its end is not a part of what was played."""
+    return not run.is_over and run.due_at >= evidence.ended - _LEFT_OVER
 
 
 def _arrivals(evidence: Evidence) -> Iterator[str]:
@@ -180,6 +185,8 @@ def _outcomes(evidence: Evidence) -> Iterator[str]:
     for run in evidence.runs:
         life = evidence.life_of(run)
         if not isinstance(life, Life):
+            continue
+        if _is_left_over(evidence, run):
             continue
         calls = evidence.calls.get(f"{run.id}", [])
         if run.is_over and run.state == _state_by_last_call(life, calls):

@@ -22,6 +22,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 JOB = UUID("01a2027f-84a8-7c3e-aef9-24372cb91472")
 DAILY = Schedule(hours=(10,), minutes=(0,))
 TEN = 10 * 3600.0
+HOUR = timedelta(hours=1)
 DAY = 86_400.0
 
 
@@ -72,6 +73,15 @@ def changed(what: str, at: float) -> Evidence:
 
 def test_what_was_kept_breaks_nothing() -> None:
     assert violations(evidence()) == []
+
+
+def test_a_run_that_is_due_as_the_play_ends_may_be_under_way() -> None:
+    whole = evidence()
+    last = replace(whole.runs[-1], state="taken")
+    taken = replace(whole, runs=[*whole.runs[:-1], last], arrivals=whole.arrivals[:-1])
+
+    assert violations(replace(taken, ended=last.due_at)) == []
+    assert kinds(replace(taken, ended=last.due_at + 2 * HOUR)) == {"lost", "outcome"}
 
 
 def without_a_run(whole: Evidence) -> Evidence:
