@@ -19,7 +19,6 @@ from app.domain.timings.claiming import (
     BUSY_CLAIM_PAUSE_S,
     CLAIM_BUDGET,
     CLAIM_POLL,
-    DEFER_LOCKED,
     FAIR_CLAIM_S,
     FAIR_SHARE,
     LOOK_AHEAD,
@@ -30,7 +29,6 @@ from app.domain.timings.claiming import (
 )
 from app.domain.timings.leases import HEARTBEAT_S, LEASE, SLOW_DATABASE_S
 from app.domain.timings.notifying import LAST_NOTIFICATIONS_S
-from app.domain.timings.settling import SCHEDULER_SETTLE_S
 from app.errors import Misconfigured
 from app.log import describe_error, logger, take_dropped
 from app.store import heartbeats
@@ -39,14 +37,13 @@ from app.store.connection import ReconnectingConnection
 from app.store.counters import add_counters
 from app.store.database_errors import is_away
 from app.store.overdue import Slots
-from app.store.rescue import check, defer
-from app.store.settling import Settlement
-from app.store.single_settling import settle_singly_if_needed
+from app.store.rescue import check
 from app.store.takes import Ticket
 from app.uptime import read_uptime
 from workers.claim_parts import claim_in_parts
 from workers.clock_repairs import ClockRepairs
 from workers.clock_watch import ClockWatch
+from workers.ended_runs import EndedRuns
 from workers.firing_limits import KnownFirings
 from workers.loop_thread import LoopThread
 from workers.mailer import mailing
@@ -104,6 +101,7 @@ class Scheduler(LoopThread):
         self._clock_watch = clock_watch or ClockWatch()
         self._firings = KnownFirings(limits, clock=clock)
         self._notified = NotifiedRuns()
+        self._ended_runs = EndedRuns()
         self._offers = OverdueOffers(clock)
         self.due = Lookback(clock)
         self.inflight = Lookback(clock)
@@ -152,7 +150,7 @@ class Scheduler(LoopThread):
                 self._notify(checked.to_notify)
                 self._firings.count(checked.begun)
                 claimed += self._share(connection)
-                _settle(connection, checked.ended)
+                self._ended_runs.settle(connection, checked.ended)
         except psycopg.Error as error:
             if is_away(error):
                 self._distrust()
@@ -307,29 +305,6 @@ def _look_ahead(doubt: float) -> float:
 
 def _log_unreadable_run(run_id: UUID, error: Exception) -> None:
     logger.error("runs.unreadable", runs=1, run_id=str(run_id), error=describe_error(error))
-
-
-def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None:
-    """Settle what needs no wait, defer the others. Raises if the database is away."""
-    if not ended:
-        return
-    try:
-        settled = settle_singly_if_needed(
-            connection, ended, wait=False, within=SCHEDULER_SETTLE_S, budget=SCHEDULER_SETTLE_S
-        )
-        locked = [each.settlement.id for each in settled.busy if each.error is None]
-        failed = [(each.settlement, each.error) for each in settled.busy if each.error is not None]
-        failed += settled.failed
-        defer(connection, locked, DEFER_LOCKED)
-        defer(connection, [each.id for each, _ in failed])
-        add_counters(connection, Counter((counters.RUN, str(state)) for state in settled.states))
-    except psycopg.Error as error:
-        if is_away(error):
-            raise
-        logger.warning("database.busy", thread="scheduler", error=describe_error(error))
-        return
-    for each, reason in failed:
-        logger.error("run.cannot_be_settled", run_id=str(each.id), error=describe_error(reason))
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from app.domain.rescue import Action, judge
 from app.domain.retry import Failed, RetryAt, again
 from app.domain.retry_policy import DEFAULT
 from app.domain.run import FIRST_TOKEN, RunKind, RunState
-from app.domain.timings.claiming import DEFER_FAILED, MAX_INSTANT, RENOTIFY_AFTER, UNBOUNDED_S
+from app.domain.timings.claiming import DEFER_UNREADABLE, MAX_INSTANT, RENOTIFY_AFTER, UNBOUNDED_S
 from app.store.call_options import exactly
 from app.store.claims import Claimed
 from app.store.postponing import Fresh, give_turns
@@ -143,9 +143,9 @@ def _fresh(verdicts: Iterable[tuple[_Checkable, Action]]) -> Iterator[Fresh]:
 
 
 def defer(
-    connection: psycopg.Connection, ids: Sequence[UUID], pause: timedelta = DEFER_FAILED
+    connection: psycopg.Connection, ids: Sequence[UUID], pause: timedelta = DEFER_UNREADABLE
 ) -> None:
-    """Check these runs after the pause, because settling them now failed and would fail again."""
+    """Check these runs after the pause: acting on them now failed, and may fail again."""
     if ids:
         run(connection, "defer", {"ids": list(ids), "pause": pause})
 

@@ -78,8 +78,9 @@ RENOTIFY_AFTER: Final = timedelta(seconds=3)
 DEFER_LOCKED: Final = timedelta(seconds=1)
 """Pause before the scheduler checks a run again whose rows were locked when it settled it."""
 
-DEFER_FAILED: Final = timedelta(minutes=1)
-"""Pause before the scheduler checks a run again whose settlement failed: it may fail again."""
+DEFER_UNREADABLE: Final = timedelta(minutes=1)
+"""Pause before the scheduler checks a run again that it cannot read, as a newer release may have
+written it."""
 
 LOOKBACK: Final = timedelta(seconds=15)
 """How far back a queue in PostgreSQL is read once all of its earlier rows have been read. It is

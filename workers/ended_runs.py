@@ -1,0 +1,86 @@
+"""Ended runs: settles for the scheduler what needs no wait, and puts off the rest."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import psycopg
+
+from app.domain import counters
+from app.domain.timings.claiming import DEFER_LOCKED
+from app.domain.timings.settling import (
+    FAILED_RETRY_S,
+    MAX_DOUBLINGS,
+    MAX_FAILED_RETRY_S,
+    SCHEDULER_SETTLE_S,
+)
+from app.log import describe_error, logger
+from app.store.counters import add_counters
+from app.store.database_errors import is_away
+from app.store.rescue import defer
+from app.store.settling import Settlement
+from app.store.single_settling import settle_singly_if_needed
+
+MAX_FAILED: Final = 10_000
+"""Runs whose failures are counted, at most. Those that failed first are counted anew."""
+
+
+class EndedRuns:
+    """The ends of runs that the scheduler settles, as it is the one that found them over.
+
+    A statement may fail once, because the database was slow for a moment, or each time. So the
+    first pause is short, for the next firing of a serial job waits for the end. It is doubled with
+    each failure, as claims wait while settlements are tried.
+    """
+
+    def __init__(self) -> None:
+        self._failures: dict[UUID, int] = {}
+
+    def settle(self, connection: psycopg.Connection, ended: Sequence[Settlement]) -> None:
+        """Settle what needs no wait, defer the others. Raises if the database is away."""
+        if not ended:
+            return
+        try:
+            settled = settle_singly_if_needed(
+                connection, ended, wait=False, within=SCHEDULER_SETTLE_S, budget=SCHEDULER_SETTLE_S
+            )
+            locked = [each.settlement.id for each in settled.busy if each.error is None]
+            failed = [
+                (each.settlement.id, each.error) for each in settled.busy if each.error is not None
+            ]
+            failed += [(settlement.id, error) for settlement, error in settled.failed]
+            defer(connection, locked, DEFER_LOCKED)
+            for pause, ids in self._pauses(run_id for run_id, _ in failed).items():
+                defer(connection, ids, pause)
+            add_counters(
+                connection, Counter((counters.RUN, str(state)) for state in settled.states)
+            )
+        except psycopg.Error as error:
+            if is_away(error):
+                raise
+            logger.warning("database.busy", thread="scheduler", error=describe_error(error))
+            return
+        self._forget((*settled.done, *settled.token_mismatch))
+        for run_id, reason in failed:
+            logger.error("run.cannot_be_settled", run_id=f"{run_id}", error=describe_error(reason))
+
+    def _pauses(self, failed: Iterable[UUID]) -> dict[timedelta, list[UUID]]:
+        """Count a failure of each run; return the runs by the pause until each is tried again."""
+        found: dict[timedelta, list[UUID]] = defaultdict(list)
+        for run_id in failed:
+            before = self._failures.pop(run_id, 0)
+            if len(self._failures) >= MAX_FAILED:
+                del self._failures[next(iter(self._failures))]
+            self._failures[run_id] = before + 1
+            doubled = FAILED_RETRY_S * 2 ** min(before, MAX_DOUBLINGS)
+            found[timedelta(seconds=min(doubled, MAX_FAILED_RETRY_S))].append(run_id)
+        return found
+
+    def _forget(self, over: Sequence[Settlement]) -> None:
+        if self._failures:
+            for each in over:
+                self._failures.pop(each.id, None)
