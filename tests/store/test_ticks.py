@@ -21,7 +21,15 @@ from app.store.rescue import check
 from app.store.settling import CalledTicks, Settlement, settle
 from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Taken, take
-from tests.factories import claim_all, claim_and_take, in_seconds, one
+from tests.factories import (
+    claim_all,
+    claim_and_take,
+    connect,
+    in_seconds,
+    in_thread,
+    one,
+    wait_until_blocked,
+)
 from tests.store.test_settling import settlement_of
 
 STEP: Final = timedelta(milliseconds=10)
@@ -252,6 +260,25 @@ def test_nothing_is_written_under_an_old_token(
 
     assert history(connection, job) == []
     assert due(connection, job) == before
+
+
+def test_nothing_is_written_of_a_run_that_is_taken_away_just_then(
+    connection: psycopg.Connection, account_id: int, database: str
+) -> None:
+    job = book(connection, account_id, late=0.1)
+    (run,) = claim_and_take(connection)
+    failed = called(run, 2, state=None, retry_at=in_seconds(60))
+    connection.execute("UPDATE inflight SET lease_until = now(), look_at = now()")
+    with connect(database) as scheduler, scheduler.transaction():
+        assert check(scheduler, limit=9, leases_count=True).reclaimed == 1
+        with in_thread(lambda: settle(connection, [failed])) as written:
+            wait_until_blocked(scheduler)
+            scheduler.execute("COMMIT")
+            assert written() == set()
+            scheduler.execute("BEGIN")
+
+    assert history(connection, job) == []
+    assert one(connection, "SELECT state FROM inflight") == "claimed"
 
 
 def test_a_job_that_was_changed_meanwhile_goes_on_as_it_was_changed(

@@ -44,7 +44,8 @@ WHERE id = ANY (%(ids)b::uuid[]) AND id <> ALL (ARRAY(SELECT id FROM free));
 -- name: record_ticks
 -- The ticks that a run has called with success before the tick that is settled now become one run
 -- of history, with the attempt of the first of them, only under the token the run was taken with.
--- Under lock_jobs; move_ticks follows.
+-- Its row is locked before its token is compared: a check that takes the run from its worker locks
+-- this row only, and move_ticks, which follows, would wait for it. Under lock_jobs.
 WITH v AS MATERIALIZED (
   SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(reasons)b::text[],
                        {{attempt_arrays}})
@@ -54,6 +55,7 @@ WITH v AS MATERIALIZED (
          i.attempts + 1 AS attempts, i.started_by, i.depth
   FROM v JOIN inflight i ON i.id = ANY (ARRAY[v.id])
   WHERE i.token = v.token
+  FOR UPDATE OF i
 ), attempted AS (
   {{insert_attempt}} FROM called
 )
