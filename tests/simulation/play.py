@@ -7,8 +7,10 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
+from unittest.mock import patch
 
 import psycopg
 
@@ -80,7 +82,7 @@ def play(
     effects = Effects()
     with connect(database) as control, connect(database) as connection:
         CLOCK.install(control)
-        with effects.installed(), tempfile.TemporaryDirectory() as home:
+        with effects.installed(), _patient(), tempfile.TemporaryDirectory() as home:
             web = Web(CLOCK, effects, _settings(database, home))
             world = _world(database, scene, effects, web, connection)
             draw(world, scene.plan, scene.seed, scene.items, scene.until)
@@ -106,6 +108,11 @@ def play(
         moments=effects.moments,
         took_s=time.monotonic() - began,
     )
+
+
+def _patient() -> AbstractContextManager[object]:
+    """Let statements of schedulers take long: it is real time, and so not of the simulation."""
+    return patch("workers.ended_runs.SCHEDULER_SETTLE_S", 60.0)
 
 
 def _run(world: World, scene: Scene, effects: Effects) -> list[str]:

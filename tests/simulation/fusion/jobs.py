@@ -113,11 +113,16 @@ def draw_aborted(part: Part) -> None:
     life = FusionLife(part.name, "task")
     part.receive(life.path, Habits())
 
+    def abort(_worker: str) -> None:
+        # While no worker runs, the next take may be days later.
+        if not life.is_gone():
+            fusion.act(life, "abort")
+
     def book() -> None:
         start = (part.now + _AHEAD).replace(microsecond=0)
         fusion.book(life, FusionSchedule(times=Interval(start=start, every=_EVERY)))
         before = (start - part.now).total_seconds() - TAKEN_AHEAD_S
-        part.later(before, lambda: at_next_take(world, lambda _name: fusion.act(life, "abort")))
+        part.later(before, lambda: at_next_take(world, abort))
         part.later(before + 3600.0, lambda: fusion.delete(life))
 
     part.at(part.moment(0.95), book)
