@@ -43,7 +43,7 @@ run: ## Set up and run the whole service on this machine; Ctrl-C stops it
 
 .PHONY: test
 test: ## Run the tests against real servers, on all cores; TESTS="tests/local -k lock" chooses some
-	@$(DEVELOP) && exec $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)
+	@$(DEVELOP) && exec $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 .PHONY: test-sdks
 test-sdks: ## Test programs on Dapr's SDKs for Go and Java, and the TypeScript client, where their tools are present

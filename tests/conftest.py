@@ -13,6 +13,7 @@ import redis
 
 from tests import ports
 from tests.exclusive_tests import ExclusiveTests, is_alone
+from tests.file_order import FileTimes, in_order
 from tests.servers import Databases, database_name, migrated, postgres_server, valkey_server
 
 _EXCLUSIVE = pytest.StashKey[ExclusiveTests]()
@@ -30,6 +31,7 @@ sys.addaudithook(_stay_here)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(FileTimes())
     if ports.OF > 1:
         config.stash[_EXCLUSIVE] = ExclusiveTests(config.cache.mkdir("exclusive"))
 
@@ -37,6 +39,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if exclusive := config.stash.get(_EXCLUSIVE, None):
         exclusive.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = in_order(items)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -14,6 +14,8 @@ from tests.browser.chromium import Watched, without_overflow
 from tests.browser.site import EMPTY, FULL, Site
 from tests.servers import Databases, database_name
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def site(databases: Databases) -> Iterator[Site]:

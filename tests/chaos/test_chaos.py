@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.chaos.faults import FAULTS
 from tests.chaos.play import Plan, play
 from tests.chaos.report import figures, summary, table
 from tests.e2e.conftest import Report, report
 from tests.soak.report import reasons
+
+pytestmark = pytest.mark.long
 
 __all__ = ["report"]
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import psycopg
+import pytest
 from redis import Redis
 
 from tests.e2e.conftest import Report, at_home
@@ -28,6 +29,8 @@ from tests.e2e.sink import Sink
 from tests.factories import one
 from tests.ports import free_port
 from tests.receiver import Receiver, after, answer
+
+pytestmark = pytest.mark.long
 
 RATE = 80
 SECONDS = 5.0

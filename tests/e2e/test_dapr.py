@@ -25,6 +25,8 @@ from tests.factories import one
 from tests.ports import free_port
 from tests.receiver import Behaviour, Exchange, Receiver, answer, hang, in_turn
 
+pytestmark = pytest.mark.long
+
 _ids = itertools.count()
 
 

@@ -17,6 +17,8 @@ from tests.factories import one
 from tests.ports import free_port
 from tests.receiver import Exchange, Receiver, after, answer, in_turn
 
+pytestmark = pytest.mark.long
+
 EVERY_SECOND = {"type": "cron", "expression": "* * * * * ?"}
 ROUNDS = 4
 

@@ -13,6 +13,8 @@ from tests.interleavings.exploration import Environment, environment, explore
 from tests.interleavings.situations import SITUATIONS
 from tests.servers import Databases, database_name
 
+pytestmark = pytest.mark.long
+
 STRIDE = 100
 """One in so many pairs; `make interleavings` takes all of them."""
 

@@ -24,6 +24,8 @@ from local.owner import choose
 from tests.e2e.instance import Instance, until
 from tests.servers import sockets, temp_folder
 
+pytestmark = pytest.mark.long
+
 NAMES = ("postgres", "valkey", "web", "scheduler", "worker")
 
 

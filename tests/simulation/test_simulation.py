@@ -15,6 +15,8 @@ import pytest
 from local.instance import CHECKOUT
 from tests.servers import Databases
 
+pytestmark = pytest.mark.long
+
 
 def simulate(
     databases: Databases, *options: str, module: str = "tests.simulation"
