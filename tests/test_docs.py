@@ -388,12 +388,13 @@ def test_the_receiver_of_the_readme_takes_genuine_calls_and_no_others(
         return status
 
     genuine = build(delivery, [secrets.new_secret(), secret], now)
-    old = build(delivery, [secret], now - 3600)
+    old, early = (build(delivery, [secret], now + off) for off in (-3600, 3600))
     foreign = build(delivery, [secrets.new_secret()], now)
 
     assert answer(genuine.body, genuine.headers) == 204
     assert answer(b"Sleep on!", genuine.headers) == 401
     assert answer(old.body, old.headers) == 401
+    assert answer(early.body, early.headers) == 401
     assert answer(foreign.body, foreign.headers) == 401
     assert answer(b"", []) == 401
     # One call after the other: the lines of all but the last are there by now.
