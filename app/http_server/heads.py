@@ -71,8 +71,8 @@ def read(head: bytes) -> Head:
     method, target, version = _read_line(first)
     headers = [_read_field(line) for line in lines]
     path, query, authority = _read_target(method, target)
-    if authority and not any(name == b"host" for name, _ in headers):
-        headers.insert(0, (b"host", authority))
+    if authority:
+        headers = _with_host(authority, headers)
     fields = _Fields(headers)
     is_new = version == "1.1"
     return Head(
@@ -122,6 +122,15 @@ def _read_target(method: bytes, target: bytes) -> tuple[bytes, bytes, bytes]:
         except UnicodeDecodeError:
             raise Refused(BAD) from None
     return path, query, authority
+
+
+def _with_host(authority: bytes, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Put the host of the target in the place of `Host`, which is ignored (RFC 9112, 3.2.2).
+
+    Several stay, as the application refuses them (3.2).
+    """
+    others = [each for each in headers if each[0] != b"host"]
+    return headers if len(headers) - len(others) > 1 else [(b"host", authority), *others]
 
 
 def _read_field(line: bytes) -> tuple[bytes, bytes]:

@@ -58,6 +58,7 @@ def alive(web: Web) -> bool:
         (b"GET http://elsewhere/healthz HTTP/1.1\r\nHost: x\r\n\r\n", {200}),
         (b"GET /1/jobs HTTP/1.1\r\nHost: a b\r\n\r\n", {400}),
         (b"GET /1/jobs HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", {400}),
+        (b"GET http://a/1/jobs HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", {400}),
         (b"GET /1/jobs HTTP/1.1\r\n\r\n", {400}),
         (b"GET /1/jobs HTTP/1.1\r\nHost:\r\n\r\n", {400}),
         (b"GET /1/jobs HTTP/1.1\r\nHost: [::1]:8000\r\n\r\n", {401}),

@@ -62,10 +62,18 @@ def test_targets(target: bytes, path: bytes, query: bytes) -> None:
     assert (found.path, found.query) == (path, query)
 
 
-def test_a_target_in_absolute_form_names_the_host_where_no_field_does() -> None:
-    first = b"GET http://a:1/ HTTP/1.1"
-    assert read(first=first).headers == [(b"host", b"a:1")]
-    assert read(b"Host: b", first=first).headers == [(b"host", b"b")]
+@pytest.mark.parametrize(
+    ("lines", "headers"),
+    [
+        ((), [(b"host", b"a:1")]),
+        ((b"Accept: */*", b"Host: b"), [(b"host", b"a:1"), (b"accept", b"*/*")]),
+        ((b"Host: b", b"host: c"), [(b"host", b"b"), (b"host", b"c")]),
+    ],
+)
+def test_a_target_in_absolute_form_names_the_host_whatever_one_field_says(
+    lines: tuple[bytes, ...], headers: list[tuple[bytes, bytes]]
+) -> None:
+    assert read(*lines, first=b"GET http://a:1/ HTTP/1.1").headers == headers
 
 
 def test_connect_has_no_path() -> None:
