@@ -46,6 +46,15 @@ def is_full(gate: FairGate) -> bool:
     return not gate.slot("b").is_free()
 
 
+async def one_waits(gate: FairGate) -> tuple[FakeCall, FakeCall, asyncio.Future[dict[str, Any]]]:
+    """Two RPCs, of which the second waits for the room that the first has."""
+    first, _ = begun(gate)
+    second, waiting = begun(gate)
+    receiving = asyncio.ensure_future(waiting.receive())
+    await asyncio.sleep(0)
+    return first, second, receiving
+
+
 async def settle() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
@@ -86,10 +95,7 @@ def test_a_long_message_has_its_place_until_it_is_received(comes_first: bool) ->
 def test_without_room_a_message_is_read_in_turn() -> None:
     async def check() -> None:
         gate = FairGate(1, 1)
-        first, _ = begun(gate)
-        second, waiting = begun(gate)
-        receiving = asyncio.ensure_future(waiting.receive())
-        await asyncio.sleep(0)
+        first, second, receiving = await one_waits(gate)
         assert second.came is None
         assert second.gone is not None
         first.bring(b"first")
@@ -105,10 +111,7 @@ def test_without_room_a_message_is_read_in_turn() -> None:
 def test_without_room_an_rpc_whose_client_is_gone_leaves_its_queue() -> None:
     async def check() -> None:
         gate = FairGate(1, 1)
-        first, _ = begun(gate)
-        second, waiting = begun(gate)
-        receiving = asyncio.ensure_future(waiting.receive())
-        await asyncio.sleep(0)
+        first, second, receiving = await one_waits(gate)
         assert second.gone is not None
         second.gone()
         with pytest.raises(asyncio.CancelledError):
