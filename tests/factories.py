@@ -71,6 +71,17 @@ def book(
     return job_id
 
 
+def call_by_hand(connection: psycopg.Connection, account_id: int, count: int) -> None:
+    """So many runs of one job that were asked for by hand, and that no scheduler has met."""
+    job_id = book(connection, account_id, due_in=3600)
+    connection.execute(
+        "INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state,"
+        " send_at, look_at) SELECT gen_random_uuid(), %s, %s, 1, 'manual', at, false, 'claimed',"
+        " at, at FROM (SELECT now() - n * interval '1 us' AS at FROM generate_series(1, %s) n) m",
+        (job_id, account_id, count),
+    )
+
+
 def claim_all(
     connection: psycopg.Connection, *, budget: int = 1000, ahead: float = 0.3
 ) -> list[Claimed]:

@@ -19,7 +19,15 @@ from app.store.claims import Claims, claim
 from app.store.postponing import queued_accounts
 from app.store.queries import Rows
 from app.store.rescue import check
-from tests.factories import add_account, book, connect, in_thread, one, wait_until_blocked
+from tests.factories import (
+    add_account,
+    book,
+    call_by_hand,
+    connect,
+    in_thread,
+    one,
+    wait_until_blocked,
+)
 
 RATE = 20
 
@@ -38,18 +46,6 @@ def claim_limited(
 def book_many(connection: psycopg.Connection, account_id: int, count: int) -> list[UUID]:
     """So many overdue jobs, the first due first."""
     return [book(connection, account_id, due_in=n / 1000 - 5) for n in range(count)]
-
-
-def call_by_hand(connection: psycopg.Connection, account_id: int, count: int) -> None:
-    """So many runs of one job, which no scheduler has checked yet."""
-    job_id = book(connection, account_id, due_in=3600)
-    connection.execute(
-        "INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state,"
-        " send_at, look_at) SELECT gen_random_uuid(), %s, %s, 1, 'manual',"
-        " now() - n * interval '1 ms', false, 'claimed', now() - n * interval '1 ms',"
-        " now() - n * interval '1 ms' FROM generate_series(1, %s) n",
-        (job_id, account_id, count),
-    )
 
 
 def earlier(connection: psycopg.Connection, seconds: float) -> None:

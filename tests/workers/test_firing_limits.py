@@ -20,7 +20,7 @@ from app.domain.timings.claiming import (
 )
 from app.store.connection import ReconnectingConnection
 from app.uptime import read_uptime
-from tests.factories import add_account, book, connect, one
+from tests.factories import add_account, book, call_by_hand, connect, one
 from tests.workers.test_scheduler import Notifier, book_overdue
 from workers.firing_limits import KnownFirings
 from workers.notifier import ON_TIME
@@ -109,7 +109,7 @@ def test_looks_are_short_while_runs_asked_for_by_hand_are_postponed(
     database: str, connection: psycopg.Connection
 ) -> None:
     hog = add_account(connection, "hog")
-    fire_many(connection, hog, CLAIM_BUDGET + 2 * POSTPONING_BUDGET)
+    call_by_hand(connection, hog, CLAIM_BUDGET + 2 * POSTPONING_BUDGET)
     with scheduler(database, limited()) as (ticking, _):
         ticking.tick()
         first = waiting(connection)
@@ -118,19 +118,6 @@ def test_looks_are_short_while_runs_asked_for_by_hand_are_postponed(
         ticking.tick()
 
         assert 0 < waiting(connection) - first <= POSTPONING_BUDGET
-
-
-def fire_many(connection: psycopg.Connection, account: int, count: int) -> None:
-    """So many runs of a job asked for by hand, which no scheduler has met."""
-    job = book(connection, account, due_in=3600)
-    connection.execute(
-        "INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state,"
-        " send_at, look_at) SELECT gen_random_uuid(), %s, %s, 1, 'manual',"
-        " clock_timestamp() + n * interval '1 us', false, 'claimed',"
-        " clock_timestamp() + n * interval '1 us', clock_timestamp() - interval '1 s'"
-        " FROM generate_series(1, %s) n",
-        (job, account, count),
-    )
 
 
 def waiting(connection: psycopg.Connection) -> int:
