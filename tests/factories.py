@@ -124,6 +124,8 @@ def wait_until_blocked(connection: psycopg.Connection, count: int = 1) -> None:
     deadline = datetime.now(UTC) + timedelta(seconds=30)
     while one(connection, query) < count:
         assert datetime.now(UTC) < deadline, "nobody waits for a lock"
+        # Within a transaction, the view would show what it showed first.
+        connection.execute("SELECT pg_stat_clear_snapshot()")
 
 
 @contextmanager
@@ -146,7 +148,10 @@ def claims_held(holder: psycopg.Connection) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def in_thread(call: Callable[[], Any]) -> Iterator[Callable[[], Any]]:
-    """Run `call` beside the test; the yielded function waits for it and returns what it did."""
+    """Run `call` beside the test; the yielded function waits for it and returns what it did.
+
+    A test that leaves while `call` still waits for something fails, after half a minute.
+    """
     outcome: list[Any] = []
     errors: list[BaseException] = []
 
@@ -168,5 +173,8 @@ def in_thread(call: Callable[[], Any]) -> Iterator[Callable[[], Any]]:
 
     try:
         yield finish
-    finally:
+    except BaseException:
         thread.join(30)
+        raise
+    thread.join(30)
+    assert not thread.is_alive(), "still running"

@@ -156,12 +156,13 @@ def test_what_was_counted_wrongly_is_mended_while_others_book(
     connection.execute("UPDATE usage_slot SET jobs = jobs + 2, bytes = bytes - 9 WHERE jobs > 0")
     connection.execute("UPDATE usage SET recounted_at = now() - interval '2 days'")
     # What is booked and not committed yet is neither seen nor lost.
-    with other.transaction():
+    other.execute("BEGIN")
+    jobs(other, account_id, 1)
+    with in_thread(lambda: recounted(connection)) as finish:
+        wait_until_blocked(other)
         jobs(other, account_id, 1)
-        with in_thread(lambda: recounted(connection)) as finish:
-            wait_until_blocked(other)
-            jobs(other, account_id, 1)
-    assert finish() == [(account_id, Use(jobs=-2, bytes=9))]
+        other.execute("COMMIT")
+        assert finish() == [(account_id, Use(jobs=-2, bytes=9))]
     assert used(connection, account_id) == truth(connection, account_id)
     assert used(connection, account_id).jobs == 6
     assert recounted(connection) == []
