@@ -8,7 +8,6 @@ import psycopg
 import pytest
 import structlog
 
-from app.store import connection as connections
 from app.store import sessions
 from app.store.connection import ReconnectingConnection
 from app.store.queries import SQL, run
@@ -88,11 +87,8 @@ def test_a_connection_on_which_nothing_is_answered_is_replaced(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "PATIENCE_S", 0.1)
-    monkeypatch.setattr(
-        connections, "_SETTINGS", {**connections._SETTINGS, "statement_timeout": 300}
-    )
     with Proxy(database) as proxy, structlog.testing.capture_logs() as logs:
-        reconnecting = ReconnectingConnection(proxy.url, "test")
+        reconnecting = ReconnectingConnection(proxy.url, "test", statement_timeout=0.3)
         with reconnecting.use() as first:
             first.execute("SELECT 1")
         proxy.pause()

@@ -26,7 +26,9 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_probe, "QUIET_S", 0.2)
 
 
-def test_a_server_that_answers_nobody_is_given_up_long_before_the_timeout(proxy: Proxy) -> None:
+def test_a_server_that_answers_nobody_is_given_up_long_before_the_timeout(
+    proxy: Proxy, quiet: None
+) -> None:
     with open_session(proxy.url, PATIENT, autocommit=True) as session:
         assert one(session, "SELECT 1") == 1
         proxy.pause()
@@ -123,10 +125,10 @@ def test_a_server_that_refuses_connections_is_waited_for(proxy: Proxy, quiet: No
 def test_a_long_answer_is_whole_after_it_was_waited_for(database: str, quiet: None) -> None:
     with open_session(database, PATIENT, autocommit=True) as session:
         rows = session.execute(
-            "SELECT pg_sleep(0.7), n FROM (SELECT 1) AS one, generate_series(1, 3) AS n"
+            "SELECT pg_sleep(0.3), n FROM (SELECT 1) AS one, generate_series(1, 3) AS n"
         ).fetchall()
         assert [n for _, n in rows] == [1, 2, 3]
         with session.pipeline(), session.transaction():
-            first = session.execute("SELECT 1 FROM pg_sleep(0.7)")
+            first = session.execute("SELECT 1 FROM pg_sleep(0.3)")
             second = session.execute("SELECT 2")
         assert (first.fetchall(), second.fetchall()) == ([(1,)], [(2,)])

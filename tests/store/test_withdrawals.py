@@ -17,7 +17,7 @@ from app.store.takes import Taken, acknowledge_withdrawn, poll_cancellations, ta
 from tests.factories import add_account, book, claim_all, claim_and_take, one
 from tests.store.test_queries import nodes
 
-MANY = 100_000
+MANY = 20_000
 _CANCELLED = """
 INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state, send_at,
                       look_at, cancelled_at, lease_until, withdrawal_known)
