@@ -37,7 +37,8 @@ def form_of(page: str) -> dict[str, list[str]]:
 def test_selected_jobs_are_paused_and_resumed(
     signed_in: SignedIn,
     action: str,
-    enabled: bool,  # noqa: FBT001 - of the table
+    *,
+    enabled: bool,
 ) -> None:
     made = [book(signed_in, enabled=not enabled) for _ in range(3)]
     query = "&".join(f"id={each}" for each in made[:2])

@@ -92,7 +92,8 @@ def test_an_owner_cannot_become_a_user_of_another_account(app: Flask, signed_in:
 def test_a_former_owner_has_no_way_back(
     app: Flask,
     signed_in: SignedIn,
-    removed: bool,  # noqa: FBT001 - of the table
+    *,
+    removed: bool,
 ) -> None:
     context, account = context_of(app), signed_in.account
     former = signed_in.with_role(Role.OWNER, "mallory@example.com")

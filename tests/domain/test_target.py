@@ -301,7 +301,7 @@ def test_the_parts_of_a_url() -> None:
         ("1fff:ffff::", True),
     ],
 )
-def test_the_deny_list_ends_where_it_should(address: str, denied: bool) -> None:  # noqa: FBT001 - a parameter of the table
+def test_the_deny_list_ends_where_it_should(address: str, *, denied: bool) -> None:
     assert (judge_address(ip_address(address), allow=()) is not None) is denied
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from tests.simulation.clients import Life
@@ -66,7 +67,7 @@ def _recurring(world: World) -> None:
     }
     for number, life in enumerate(lives.values()):
         world.around.receivers.habits[life.path] = Habits()
-        world.at(1.0 + number * 0.1, lambda life=life: clients.book(life, _EVERY, retry=_RETRY))  # type: ignore[misc]
+        world.at(1.0 + number * 0.1, partial(clients.book, life, _EVERY, retry=_RETRY))
     later = Schedule(hours=(0,), minutes=(7, 27), second=30, zone="UTC")
     world.at(299.8, lambda: clients.replace(lives["replaced"], later))
     world.at(299.9, lambda: clients.pause(lives["paused"]))
@@ -103,6 +104,6 @@ def _chain(world: World) -> None:
     for life, state in ((second, "succeeded"), (third, "cancelled")):
         follow = Follow(first.resource, frozenset({state}))
         schedule = FusionSchedule(times=Never(), follows=(follow,))
-        world.at(5.1, lambda life=life, schedule=schedule: fusion.book(life, schedule))  # type: ignore[misc]
+        world.at(5.1, partial(fusion.book, life, schedule))
     world.at(900.1, lambda: fusion.act(first, "abort"))
     world.at(1100.0, lambda: fusion.act(second, "start"))

@@ -211,7 +211,8 @@ def test_a_job_starts_with_the_end_it_waits_for(
     connection: psycopg.Connection,
     account_id: int,
     state: RunState,
-    starts: bool,  # noqa: FBT001 - a parameter of the test
+    *,
+    starts: bool,
 ) -> None:
     book_serial(connection, account_id, due_in=-1)
     after = book_serial(connection, account_id, due_in=30, name="task:b")

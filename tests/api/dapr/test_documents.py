@@ -136,8 +136,8 @@ JSON = st.recursive(
 )
 
 
-@given(JSON, st.booleans(), st.sampled_from([None, 1]))
-def test_data_is_written_byte_for_byte(value: Any, ascii_only: bool, indent: int | None) -> None:  # noqa: FBT001 - drawn
+@given(value=JSON, ascii_only=st.booleans(), indent=st.sampled_from([None, 1]))
+def test_data_is_written_byte_for_byte(value: Any, *, ascii_only: bool, indent: int | None) -> None:
     data = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
     read = documents.read(f'{{"data": {data} }}'.encode())
     assert read.data == data.encode()

@@ -78,7 +78,7 @@ def test_a_byte_order_mark_and_space_around_the_document_do_no_harm() -> None:
 @pytest.mark.parametrize(
     ("value", "meant"), [(True, True), ("true", True), ("False", False), (" TRUE", True)]
 )
-def test_a_boolean_may_be_a_string(value: object, meant: bool) -> None:  # noqa: FBT001 - a case
+def test_a_boolean_may_be_a_string(value: object, *, meant: bool) -> None:
     assert json_reader.read_flag("enabled", value) is meant
 
 

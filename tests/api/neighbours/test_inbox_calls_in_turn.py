@@ -136,7 +136,8 @@ def with_held_lookups(check: Callable[[Held, InboxCalls], Awaitable[None]]) -> N
 
 @pytest.mark.parametrize("are_known", [True, False])
 def test_an_inbox_is_found_in_the_next_batch_however_many_calls_of_another_account_wait(
-    are_known: bool,  # noqa: FBT001 - a parameter of pytest
+    *,
+    are_known: bool,
 ) -> None:
     async def check(reception: Held, calls: InboxCalls) -> None:
         if are_known:

@@ -159,7 +159,7 @@ def test_wrong_usage_names_what_is_near(
         ("job list", False),
     ],
 )
-def test_json_is_recognised_also_where_it_cannot_be_parsed(arguments: str, wanted: bool) -> None:  # noqa: FBT001 - a case
+def test_json_is_recognised_also_where_it_cannot_be_parsed(arguments: str, *, wanted: bool) -> None:
     assert wants_json(arguments.split()) is wanted
 
 

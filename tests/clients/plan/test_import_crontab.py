@@ -217,7 +217,8 @@ def test_wget_as_it_is_written(wakecall: Commands) -> None:
 def test_a_note_tells_where_secrets_may_be(
     wakecall: Commands,
     command: str,
-    may_hold: bool,  # noqa: FBT001 - a parameter of a test
+    *,
+    may_hold: bool,
 ) -> None:
     _, err = imported(wakecall, f"0 9 * * 1-5 {command}\n", "--utc")
     assert ("may hold secrets. Put { env = … } in their place" in err) is may_hold

@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 
 def times(members: dict[str, object]) -> Times:
     names = {"dueTime": "due_time"}
-    return Times(**{names.get(name, name): value for name, value in members.items()})  # type: ignore[arg-type]
+    return Times(**{names.get(name, name): value for name, value in members.items()})  # type: ignore[arg-type] # of a case
 
 
 @pytest.mark.parametrize("vector", of("job_parse"), ids=str)
@@ -208,7 +208,7 @@ EDGE = f"{MAX_AT_ONCE - 1}s"
         ({"schedule": "@every 1s", "dueTime": "1h"}, True),
     ],
 )
-def test_no_booking_makes_a_flood(members: dict[str, object], taken: bool) -> None:  # noqa: FBT001
+def test_no_booking_makes_a_flood(members: dict[str, object], *, taken: bool) -> None:
     if taken:
         book(times(members), NOW)
     else:

@@ -13,8 +13,8 @@ from app.domain.dapr.refusal import Refusal
 MAX_INT64 = (1 << 63) - 1
 
 
-@given(st.integers(-MAX_INT64 - 1, MAX_INT64), st.booleans())
-def test_what_is_written_is_read(nanoseconds: int, plain: bool) -> None:  # noqa: FBT001
+@given(nanoseconds=st.integers(-MAX_INT64 - 1, MAX_INT64), plain=st.booleans())
+def test_what_is_written_is_read(nanoseconds: int, *, plain: bool) -> None:
     sign = "-" if nanoseconds < 0 else ""
     rest, fraction = divmod(abs(nanoseconds), SECOND)
     minutes, seconds = divmod(rest, 60)

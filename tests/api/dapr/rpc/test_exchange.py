@@ -73,7 +73,7 @@ def test_a_message_that_came_with_its_rpc_is_not_waited_for() -> None:
 
 
 @pytest.mark.parametrize("comes_first", [True, False])
-def test_a_long_message_has_its_place_until_it_is_received(comes_first: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_long_message_has_its_place_until_it_is_received(*, comes_first: bool) -> None:
     async def check() -> None:
         gate = FairGate(1, 1)
         call, exchange = begun(gate)
@@ -147,7 +147,7 @@ def test_a_client_that_sends_no_message_has_none() -> None:
 
 
 @pytest.mark.parametrize("is_cancelled", [True, False])
-def test_a_message_that_does_not_come_in_time_keeps_no_place(is_cancelled: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_message_that_does_not_come_in_time_keeps_no_place(*, is_cancelled: bool) -> None:
     async def check() -> None:
         gate = FairGate(1, 1)
         call, exchange = begun(gate)
