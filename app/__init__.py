@@ -17,6 +17,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     # Schedulers and workers import this package as well. The modules of the web would take a third
     # of their start.
-    from app import factory  # noqa: PLC0415
+    from app import factory  # noqa: PLC0415 - as said above
 
     return factory.assemble(settings)

@@ -39,7 +39,7 @@ CROSS JOIN LATERAL (
   WHERE run.id = v.id AND run.due_at = v.due_at AND run.due_at BETWEEN :first AND :last
     AND account_id = :account_id LIMIT 1) r
 ORDER BY r.due_at DESC, r.id DESC
-""")  # noqa: S608 - as above
+""")  # noqa: S608 - joined from constants
 
 _HELD: Final = text("""
 SELECT destination, count(*) AS waiting, min(due_at) AS oldest,

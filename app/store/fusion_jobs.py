@@ -80,7 +80,7 @@ FROM ({{jobs}}) AS j
 JOIN due d ON d.job_id = j.id
 LEFT JOIN LATERAL ({_newest("j.id", "1")}) l ON true
 ORDER BY j.name
-"""  # noqa: S608 - as above
+"""  # noqa: S608 - joined from constants
 
 _WRITTEN: Final = "SELECT written ->> 'task' AS task FROM ({jobs}) AS j ORDER BY name"
 

@@ -141,7 +141,7 @@ def candidates(
         params |= {"place_due": after.due_at, "place_id": after.id}
     # One query for each state, as the index is ordered: a rare state is found by itself.
     parts = [
-        f"(SELECT * FROM run r WHERE r.state = '{state}' AND {' AND '.join(conditions)}"  # noqa: S608 - joined from constants of this module
+        f"(SELECT * FROM run r WHERE r.state = '{state}' AND {' AND '.join(conditions)}"  # noqa: S608 - joined from constants
         " ORDER BY r.due_at, r.id LIMIT :limit)"
         for state in sorted(wanted.states)
     ]
@@ -154,7 +154,7 @@ def candidates(
       FROM (SELECT * FROM ({" UNION ALL ".join(parts)}) AS a ORDER BY due_at, id LIMIT :limit) AS r
       OFFSET 0) AS r
     ORDER BY r.due_at, r.id
-    """  # noqa: S608 - joined from constants of this module
+    """  # noqa: S608 - joined from constants
     rows = connection.execute(text(query), params).all()
     found = tuple(
         Candidate(Position(row.due_at, row.id), row.job_id, row.sendable)

@@ -23,7 +23,7 @@ _COUNT: Final = """
    AND due_at >= bucket.begins AND due_at < bucket.begins + :step) AS {state}
 """
 _COUNTS: Final = text(
-    "SELECT begins, "  # noqa: S608 - joined from constants of this module
+    "SELECT begins, "  # noqa: S608 - joined from constants
     + ", ".join(_COUNT.format(state=state) for state in sorted(SETTLED))
     + " FROM generate_series(CAST(:ends AS timestamptz) - :step, :begins, - :step)"
     " AS bucket (begins)"

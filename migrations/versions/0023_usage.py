@@ -7,8 +7,7 @@ The release before goes on as ever: triggers count what it books and ends. Where
 a limit of this release allows, it is told that the database has no room (53W01), and answers 503.
 """
 
-# Statements are joined from constants of this module.
-# ruff: noqa: S608
+# ruff: noqa: S608 - joined from constants of this module
 
 from alembic import op
 

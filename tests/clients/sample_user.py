@@ -33,10 +33,10 @@ def book() -> None:
             assert_type(run, Run)
             assert_type(run.attempts, tuple[Attempt, ...])
         client.jobs.book(7)  # type: ignore[arg-type] # a URL is a text
-        client.jobs.book("https://example.com", misfire="never")  # type: ignore[arg-type]
-        client.jobs.book("https://example.com", colour="red")  # type: ignore[call-arg]
-        client.runs.list(state="lost")  # type: ignore[arg-type]
-        job.name = "other"  # type: ignore[misc]
+        client.jobs.book("https://example.com", misfire="never")  # type: ignore[arg-type] # of three
+        client.jobs.book("https://example.com", colour="red")  # type: ignore[call-arg] # unknown
+        client.runs.list(state="lost")  # type: ignore[arg-type] # unknown
+        job.name = "other"  # type: ignore[misc] # a job is frozen
     try:
         client.account()
     except ProblemError as error:

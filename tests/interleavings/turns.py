@@ -177,7 +177,7 @@ class Gates:
         try:
             yield
         finally:
-            Session.wait = own  # type: ignore[method-assign]
+            Session.wait = own  # type: ignore[method-assign] # as it was
             del Session.pipeline
 
 

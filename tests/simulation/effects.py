@@ -55,12 +55,11 @@ class Effects:
         def wait(session: Session, gen: Any, *args: Any, **options: Any) -> Any:
             return effects._around(session, lambda: own(session, gen, *args, **options))
 
-        # Every round trip goes through this method.
-        Session.wait = wait  # type: ignore[method-assign,assignment]
+        Session.wait = wait  # type: ignore[method-assign,assignment] # every trip goes through it
         try:
             yield
         finally:
-            Session.wait = own  # type: ignore[method-assign]
+            Session.wait = own  # type: ignore[method-assign] # as it was
 
     @contextmanager
     def of(self, process: Process) -> Iterator[None]:

@@ -32,7 +32,7 @@ def test_the_account_of_a_direct_booking_is_remembered(
 ) -> None:
     async def play(ways: Ways) -> None:
         await ways.ask(ways.by_route, ask())
-        ways.directly._senders.remember = noting  # type: ignore[method-assign]
+        ways.directly._senders.remember = noting  # type: ignore[method-assign] # it notes them
         assert (await ways.ask_directly(ask())).status == 201
 
     remembered = []
