@@ -25,11 +25,12 @@ from app.api.inbox_calls import InboxCalls
 from app.api.long_polls import AWAITED, Awaited, LongPolls
 from app.api.refusal_pace import RefusalPace
 from app.api.request_threads import RequestThreads
-from app.api.senders import SENDER, Sender, Senders
+from app.api.senders import KEYS, SENDER, Sender, Senders
 from app.api.uploads import BODY_S, Uploads
 from app.api.wsgi_bridge import ONWARD, Message, Receive, Send, WsgiResponse
 from app.domain.inbox_address import PATH
 from app.errors import RateLimited
+from app.http_server.whole_requests import PASSED_ON, WholeRequest
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -124,7 +125,22 @@ class AsgiApp:
             await self._inbox_calls.answer(scope, receive, send)
             return
         self.identify(environ)
+        if PASSED_ON in scope:
+            environ |= scope[PASSED_ON]
         await self.serve(environ, receive, send)
+
+    def take(self, request: WholeRequest) -> bool:
+        """Whether the request is a plain booking, which is then answered without a task.
+
+        It is if one with the same head has been looked at, and found to be one by its head.
+        """
+        notes = request.notes
+        if self._direct is None or notes.get(direct_bookings.READER) is None:
+            return False
+        key, sent = notes[KEYS]
+        if self._downloads.unread.exhausted(self._senders.lane_of(sent)):
+            return False
+        return self._direct.take(request, key, partial(self._senders.confirm, sent))
 
     def identify(self, environ: Message) -> Sender:
         """Note in the environment of a request who sends it, as far as is known, and return it."""
@@ -179,18 +195,27 @@ class AsgiApp:
             environ, receive, sender.account, partial(self._judge, environ, sender)
         )
         try:
-            if self._direct is not None and not self._downloads.unread.exhausted(sender.lane):
-                booked = await self._direct.answer(environ)
-                if booked is not None:
-                    self._senders.remember(sender, booked.status)
-                    return booked
-                if direct_bookings.is_unknown(environ):
-                    # Not through the gate, whose refusal would say that nothing was stored. The
-                    # route uses no database, so it holds a thread for a moment only.
-                    return await self._call(environ)
+            booked = await self._book(environ, sender)
+            if booked is not None:
+                return booked
+            if direct_bookings.is_unknown(environ):
+                # Not through the gate, whose refusal would say that nothing was stored. The
+                # route uses no database, so it holds a thread for a moment only.
+                return await self._call(environ)
             return await self._answer(environ, sender, long=upload.acquired)
         finally:
             self._uploads.release(upload)
+
+    async def _book(self, environ: Message, sender: Sender) -> WsgiResponse | None:
+        """Return the response to a plain booking that was made directly, None for all others."""
+        if self._direct is None or direct_bookings.is_tried(environ):
+            return None
+        if self._downloads.unread.exhausted(sender.lane):
+            return None
+        booked = await self._direct.answer(environ)
+        if booked is not None:
+            self._senders.remember(sender, booked.status)
+        return booked
 
     async def _judge(self, environ: Message, sender: Sender) -> int | None:
         """Return the account whose valid key came with a request; None without a valid key."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from app.api.request_threads import RequestThreads
 from app.log import logger
@@ -44,13 +44,23 @@ statement and a commit take as much CPU as a dozen bookings."""
 Write = Callable[[Sequence[WantedJob]], list[Outcome]]
 
 
+class Ended(Protocol):
+    """Whoever is told what becomes of a booking; a future is one."""
+
+    def done(self) -> bool:
+        """Whether nobody waits for it any more."""
+
+    def set_result(self, outcome: Outcome, /) -> None:
+        """Take note of it."""
+
+
 class _Waiting(NamedTuple):
     """A booking that waits since a time of the event loop, and its size in bytes."""
 
     wanted: WantedJob
     size: int
     since: float
-    ended: asyncio.Future[Outcome]
+    ended: Ended
 
 
 class BookingBatches:
@@ -76,17 +86,27 @@ class BookingBatches:
 
     async def book(self, wanted: WantedJob, size: int) -> Outcome:
         """Store a job together with others; `size` is about its size in bytes."""
+        if not self.has_room(wanted.caller.account.id):
+            return Outcome.LEFT_OUT
+        ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.add(wanted, size, ended)
+        return await ended
+
+    def has_room(self, account: int) -> bool:
+        """Whether another booking of this account may wait now."""
+        now = asyncio.get_running_loop().time()
+        if self._takes_none(now) or (self._apart and self._is_apart(account, now)):
+            return False
+        return len(self._waiting.get(account, ())) < MAX_WAITING
+
+    def add(self, wanted: WantedJob, size: int, ended: Ended) -> None:
+        """As `book`, for an account that has room, without waiting: `ended` is told the outcome."""
         loop = asyncio.get_running_loop()
         account, now = wanted.caller.account.id, loop.time()
-        if self._takes_none(now) or (self._apart and self._is_apart(account, now)):
-            return Outcome.LEFT_OUT
         queue = self._waiting.get(account)
         if queue is None:
             queue = self._waiting[account] = deque()
-        elif len(queue) >= MAX_WAITING:
-            return Outcome.LEFT_OUT
-        each = _Waiting(wanted, size, now, loop.create_future())
-        queue.append(each)
+        queue.append(_Waiting(wanted, size, now, ended))
         self._number += 1
         if self._number >= self._enough:
             self._gathered()
@@ -96,11 +116,6 @@ class BookingBatches:
             self._writing = asyncio.create_task(self._write_all())
         if self._expiring is None:
             self._expiring = loop.call_later(WAIT_S, self._expire)
-        return await each.ended
-
-    def has_room(self, account: int) -> bool:
-        """Whether another booking of this account may wait."""
-        return len(self._waiting.get(account, ())) < MAX_WAITING
 
     def shutdown(self) -> None:
         """End the thread when it has written its batch; all others are left out from now on."""
@@ -140,11 +155,12 @@ class BookingBatches:
             del self._waiting[account]
 
     def _leave_out_all(self) -> None:
-        for queue in self._waiting.values():
-            for each in queue:
-                _end(each, Outcome.LEFT_OUT)
+        waiting = list(self._waiting.values())
         self._waiting.clear()
         self._number = 0
+        for queue in waiting:
+            for each in queue:
+                _end(each, Outcome.LEFT_OUT)
 
     def _note_database(self, outcomes: Sequence[Outcome]) -> None:
         """Let nothing wait for a database that is away, which may take seconds to be noticed."""
@@ -162,16 +178,18 @@ class BookingBatches:
                 self._note_database(outcomes)
                 if Outcome.REFUSED in outcomes and len(batch) > 1:
                     self._set_apart(batch)
+                # Who is told may have sent the next one already.
+                enough = self._number + len(batch)
                 for each, outcome in zip(batch, outcomes, strict=True):
                     _end(each, outcome)
                 if len(batch) > 1 and Outcome.STORED in outcomes:
-                    await self._gather(len(batch))
+                    await self._gather(enough)
         finally:
             self._writing = None
 
-    async def _gather(self, ended: int) -> None:
-        """Wait for as many bookings as have just ended to arrive, for GATHER_S at most."""
-        self._enough = min(self._number + ended, MAX_BATCH)
+    async def _gather(self, enough: int) -> None:
+        """Wait until so many bookings wait, for GATHER_S at most."""
+        self._enough = min(enough, MAX_BATCH)
         # The answers are sent first. That may take longer than GATHER_S, in which nothing arrives.
         await asyncio.sleep(0)
         if self._number >= self._enough:
@@ -237,5 +255,8 @@ class BookingBatches:
 
 
 def _end(each: _Waiting, outcome: Outcome) -> None:
-    if not each.ended.done():
-        each.ended.set_result(outcome)
+    try:
+        if not each.ended.done():
+            each.ended.set_result(outcome)
+    except Exception:  # noqa: BLE001 - a defect, which must not keep the others of the batch waiting
+        logger.exception("bookings.untold")

@@ -25,6 +25,9 @@ from app.domain.key import KeyText
 SENDER: Final = "wakecall.sender"
 """The name of a request's Sender in the WSGI environment."""
 
+KEYS: Final = "keys"
+"""The name in the notes of `key` and `keys` of the Sender of a request."""
+
 MAX_REMEMBERED: Final = 4096
 CONSOLE: Final = "/console"
 """The path of the pages, which know a request by its session, as all others know it by its key."""
@@ -71,7 +74,12 @@ def note(environ: Mapping[str, Any], account: int, max_concurrent: int | None) -
     sender: Sender | None = environ.get(SENDER)
     if sender is not None:
         sender.account = account
-        sender.max_concurrent = sys.maxsize if max_concurrent is None else max_concurrent
+        sender.max_concurrent = at_once(max_concurrent)
+
+
+def at_once(max_concurrent: int | None) -> int:
+    """How many requests of an account are processed at once; None means no maximum."""
+    return sys.maxsize if max_concurrent is None else max_concurrent
 
 
 def disown(environ: Mapping[str, Any]) -> None:
@@ -111,13 +119,24 @@ class Senders:
 
     def identify(self, environ: Mapping[str, Any]) -> Sender:
         """Return the sender of this request, with its account if a key is remembered."""
-        key, sent = noted(environ, "keys", _keys_in)
+        key, sent = noted(environ, KEYS, _keys_in)
         sender = Sender(keys=sent, network=network_of(environ["REMOTE_ADDR"]), key=key)
-        for each in sent:
-            if each in self._known:
-                sender.account, sender.max_concurrent = self._known[each]
-                break
+        known = self._find(sent)
+        if known is not None:
+            sender.account, sender.max_concurrent = known
         return sender
+
+    def lane_of(self, sent: tuple[bytes, ...]) -> Hashable:
+        """The lane of the sender of these keys."""
+        known = self._find(sent)
+        return None if known is None else known[0]
+
+    def _find(self, sent: tuple[bytes, ...]) -> tuple[int, int | None] | None:
+        for each in sent:
+            known = self._known.get(each)
+            if known is not None:
+                return known
+        return None
 
     def remember(self, sender: Sender, status: int) -> None:
         """Remember the account of the sender's key, or forget a key that was refused.
@@ -127,11 +146,15 @@ class Senders:
         """
         if len(sender.keys) != 1:
             return
-        (key,) = sender.keys
         if status == _UNAUTHORIZED or sender.account is None:
-            self._known.pop(key, None)
+            self._known.pop(sender.keys[0], None)
         else:
-            self._known[key] = sender.account, sender.max_concurrent
+            self.confirm(sender.keys, sender.account, sender.max_concurrent)
+
+    def confirm(self, sent: tuple[bytes, ...], account: int, max_concurrent: int | None) -> None:
+        """Remember the account of the only key of a request, which was valid."""
+        if len(sent) == 1:
+            self._known[sent[0]] = account, max_concurrent
             if len(self._known) > self._most:
                 self._known.popitem(last=False)
 

@@ -31,7 +31,9 @@ ONWARD: Final = "wakecall.onward"
 """The name in the WSGI environment of the list for a request that another server answers; absent
 where none is passed on."""
 
-_OF_HEAD: Final = "environ"
+OF_HEAD: Final = "environ"
+"""The name in the notes of what the environment has of the head, which must not be changed."""
+
 _COOKIE: Final = "HTTP_COOKIE"
 
 BASE: Final[Message] = {
@@ -83,9 +85,9 @@ def build_environ(scope: Message) -> Message:
     if notes is None:
         environ = _of_head(scope)
     else:
-        if _OF_HEAD not in notes:
-            notes[_OF_HEAD] = _of_head(scope)
-        environ = {**notes[_OF_HEAD], NOTES: notes}
+        if OF_HEAD not in notes:
+            notes[OF_HEAD] = _of_head(scope)
+        environ = {**notes[OF_HEAD], NOTES: notes}
     environ["REMOTE_ADDR"] = scope["client"][0]
     environ["SERVER_NAME"], port = scope["server"]
     environ["SERVER_PORT"] = str(port)

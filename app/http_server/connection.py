@@ -15,7 +15,8 @@ from app.http_server.exchange import (
     Message,
 )
 from app.http_server.heads import MAX_HEAD, Refused
-from app.http_server.known_heads import KnownHeads, Notes
+from app.http_server.known_heads import KnownHead, KnownHeads, Notes
+from app.http_server.whole_requests import PASSED_ON, TakesWhole, WholeRequest
 from app.log import logger
 
 MAX_BUFFERED: Final = 256 * 1024
@@ -32,6 +33,8 @@ class Server(Protocol):
     """What a connection needs of its server."""
 
     application: Application
+    takes_whole: TakesWhole | None
+    """The application, if it can take whole requests."""
     heads: KnownHeads
     is_stopping: bool
 
@@ -53,6 +56,12 @@ class Server(Protocol):
     def run(self, serving: Any) -> None:  # noqa: ANN401 - a coroutine
         """Let the application answer a request."""
 
+    def hold(self) -> None:
+        """Take note that the application has taken a request whole."""
+
+    def release(self) -> None:
+        """Take note that it has ended such a request."""
+
 
 class Connection(asyncio.Protocol):
     """One connection. At any time it waits for a request, has one, or waits for its client."""
@@ -62,7 +71,7 @@ class Connection(asyncio.Protocol):
         self._transport: Any = None
         self._client: tuple[str, int] = ("", 0)
         self._address: tuple[str, int] = ("", 0)
-        self._exchange: Exchange | None = None
+        self._exchange: Exchange | WholeRequest | None = None
         self._held = b""
         """What has arrived and was not read yet: the beginning of a head, or further requests."""
         self._searched = 0
@@ -157,7 +166,7 @@ class Connection(asyncio.Protocol):
         if self._is_paused and len(self._held) <= MAX_HEAD:
             self._resume()
 
-    def answered(self, exchange: Exchange) -> None:
+    def answered(self, exchange: Exchange | WholeRequest) -> None:
         """Wait for the next request, or end."""
         self._exchange = None
         if exchange.closes:
@@ -167,6 +176,21 @@ class Connection(asyncio.Protocol):
             self._server.watch(self)
         else:
             self._go_on()
+
+    def end_whole(self, request: WholeRequest) -> None:
+        """Go on, as the request is answered, or as there is nobody to read the response."""
+        self._server.release()
+        if not self.is_gone:
+            self.answered(request)
+
+    def pass_on(self, request: WholeRequest, said: Message) -> None:
+        """Let the application answer a request that it had taken, as it does all others."""
+        exchange = self._exchange = Exchange(request.head, self)
+        exchange.feed(request.body)
+        if self._is_at_end or self.is_gone:
+            exchange.cut()
+        self._server.run(self._serve(exchange, request.notes, said))
+        self._server.release()
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -208,18 +232,42 @@ class Connection(asyncio.Protocol):
             return
         self._searched = 0
         try:
-            head, notes = self._server.heads.read(held[:end])
+            known = self._server.heads.read(held[:end])
         except Refused as refused:
             self._refuse(refused.status)
             return
         self._server.begin(self)
-        exchange = self._exchange = Exchange(head, self)
-        self._held = exchange.feed(held[end + len(_HEAD_END) :])
-        self._server.run(self._serve(exchange, notes))
+        rest = held[end + len(_HEAD_END) :]
+        if self._is_taken(known, rest):
+            return
+        exchange = self._exchange = Exchange(known.head, self)
+        self._held = exchange.feed(rest)
+        self._server.run(self._serve(exchange, known.notes))
 
-    async def _serve(self, exchange: Exchange, notes: Notes) -> None:
+    def _is_taken(self, known: KnownHead, rest: bytes) -> bool:
+        """Whether the application takes the next request whole, and will answer it without a task.
+
+        Of known heads alone there can be notes that let it do so.
+        """
+        length, application = known.head.length, self._server.takes_whole
+        if not known.notes or application is None or not length or len(rest) < length:
+            return False
+        request = WholeRequest(known.head, known.notes, rest[:length], self)
+        try:
+            if not application.take(request):
+                return False
+        except Exception:  # noqa: BLE001 - a defect, which must not leave the client waiting
+            logger.exception("http.failed", method=known.head.method)
+            return False
+        self._exchange, self._held = request, rest[length:]
+        self._server.hold()
+        return True
+
+    async def _serve(self, exchange: Exchange, notes: Notes, said: Message | None = None) -> None:
         try:
             scope = self._scope(exchange, notes)
+            if said is not None:
+                scope[PASSED_ON] = said
             await self._server.application(scope, exchange.receive, exchange.send)
         except ClientGone:
             pass

@@ -11,6 +11,7 @@ from typing import Any, Final
 from app.http_server.connection import Connection
 from app.http_server.exchange import Application
 from app.http_server.known_heads import KnownHeads
+from app.http_server.whole_requests import TakesWhole
 
 IDLE_S: Final = 30.0
 """How long a connection waits for a complete head, the first one or the next one."""
@@ -44,6 +45,9 @@ class HttpServer:
         end_s: float = END_S,
     ) -> None:
         self.application = application
+        self.takes_whole: TakesWhole | None = (
+            application if isinstance(application, TakesWhole) else None
+        )
         self.heads = KnownHeads()
         self.is_stopping = False
         self._max_connections = max_connections
@@ -52,6 +56,9 @@ class HttpServer:
         self._watched = _Deadlines(end_s)
         self._listeners: list[asyncio.Server] = []
         self._running: set[asyncio.Task[None]] = set()
+        self._taken = 0
+        """Requests that the application has taken whole, and not ended yet."""
+        self._none_taken = asyncio.Event()
         self._sweeping: asyncio.TimerHandle | None = None
         self._all_gone = asyncio.Event()
 
@@ -85,8 +92,12 @@ class HttpServer:
             listener.close()
         for waiting in self._waiting.take():
             waiting.close()
-        while self._running:
-            await asyncio.wait(self._running)
+        while self._running or self._taken:
+            if self._running:
+                await asyncio.wait(self._running)
+            else:
+                self._none_taken.clear()
+                await self._none_taken.wait()
         if self._connections:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._all_gone.wait(), STOP_S)
@@ -136,6 +147,16 @@ class HttpServer:
         task = asyncio.get_running_loop().create_task(serving)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+    def hold(self) -> None:
+        """Take note that the application has taken a request whole."""
+        self._taken += 1
+
+    def release(self) -> None:
+        """Take note that it has ended such a request."""
+        self._taken -= 1
+        if self.is_stopping and not self._taken:
+            self._none_taken.set()
 
     def _sweep(self) -> None:
         """End the connections whose clients have kept silent for too long."""

@@ -11,10 +11,15 @@ from urllib.parse import quote
 
 from flask import Flask
 
+from app.api import wsgi_bridge
 from app.api.asgi import AsgiApp
 from app.api.auth import Bound
-from app.api.direct_bookings import DirectBookings
+from app.api.direct_bookings import READER, DirectBookings
+from app.api.head_notes import noted
 from app.http_server.exchange import NOTES
+from app.http_server.heads import Head
+from app.http_server.responses import Headers
+from app.http_server.whole_requests import PASSED_ON, WholeRequest
 from app.service.booking_batches import Outcome
 from app.store.booking_batches import WantedJob
 from tests.api.exchange import Message, chunk, scope_of
@@ -34,10 +39,14 @@ class Asked:
     headers: Mapping[str, str] = field(default_factory=dict)
     method: str = "POST"
 
+    def fields(self) -> dict[str, str]:
+        """The fields of its head, with `_` for `-` in their names."""
+        fields = {"host": "wakecall", "content_length": f"{len(self.body)}", **self.headers}
+        return {name: value for name, value in fields.items() if value}
+
     def scope(self) -> Message:
         path, _, query = self.path.partition("?")
-        fields = {"host": "wakecall", "content_length": f"{len(self.body)}", **self.headers}
-        scope = scope_of(self.method, **{name: value for name, value in fields.items() if value})
+        scope = scope_of(self.method, **self.fields())
         return {
             **scope,
             "raw_path": quote(path, safe="/%+").encode(),
@@ -62,6 +71,9 @@ class Answered:
 class Ways:
     """An ASGI application that books directly, and one that does not; both of one Flask."""
 
+    is_whole = False
+    """Whether the one that books directly is offered requests whole, as a server does."""
+
     def __init__(self, app: Flask, *, bound: Bound | None = None, wsgi: Any = None) -> None:
         self.direct = DirectBookings(app, bound=bound)
         self.batches: list[Sequence[WantedJob]] = []
@@ -76,11 +88,13 @@ class Ways:
 
         self.direct._batches._write = noting
         self._notes: dict[str, Message] = {}
+        self.taken = 0
+        """How many requests were taken whole."""
         self.directly = AsgiApp(wsgi or app, direct=self.direct)
         self.by_route = AsgiApp(wsgi or app)
 
     async def ask(
-        self, asgi: AsgiApp, asked: Asked, notes: Message | None = None, *, cut: bool = False
+        self, asgi: AsgiApp, asked: Asked, *, cut: bool = False, **further: Any
     ) -> Answered:
         """The response to a request; with `cut` its connection ends before its body."""
         sent: list[Message] = []
@@ -92,17 +106,42 @@ class Ways:
             sent.append(message)
 
         async with asyncio.timeout(30):
-            await asgi({**asked.scope(), NOTES: notes}, receive, send)
-        return Answered(
-            status=sent[0]["status"],
-            headers=[(name, _RANDOM.sub(b"<id>", value)) for name, value in sent[0]["headers"]],
-            body=_RANDOM.sub(b"<id>", b"".join(each["body"] for each in sent[1:])),
-        )
+            await asgi({**asked.scope(), NOTES: None, **further}, receive, send)
+        body = b"".join(each["body"] for each in sent[1:])
+        return _answered(sent[0]["status"], sent[0]["headers"], body)
 
     async def ask_directly(self, asked: Asked, *, cut: bool = False) -> Answered:
         """As `ask`, with the notes about the request's head that the server keeps."""
         notes = self._notes.setdefault(f"{asked.scope()}", {})
-        return await self.ask(self.directly, asked, notes, cut=cut)
+        said: Message | None = None
+        if self.is_whole and not cut:
+            offered = self._offer(asked, notes)
+            if offered is not None:
+                async with asyncio.timeout(30):
+                    found = await offered
+                if isinstance(found, Answered):
+                    return found
+                said = found
+        further = {} if said is None else {PASSED_ON: said}
+        return await self.ask(self.directly, asked, cut=cut, **{NOTES: notes, **further})
+
+    def _offer(self, asked: Asked, notes: Message) -> asyncio.Future[Answered | Message] | None:
+        """What becomes of a request that is taken whole; None of one that is not."""
+        scope = asked.scope()
+        if not asked.body or dict(scope["headers"]).get(b"content-length") != b"%d" % len(
+            asked.body
+        ):
+            return None
+        # What an earlier request with this head has left.
+        environ = wsgi_bridge.build_environ({**scope, NOTES: notes})
+        self.directly.identify(environ)
+        noted(environ, READER, self.direct._reader_for)
+        of_head = dict(notes[wsgi_bridge.OF_HEAD])
+        request = _Offered(_head(scope), asked.body, notes)
+        is_taken = self.directly.take(request)
+        assert notes[wsgi_bridge.OF_HEAD] == of_head
+        self.taken += is_taken
+        return request.ended if is_taken else None
 
     def play(self, play: Callable[[Ways], Awaitable[Any]]) -> Any:
         """What a coroutine function returns, which has a loop of its own."""
@@ -114,3 +153,38 @@ class Ways:
                 self.direct.shutdown()
 
         return asyncio.run(playing())
+
+
+class _Offered(WholeRequest):
+    """A whole request without a connection."""
+
+    def __init__(self, head: Head, body: bytes, notes: Message) -> None:
+        super().__init__(head, notes, body, None)  # type: ignore[arg-type] # unused here
+        self.ended: asyncio.Future[Answered | Message] = asyncio.get_running_loop().create_future()
+
+    def answer(self, status: int, headers: Headers, body: bytes) -> None:
+        self.ended.set_result(_answered(status, headers, body))
+
+    def pass_on(self, said: Message) -> None:
+        self.ended.set_result(said)
+
+
+def _head(scope: Message) -> Head:
+    return Head(
+        method=scope["method"],
+        path=scope["raw_path"],
+        query=scope["query_string"],
+        version=scope["http_version"],
+        headers=scope["headers"],
+        length=None,
+        keeps_alive=True,
+        expects_continue=False,
+    )
+
+
+def _answered(status: int, headers: Headers, body: bytes) -> Answered:
+    return Answered(
+        status=status,
+        headers=[(name, _RANDOM.sub(b"<id>", value)) for name, value in headers],
+        body=_RANDOM.sub(b"<id>", body),
+    )

@@ -15,6 +15,7 @@ from app import config, create_app, factory
 from app.api.context import current_context
 from app.service import accounts
 from app.store.engine import db
+from tests.api.both_ways import Ways
 from tests.api.openapi import answers
 from tests.api.server import Web, serving
 from tests.servers import Databases, database_name
@@ -128,3 +129,9 @@ def web(web_environ: dict[str, str]) -> Iterator[Web]:
     """A real web server with one worker process and little patience."""
     with serving(web_environ, "tests.api.short_deadlines_app:asgi") as running:
         yield running
+
+
+@pytest.fixture(params=[False, True], ids=["by a task", "whole"])
+def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Direct bookings are asked for by a task first, and then whole."""
+    monkeypatch.setattr(Ways, "is_whole", request.param)

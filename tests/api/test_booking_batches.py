@@ -125,6 +125,59 @@ def test_it_does_not_wait_for_those_who_book_as_soon_as_they_are_answered(
     assert run(play) == [[1, 1, 1], [1, 1, 1]]
 
 
+def test_it_does_not_wait_for_those_who_book_while_they_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(booking_batches, "GATHER_S", 3600.0)
+
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        class Again:
+            """Books once more in the moment in which it is told."""
+
+            def __init__(self) -> None:
+                self.told: list[Outcome] = []
+                self.twice = asyncio.Event()
+
+            def done(self) -> bool:
+                return False
+
+            def set_result(self, outcome: Outcome, /) -> None:
+                self.told.append(outcome)
+                if len(self.told) < 2:
+                    assert batches.has_room(1)
+                    batches.add(wanted(), 1, self)
+                else:
+                    self.twice.set()
+
+        writer.go.release(10)
+        booking = [Again() for _ in range(3)]
+        for each in booking:
+            batches.add(wanted(), 1, each)
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(each.twice.wait() for each in booking))
+        assert {outcome for each in booking for outcome in each.told} == {Outcome.STORED}
+
+    assert run(play) == [[1, 1, 1], [1, 1, 1]]
+
+
+def test_a_defect_of_one_that_is_told_does_not_keep_the_others_waiting() -> None:
+    class Defective:
+        def done(self) -> bool:
+            return False
+
+        def set_result(self, outcome: Outcome, /) -> None:
+            raise RuntimeError(outcome)
+
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        writer.go.release(10)
+        batches.add(wanted(), 1, Defective())
+        async with asyncio.timeout(30):
+            assert await batches.book(wanted(), 1) is Outcome.STORED
+            assert await batches.book(wanted(), 1) is Outcome.STORED
+
+    assert run(play) == [[1, 1], [1]]
+
+
 def test_the_moment_begins_when_the_answers_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(booking_batches, "GATHER_S", 0.2)
 

@@ -23,6 +23,8 @@ from tests.factories import one
 PLAIN: Final = {"dueTime": "720h", "data": {"a": 1}}
 _RPC: Final = "/dapr.proto.runtime.v1.Dapr/ScheduleJobAlpha1"
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 
 @pytest.fixture
 def token(app: Flask, key: str) -> str:
@@ -102,6 +104,7 @@ def test_over_http(app: Flask, token: str, connection: psycopg.Connection) -> No
     requests = [asked(**each, dapr_api_token=token) for each in DIRECT]
     assert {each.status for each in both(ways, *requests)} == {204}
     assert ways.outcomes == [Outcome.STORED] * len(DIRECT)
+    assert ways.taken == (len(DIRECT) if Ways.is_whole else 0)
     contents = "SELECT count(*) FROM (SELECT 1 FROM job GROUP BY data, manner, written) AS kinds"
     assert one(connection, contents) == 4
 
@@ -156,6 +159,7 @@ def test_at_a_sidecar(app: Flask, token: str) -> None:
     )
     assert [each.status for each in answers] == [204, 204, 403, 204, 403]
     assert ways.outcomes == [Outcome.STORED] * 2
+    assert ways.taken == (2 if Ways.is_whole else 0)
 
 
 def test_over_grpc(app: Flask, token: str, connection: psycopg.Connection) -> None:

@@ -20,6 +20,8 @@ from tests.api.conftest import MakeApp
 from tests.api.native.plain import PLAIN, WHEN
 from tests.factories import connect, one
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 
 def both(ways: Ways, *requests: Asked) -> list[Answered]:
     """The responses to these requests, which both ways must agree on."""
@@ -169,6 +171,7 @@ def test_plain_bookings_have_the_responses_of_their_route(
     answers = both(ways, *(ask(**each) for each in DIRECT.values()))
     assert {each.status for each in answers} == {201}
     assert ways.outcomes == [Outcome.STORED] * len(DIRECT)
+    assert ways.taken == (len(DIRECT) if Ways.is_whole else 0)
     with connect(database) as connection:
         # All but the first by both ways alike.
         kinds = "SELECT count(*) FROM (SELECT 1 FROM job GROUP BY %s) AS kinds"

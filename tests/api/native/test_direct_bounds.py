@@ -17,7 +17,6 @@ from app.api.booking_batches import MAX_WAITING
 from app.api.context import current_context
 from app.api.direct_bookings import DirectBooking, DirectRequest, Reader
 from app.api.fair_gate import FairGate
-from app.api.senders import Sender
 from app.domain import key as keys
 from app.service import accounts
 from app.service.booking_batches import Outcome
@@ -25,6 +24,9 @@ from app.store import booking_batches
 from app.store.booking_batches import WantedJob
 from tests.api.both_ways import Answered, Asked, Ways
 from tests.factories import connect, one
+from tests.http_server.serving import serving
+
+pytestmark = pytest.mark.usefixtures("each_way")
 
 
 def test_the_account_of_a_direct_booking_is_remembered(
@@ -32,20 +34,16 @@ def test_the_account_of_a_direct_booking_is_remembered(
 ) -> None:
     async def play(ways: Ways) -> None:
         await ways.ask(ways.by_route, ask())
-        ways.directly._senders.remember = noting  # type: ignore[method-assign] # it notes them
         assert (await ways.ask_directly(ask())).status == 201
 
-    remembered = []
-
-    def noting(sender: Sender, status: int) -> None:
-        remembered.append((sender.account, sender.max_concurrent, status))
-
-    Ways(app).play(play)
+    ways = Ways(app)
+    ways.play(play)
     with app.app_context():
         account = accounts.get_account(current_context(), "account-1")
         limits = current_context().limit_cache.get(account.id)
     assert limits is not None
-    assert remembered == [(account.id, limits.concurrent_requests, 201)]
+    remembered = list(ways.directly._senders._known.values())
+    assert remembered == [(account.id, limits.concurrent_requests)]
 
 
 def test_of_an_account_few_bookings_are_read_on_the_event_loop_at_once(
@@ -170,3 +168,45 @@ def test_no_refusal_replaces_an_unknown_outcome(
 
     ways = Ways(app)
     assert ways.play(play).status == 503
+
+
+def test_a_defect_in_an_answer_does_not_leave_its_client_waiting(
+    app: Flask, ask: Callable[..., Asked], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ways, "is_whole", True)
+
+    async def play(ways: Ways) -> list[int]:
+        await ways.ask(ways.by_route, ask())
+        with monkeypatch.context() as patched:
+            patched.setattr("app.api.direct_bookings.random_ids.request_id", lambda: None)
+            failed = await ways.ask_directly(ask())
+        return [failed.status, (await ways.ask_directly(ask())).status]
+
+    assert Ways(app).play(play) == [500, 201]
+
+
+def test_over_a_connection_the_same_head_is_answered_the_same_by_all_ways(
+    app: Flask, ask: Callable[..., Asked]
+) -> None:
+    async def play(ways: Ways) -> None:
+        await ways.ask(ways.by_route, ask())
+        asked = ask()
+        fields = [f"{name.replace('_', '-')}: {each}" for name, each in asked.fields().items()]
+        head = "\r\n".join(("POST /1/jobs HTTP/1.1", *fields, "", "")).encode()
+        async with serving(ways.directly) as server:
+            client = await server.connect()
+            answers = [await client.ask(head + asked.body) for _ in range(3)]
+            ways.direct._batches._write = lambda wanted: [Outcome.LEFT_OUT] * len(wanted)
+            answers.append(await client.ask(head + asked.body))
+            assert server.server.heads.read(head[:-4]).notes
+        assert [status for status, _, _ in answers] == [201] * 4
+        names = [list(fields) for _, fields, _ in answers]
+        assert names[0] == names[1] == names[2]
+        assert set(names[3]) == set(names[0])
+
+    ways = Ways(app)
+    taken = []
+    take = ways.directly.take
+    ways.directly.take = lambda request: taken.append(take(request)) or taken[-1]  # type: ignore[method-assign, func-returns-value] # it notes what is taken
+    ways.play(play)
+    assert taken == [True] * 3
