@@ -147,7 +147,7 @@ class Connection(asyncio.Protocol):
     @property
     def is_last(self) -> bool:
         """Whether the connection ends with the present response."""
-        return self._is_at_end or self._server.is_stopping
+        return (self._is_at_end and not self._held) or self._server.is_stopping
 
     def write(self, data: bytes) -> None:
         """Send these bytes, or keep them until the client reads."""
@@ -211,6 +211,9 @@ class Connection(asyncio.Protocol):
         self._server.wait(self)
         if self._held:
             self._read_head()
+            if self._is_at_end and self._exchange is None and not self._is_ending:
+                # The rest of its head will not come.
+                self.close()
         elif self._is_at_end or self._server.is_stopping:
             self.close()
 
@@ -242,6 +245,8 @@ class Connection(asyncio.Protocol):
             return
         exchange = self._exchange = Exchange(known.head, self)
         self._held = exchange.feed(rest)
+        if self._is_at_end:
+            exchange.cut()
         self._server.run(self._serve(exchange, known.notes))
 
     def _is_taken(self, known: KnownHead, rest: bytes) -> bool:

@@ -144,6 +144,19 @@ def test_a_client_that_sends_no_more_still_gets_its_response() -> None:
     play(echo, playing)
 
 
+@pytest.mark.parametrize("rest", [b"", GET[:-1]])
+def test_a_client_that_sends_no_more_still_gets_all_its_responses(rest: bytes) -> None:
+    async def playing(server: Server) -> None:
+        client = await server.connect()
+        client.writer.write(post(b"/1", b"a") + post(b"/2", b"b") + post(b"/3", b"c") + rest)
+        client.writer.write_eof()
+        answers = [await client.answer() for _ in range(3)]
+        assert [body for _, _, body in answers] == [b"/1|a", b"/2|b", b"/3|c"]
+        assert await client.is_closed()
+
+    play(echo, playing)
+
+
 async def send_for_ever(client: Client) -> None:
     while True:
         client.writer.write(GET * 10_000)
