@@ -127,8 +127,9 @@ def create_together(
     """Book all of these jobs or, if one is refused, none; return them in the same order.
 
     Once this returns, the jobs survive any crash. A dry run stores nothing. `before_storing` is
-    called with the jobs first; if it raises, none is stored. Raises InvalidMember, TooLarge and
-    Conflict, with the index of the job in `member`, and LimitReached.
+    called with the jobs first; if it raises, none is stored. It is called once for each try (see
+    `within_limits`), and only the jobs of the last one are stored. Raises InvalidMember, TooLarge
+    and Conflict, with the index of the job in `member`, and LimitReached.
     """
     made = judge_together(context, caller, bookings)
     job_names.check_distinct(bookings)

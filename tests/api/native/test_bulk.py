@@ -13,6 +13,7 @@ from app.errors import Refused
 from tests.api.golden import golden
 from tests.api.native.booked import JSON, OFTEN, ONCE, ids, xml_of
 from tests.api.native.test_codecs import RECURRING, SINGLE
+from tests.factories import connect
 
 JSON_TYPE = "application/json"
 FORMATS = (JSON_TYPE, "text/xml", "application/xml")
@@ -83,6 +84,21 @@ def test_all_are_booked_and_answered_in_their_order(
         stored = client.get(f"/1/jobs/{job_id}", headers=JSON).get_json()
         assert stored.items() >= {**document, "account": "account-1"}.items()
         assert ("next" in stored) == ("cron" in document)
+
+
+def test_jobs_that_are_stored_at_the_second_try_are_those_that_are_answered(
+    client: FlaskClient, database: str
+) -> None:
+    client.post("/1/jobs/bulk", json=[ONCE])
+    with connect(database) as connection:
+        # No slot of the account has room, though its limit is not reached: room is made, and the
+        # jobs are booked anew.
+        assert connection.execute("UPDATE usage_slot SET jobs_quota = jobs").rowcount > 0
+
+    answer = client.post("/1/jobs/bulk", json=[ONCE, OFTEN], headers=JSON)
+
+    assert answer.status_code == 201, answer.text
+    assert [each["id"] for each in answer.get_json()] == ids(client)[1:]
 
 
 def test_a_job_booked_in_bulk_is_what_one_booked_alone_is(

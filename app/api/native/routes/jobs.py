@@ -51,7 +51,8 @@ def create_jobs() -> Response:
     with Turn(is_long=is_long, owner=caller.account.id) as turn:
 
         def before_storing(jobs: Sequence[Job]) -> None:
-            rendered.append(render(jobs, media_type))
+            # Each try has jobs of its own, with other ids; what is answered is what was stored.
+            rendered[:] = [render(jobs, media_type)]
             turn.end()
 
         judge = partial(service.judge_together, current_context(), caller)
