@@ -12,12 +12,7 @@ import psycopg
 
 from app.domain import counters
 from app.domain.timings.claiming import DEFER_LOCKED
-from app.domain.timings.settling import (
-    FAILED_RETRY_S,
-    MAX_DOUBLINGS,
-    MAX_FAILED_RETRY_S,
-    SCHEDULER_SETTLE_S,
-)
+from app.domain.timings.settling import SCHEDULER_SETTLE_S, pause_after_failures
 from app.log import describe_error, logger
 from app.store.counters import add_counters
 from app.store.database_errors import is_away
@@ -76,8 +71,7 @@ class EndedRuns:
             if len(self._failures) >= MAX_FAILED:
                 del self._failures[next(iter(self._failures))]
             self._failures[run_id] = before + 1
-            doubled = FAILED_RETRY_S * 2 ** min(before, MAX_DOUBLINGS)
-            found[timedelta(seconds=min(doubled, MAX_FAILED_RETRY_S))].append(run_id)
+            found[timedelta(seconds=pause_after_failures(before))].append(run_id)
         return found
 
     def _forget(self, over: Sequence[Settlement]) -> None:

@@ -7,13 +7,12 @@ from itertools import islice
 from typing import NamedTuple
 
 from app.domain.timings.settling import (
-    FAILED_RETRY_S,
     LOCKED_RETRY_S,
     MAX_DOUBLINGS,
-    MAX_FAILED_RETRY_S,
     MAX_LOCKED_RETRIED,
     MAX_SINGLE_STATEMENT_S,
     SINGLE_STATEMENT_S,
+    pause_after_failures,
 )
 from app.store.settling import Settlement
 from app.store.single_settling import Busy
@@ -55,7 +54,7 @@ class DeferredSettlements:
             else:
                 doubled = 2 ** min(tries, MAX_DOUBLINGS)
                 within = min(2 * SINGLE_STATEMENT_S * doubled, MAX_SINGLE_STATEMENT_S)
-                at = now + min(FAILED_RETRY_S * doubled, MAX_FAILED_RETRY_S)
+                at = now + pause_after_failures(tries)
                 self._failed[leased] = at, Deferred(((leased, settlement),), within, tries)
 
     def due(self, now: float) -> list[Deferred]:

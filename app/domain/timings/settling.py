@@ -48,3 +48,9 @@ MAX_SINGLE_STATEMENT_S: Final = 15.0
 
 MAX_DOUBLINGS: Final = 6
 """How often pause and time are doubled, at most."""
+
+
+def pause_after_failures(failures: int) -> float:
+    """Return the seconds until a settlement is tried again that had failed so often before."""
+    doubled = FAILED_RETRY_S * 2.0 ** min(failures, MAX_DOUBLINGS)
+    return min(doubled, MAX_FAILED_RETRY_S)
