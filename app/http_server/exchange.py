@@ -23,26 +23,13 @@ NOTES: Final = "http_server.notes"
 """The name in a scope of a dict in which an application may note what follows from the head alone,
 that is from method, target, version and fields. Requests with the same head may have the same."""
 
-_FAILED: Final = 500
-
 
 class ClientGone(Exception):
     """The response cannot be sent, because its connection is gone."""
 
 
-class Link(Protocol):
+class Link(responses.Link, Protocol):
     """What an exchange needs of its connection."""
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether nothing can be sent any more."""
-
-    @property
-    def is_last(self) -> bool:
-        """Whether the connection ends with the present response."""
-
-    def write(self, data: bytes) -> None:
-        """Send these bytes."""
 
     async def drained(self) -> None:
         """Wait until the client has read most of what was sent."""
@@ -225,6 +212,6 @@ class Exchange:
         if self._opening is not None or self.is_cut:
             self._link.abort()
             return
-        self._start = {"status": _FAILED, "headers": ()}
+        self._start = {"status": responses.FAILED, "headers": ()}
         self._open(b"", more=False)
         self._finish()

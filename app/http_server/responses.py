@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK: Final = b"0\r\n\r\n"
+FAILED: Final = 500
+"""The status of a response after a defect."""
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -20,6 +22,21 @@ _LENGTH: Final = b"content-length"
 _OWN: Final = frozenset({b"connection", b"transfer-encoding", b"keep-alive", b"date"})
 # As numbers: to read a member of HTTPStatus calls a function, for each response.
 _BODILESS: Final = frozenset({int(HTTPStatus.NO_CONTENT), int(HTTPStatus.NOT_MODIFIED)})
+
+
+class Link(Protocol):
+    """What whoever sends a response needs of the connection."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing can be sent any more."""
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the connection ends with the present response."""
+
+    def write(self, data: bytes) -> None:
+        """Send these bytes."""
 
 
 class Opening(NamedTuple):

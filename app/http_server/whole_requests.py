@@ -13,22 +13,9 @@ PASSED_ON: Final = "http_server.passed_on"
 """The name in a scope of what the application said of a request that it had taken whole, and then
 passed on; absent in others."""
 
-_FAILED: Final = 500
 
-
-class Link(Protocol):
+class Link(responses.Link, Protocol):
     """What a whole request needs of its connection."""
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether nothing can be sent any more."""
-
-    @property
-    def is_last(self) -> bool:
-        """Whether the connection ends with the present response."""
-
-    def write(self, data: bytes) -> None:
-        """Send these bytes."""
 
     def end_whole(self, request: WholeRequest) -> None:
         """Go on, as the request is answered, or as there is nobody to read the response."""
@@ -81,7 +68,7 @@ class WholeRequest:
     def fail(self) -> None:
         """Answer after a defect, unless that came later than the response."""
         if not self._is_answered:
-            self.answer(_FAILED, (), b"")
+            self.answer(responses.FAILED, (), b"")
 
     def feed(self, data: bytes) -> bytes:
         """Take nothing: what follows is the next request."""
