@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
+from app.service.dapr import job_lists
 from tests.api.conftest import app, environ, key, make_app, make_key
 from tests.fuzz import corpus
 from tests.fuzz.parser import Parser
@@ -45,6 +46,17 @@ def test_requests_are_answered_without_a_defect_and_in_time(requests: Requests) 
 
     # Not only refusals: what is behind them was reached as well.
     assert sum(requests.statuses.get(each, 0) for each in (200, 201, 204, 303)) > 100
+
+
+def test_a_defect_of_an_rpc_is_found(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a defect")
+
+    sample = "/dapr.proto.runtime.v1.Dapr/ListJobs\ndapr-api-token:{key}\ndapr-app-id:orders\n\n"
+    requests.answer_rpc(sample)
+    monkeypatch.setattr(job_lists, "list_jobs", fail)
+    with pytest.raises(AssertionError):
+        requests.answer_rpc(sample)
 
 
 def test_answers_of_receivers_are_read_without_a_defect_and_in_time() -> None:
