@@ -19,6 +19,7 @@ MAX_LEVELS: Final = 16
 
 _MAX_DIGITS: Final = 18
 _SHOWN: Final = 40
+_MAX_PATH: Final = 300
 _NAMES: Final = {
     dict: "an object",
     list: "an array",
@@ -104,9 +105,10 @@ def require(members: Mapping[str, Any], name: str, *, path: str, remedy: str) ->
 
 
 def join_path(path: str, name: str) -> str:
-    """The path of a member, its name escaped and shortened."""
+    """The path of a member, its name escaped and shortened; a long path is cut in the middle."""
     shown = member_name(name)
-    return f"{path}.{shown}" if path else shown
+    above = path if len(path) <= _MAX_PATH else f"{path[:_MAX_PATH]}..."
+    return f"{above}.{shown}" if above else shown
 
 
 def _wrong(path: str, value: object, wanted: str) -> InvalidMember:

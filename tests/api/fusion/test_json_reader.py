@@ -71,6 +71,16 @@ def test_an_invalid_document_is_refused(body: bytes) -> None:
     assert len(refused.value.message) < 200
 
 
+def test_the_path_of_a_member_that_is_nested_deeply_is_cut_and_ends_with_its_name() -> None:
+    document = '{"' + '":{"'.join(f"{level}" + "\U0001f600" * 60 for level in range(13))
+    with pytest.raises(InvalidMember) as refused:
+        json_reader.parse(f'{document}":{{"last":1e400}}{"}" * 13}'.encode())
+    assert len(refused.value.message) < 1500
+    assert refused.value.member is not None
+    assert refused.value.member.startswith("0\\U0001f600")
+    assert refused.value.member.endswith("....last")
+
+
 def test_a_byte_order_mark_and_space_around_the_document_do_no_harm() -> None:
     assert json_reader.parse(b'\xef\xbb\xbf {"a": -12.5}\n') == {"a": -12.5}
 

@@ -8,6 +8,7 @@ from typing import Final
 
 _UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _SPAN: Final = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,6})?[wdhms])+")
+_MAX_LENGTH: Final = 100
 _PART: Final = re.compile(r"([0-9.]+)([wdhms])")
 
 
@@ -30,7 +31,7 @@ def to_seconds(span: timedelta | float) -> int | float:
 
 
 def _parse(text: str) -> timedelta:
-    if not _SPAN.fullmatch(text):
+    if len(text) > _MAX_LENGTH or not _SPAN.fullmatch(text):
         raise ValueError(
             f"{text[:40]!r} is not a length of time. Write numbers with the units w, d, h, m and "
             "s, as in 10m or 1h30m."
@@ -38,4 +39,9 @@ def _parse(text: str) -> timedelta:
     parts = {_UNITS[unit]: 0.0 for _, unit in _PART.findall(text)}
     for number, unit in _PART.findall(text):
         parts[_UNITS[unit]] += float(number)
-    return timedelta(**parts)
+    try:
+        return timedelta(**parts)
+    except OverflowError:
+        raise ValueError(
+            f"{text[:40]!r} is longer than a span can be. Write a shorter one, as in 10m or 1h30m."
+        ) from None

@@ -12,6 +12,8 @@ _MILLISECONDS: Final = "ms"
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
 _WHOLE_SPAN: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+")
 _MAX_SPAN: Final = timedelta(days=36_600)
+_MAX_LENGTH: Final = 100
+_SHOWN: Final = 40
 _NOW_S: Final = 0.5
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
@@ -23,8 +25,8 @@ Clock = Callable[[], datetime]
 
 def parse_span(text: str) -> timedelta:
     """Return the span of a text such as `90s`, `10m`, `1h30m` or `2d`. Raises ValueError."""
-    if not _WHOLE_SPAN.fullmatch(text.strip()):
-        raise ValueError(f"{text!r} is not a span of time such as 30s, 10m, 1h30m or 2d.")
+    if not _is_span(text):
+        raise ValueError(f"{text[:_SHOWN]!r} is not a span of time such as 30s, 10m, 1h30m or 2d.")
     total = timedelta()
     for number, unit in _SPAN.findall(text):
         try:
@@ -33,10 +35,14 @@ def parse_span(text: str) -> timedelta:
             else:
                 total += timedelta(**{_UNITS[unit]: float(number)})
         except OverflowError:
-            raise ValueError(f"{text!r} is too long.") from None
+            raise ValueError(f"{text[:_SHOWN]!r} is too long.") from None
     if total > _MAX_SPAN:
-        raise ValueError(f"{text!r} is longer than a hundred years.")
+        raise ValueError(f"{text[:_SHOWN]!r} is longer than a hundred years.")
     return total
+
+
+def _is_span(text: str) -> bool:
+    return len(text) <= _MAX_LENGTH and _WHOLE_SPAN.fullmatch(text.strip()) is not None
 
 
 def parse_instant(text: str, zone: tzinfo | None) -> datetime:
@@ -49,7 +55,7 @@ def parse_instant(text: str, zone: tzinfo | None) -> datetime:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
         raise ValueError(
-            f"{text!r} is not an instant such as 2027-05-11T17:30:00+02:00 or 2027-05-11."
+            f"{text[:_SHOWN]!r} is not an instant such as 2027-05-11T17:30:00+02:00 or 2027-05-11."
         ) from None
     if found.tzinfo is not None:
         return found
@@ -68,14 +74,14 @@ def parse_instant(text: str, zone: tzinfo | None) -> datetime:
 
 def parse_past(text: str, zone: tzinfo | None, now: datetime) -> datetime:
     """Return an instant; a span such as `2h` is so long ago. Raises ValueError."""
-    if _WHOLE_SPAN.fullmatch(text.strip()):
+    if _is_span(text):
         return now - parse_span(text)
     return parse_instant(text, zone)
 
 
 def parse_future(text: str, zone: tzinfo | None, now: datetime) -> datetime:
     """Return an instant; a span such as `2h` is so far ahead. Raises ValueError."""
-    if _WHOLE_SPAN.fullmatch(text.strip()):
+    if _is_span(text):
         return now + parse_span(text)
     return parse_instant(text, zone)
 
