@@ -3,78 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from uuid import uuid4
+from collections.abc import Sequence
 
 import pytest
 
 from app.api import booking_batches
 from app.api.booking_batches import MAX_BATCH, MAX_BATCH_BYTES, MAX_WAITING, BookingBatches
-from app.domain.account import Account, CachedCaller
-from app.domain.job import Booking
-from app.domain.one_time import At
 from app.service.booking_batches import Outcome
 from app.store.booking_batches import WantedJob
-
-NOW = datetime(2030, 1, 1, tzinfo=UTC)
-Judge = Callable[[Sequence[WantedJob]], list[Outcome]]
-
-
-def wanted(account: int = 1) -> WantedJob:
-    caller = CachedCaller(
-        account=Account(id=account, name="demo"), key_id="k", digest=b"", since=NOW
-    )
-    booking = Booking(url="https://example.com/", trigger=At(instant=NOW))
-    return WantedJob(
-        id=uuid4(), caller=caller, booking=booking, first=NOW, earliest=NOW, latest=NOW
-    )
-
-
-def all_stored(batch: Sequence[WantedJob]) -> list[Outcome]:
-    return [Outcome.STORED for _ in batch]
-
-
-class Writer:
-    """Writes a batch when the test lets it; keeps the accounts of each."""
-
-    def __init__(self, judge: Judge = all_stored) -> None:
-        self.judge = judge
-        self.batches: list[list[int]] = []
-        self.begun = threading.Semaphore(0)
-        self.go = threading.Semaphore(0)
-
-    def write(self, batch: Sequence[WantedJob]) -> list[Outcome]:
-        self.batches.append([each.caller.account.id for each in batch])
-        self.begun.release()
-        assert self.go.acquire(timeout=30)
-        return self.judge(batch)
-
-    async def until_begun(self) -> None:
-        assert await asyncio.to_thread(self.begun.acquire, timeout=30)
-
-
-def run(
-    play: Callable[[BookingBatches, Writer], object], judge: Judge = all_stored
-) -> list[list[int]]:
-    writer = Writer(judge)
-
-    async def running() -> None:
-        batches = BookingBatches(writer.write)
-        try:
-            await play(batches, writer)  # type: ignore[misc] # each is a coroutine function
-        finally:
-            writer.go.release(1000)
-            batches.shutdown()
-
-    asyncio.run(running())
-    return writer.batches
-
-
-def asking(batches: BookingBatches, *accounts: int, size: int = 1) -> list[asyncio.Task[Outcome]]:
-    return [asyncio.create_task(batches.book(wanted(each), size)) for each in accounts]
+from tests.api.batch_writing import Writer, all_stored, asking, run, wanted
 
 
 def test_what_arrives_while_a_batch_is_written_is_the_next_batch() -> None:
@@ -89,126 +26,6 @@ def test_what_arrives_while_a_batch_is_written_is_the_next_batch() -> None:
         assert await batches.book(wanted(), 1) is Outcome.STORED
 
     assert run(play) == [[1, 1], [1, 1, 1], [1]]
-
-
-def test_the_next_batch_waits_for_as_many_as_the_one_before_had(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(booking_batches, "GATHER_S", 3600.0)
-
-    async def play(batches: BookingBatches, writer: Writer) -> None:
-        writer.go.release(10)
-        await asyncio.gather(*asking(batches, 1, 1, 1))
-        again = asking(batches, 1, 1)
-        await asyncio.sleep(0)
-        assert writer.batches == [[1, 1, 1]]
-        assert not any(each.done() for each in again)
-        await asyncio.gather(*again, *asking(batches, 2))
-
-    assert run(play) == [[1, 1, 1], [1, 2, 1]]
-
-
-def test_it_does_not_wait_for_those_who_book_as_soon_as_they_are_answered(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(booking_batches, "GATHER_S", 3600.0)
-
-    async def play(batches: BookingBatches, writer: Writer) -> None:
-        async def twice() -> None:
-            for _ in range(2):
-                assert await batches.book(wanted(), 1) is Outcome.STORED
-
-        writer.go.release(10)
-        async with asyncio.timeout(30):
-            await asyncio.gather(*(twice() for _ in range(3)))
-
-    assert run(play) == [[1, 1, 1], [1, 1, 1]]
-
-
-def test_it_does_not_wait_for_those_who_book_while_they_are_told(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(booking_batches, "GATHER_S", 3600.0)
-
-    async def play(batches: BookingBatches, writer: Writer) -> None:
-        class Again:
-            """Books once more in the moment in which it is told."""
-
-            def __init__(self) -> None:
-                self.told: list[Outcome] = []
-                self.twice = asyncio.Event()
-
-            def done(self) -> bool:
-                return False
-
-            def set_result(self, outcome: Outcome, /) -> None:
-                self.told.append(outcome)
-                if len(self.told) < 2:
-                    assert batches.has_room(1)
-                    batches.add(wanted(), 1, self)
-                else:
-                    self.twice.set()
-
-        writer.go.release(10)
-        booking = [Again() for _ in range(3)]
-        for each in booking:
-            batches.add(wanted(), 1, each)
-        async with asyncio.timeout(30):
-            await asyncio.gather(*(each.twice.wait() for each in booking))
-        assert {outcome for each in booking for outcome in each.told} == {Outcome.STORED}
-
-    assert run(play) == [[1, 1, 1], [1, 1, 1]]
-
-
-def test_a_defect_of_one_that_is_told_does_not_keep_the_others_waiting() -> None:
-    class Defective:
-        def done(self) -> bool:
-            return False
-
-        def set_result(self, outcome: Outcome, /) -> None:
-            raise RuntimeError(outcome)
-
-    async def play(batches: BookingBatches, writer: Writer) -> None:
-        writer.go.release(10)
-        batches.add(wanted(), 1, Defective())
-        async with asyncio.timeout(30):
-            assert await batches.book(wanted(), 1) is Outcome.STORED
-            assert await batches.book(wanted(), 1) is Outcome.STORED
-
-    assert run(play) == [[1, 1], [1]]
-
-
-def test_the_moment_begins_when_the_answers_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(booking_batches, "GATHER_S", 0.2)
-
-    async def play(batches: BookingBatches, writer: Writer) -> None:
-        loop = asyncio.get_running_loop()
-        again: list[asyncio.Task[Outcome]] = []
-
-        async def book() -> None:
-            await batches.book(wanted(), 1)
-            # The event loop is busy with the answers for longer than the moment.
-            time.sleep(0.1)  # noqa: ASYNC251 - that is what is tested
-            loop.call_later(0.001, lambda: again.extend(asking(batches, 1)))
-
-        writer.go.release(10)
-        await asyncio.gather(*(book() for _ in range(3)))
-        await writer.until_begun()
-        await writer.until_begun()
-        await asyncio.gather(*again)
-
-    assert run(play) == [[1, 1, 1], [1, 1, 1]]
-
-
-def test_it_waits_for_a_moment_only() -> None:
-    async def play(batches: BookingBatches, writer: Writer) -> None:
-        writer.go.release(10)
-        await asyncio.gather(*asking(batches, 1, 1, 1))
-        await asyncio.gather(*asking(batches, 1))
-        # One that comes alone has nobody to wait for.
-        assert batches._gathering is None
-
-    assert run(play) == [[1, 1, 1], [1]]
 
 
 @pytest.fixture
@@ -436,3 +253,21 @@ def test_a_defect_in_the_writer_leaves_nobody_waiting(monkeypatch: pytest.Monkey
         assert await batches.book(wanted(2), 1) is Outcome.STORED
 
     run(play, judge)
+
+
+def test_a_defect_of_one_that_is_told_does_not_keep_the_others_waiting() -> None:
+    class Defective:
+        def done(self) -> bool:
+            return False
+
+        def set_result(self, outcome: Outcome, /) -> None:
+            raise RuntimeError(outcome)
+
+    async def play(batches: BookingBatches, writer: Writer) -> None:
+        writer.go.release(10)
+        batches.add(wanted(), 1, Defective())
+        async with asyncio.timeout(30):
+            assert await batches.book(wanted(), 1) is Outcome.STORED
+            assert await batches.book(wanted(), 1) is Outcome.STORED
+
+    assert run(play) == [[1, 1], [1]]

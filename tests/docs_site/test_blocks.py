@@ -37,7 +37,7 @@ PAGES = {
     path.relative_to(ROOT).as_posix(): blocks_of(path, ROOT)
     for path in sorted([*ROOT.glob("docs/**/*.md"), ROOT / "CONTRIBUTING.md"])
 }
-# Of README, tests/test_docs.py executes the receiver, and tests/e2e the other examples.
+# Of README, tests/test_readme.py executes the receiver, and tests/e2e the other examples.
 PAGES["README.md"] = [
     each for each in blocks_of(ROOT / "README.md", ROOT) if each.fence.mode == "run"
 ]
