@@ -106,7 +106,17 @@ def test_a_name_is_one_jobs_of_an_account(client: FlaskClient, other_client: Fla
 
 
 @pytest.mark.parametrize(
-    ("member", "value"), [("id", ABSENT), ("account", "account-2"), ("next", "2030-01-01T00:00Z")]
+    ("member", "value"),
+    [
+        ("id", ABSENT),
+        ("account", "account-2"),
+        ("next", "2030-01-01T00:00Z"),
+        ("id", 5),
+        ("id", {"a": [1]}),
+        ("account", False),
+        ("next", 1893456000),
+        ("next", []),
+    ],
 )
 def test_read_only_members_are_ignored_on_create_and_must_be_right_on_update(
     client: FlaskClient, member: str, value: Any
@@ -116,6 +126,19 @@ def test_read_only_members_are_ignored_on_create_and_must_be_right_on_update(
     answer = client.put(f"/1/jobs/{job_id}", json={**OFTEN, member: value})
     assert answer.status_code == 400
     assert answer.get_json()["member"] == member
+
+
+@pytest.mark.parametrize("member", ["id", "account", "next"])
+def test_read_only_elements_are_ignored_on_create_and_must_be_right_on_update(
+    client: FlaskClient, member: str
+) -> None:
+    job_id = booked(client)["id"]
+    url, cron = OFTEN["url"], OFTEN["cron"]
+    document = f"<job><{member}><a>1</a></{member}><url>{url}</url><cron>{cron}</cron></job>"
+    sent = {"data": document, "content_type": "text/xml"}
+    assert client.post("/1/jobs", **sent).status_code == 201
+    answer = client.put(f"/1/jobs/{job_id}", headers={"Accept": "application/json"}, **sent)
+    assert (answer.status_code, answer.get_json()["member"]) == (400, member)
 
 
 def test_a_deleted_job_is_gone(client: FlaskClient) -> None:

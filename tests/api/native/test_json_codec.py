@@ -70,12 +70,22 @@ def test_a_body_that_is_not_a_json_object_is_refused_with_the_reason(
     assert said in refused.message
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1, "1"), (-0.5, "-0.5"), (True, "true or false"), (["x"], "an array"), ({}, "an object")],
+)
+@pytest.mark.parametrize("member", ["id", "account", "next"])
+def test_a_read_only_member_of_another_type_is_read_as_a_text(
+    member: str, value: Any, text: str
+) -> None:
+    document = read_json(json.dumps({**GOOD, member: value}).encode())
+    assert getattr(document, member) == text
+
+
 @pytest.mark.parametrize("value", [1, -0.5, True, [], {}, ["x"], {"x": "y"}])
 @pytest.mark.parametrize(
     "member",
     [
-        "id",
-        "account",
         "url",
         "signature",
         "contentType",
@@ -83,7 +93,6 @@ def test_a_body_that_is_not_a_json_object_is_refused_with_the_reason(
         "dataEncoding",
         "when",
         "cron",
-        "next",
         "name",
         "method",
         "misfire",

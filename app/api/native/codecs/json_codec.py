@@ -194,6 +194,8 @@ def _scalar(path: str, value: Any, shape: Scalar | Flag) -> Value:  # noqa: ANN4
     match shape:
         case Number() | Integer():
             return shape.parse(path, _typed(path, value, _Number, shape.called))
+        case Text(is_read_only=True) if type(value) is not str:
+            return str(value) if type(value) is _Number else kind(value)
         case Text() | Choice():
             text = _typed(path, value, str, shape.called)
             return shape.parse(path, _whole_text(path, text, shape))

@@ -32,6 +32,10 @@ class Text:
     keeps_space: bool = False
     """Whether white space around the text counts in XML."""
 
+    is_read_only: bool = False
+    """Whether the service alone sets the member. What is sent is ignored or compared, so a value of
+    another type is not refused: it is read as the name of its type, and a number as written."""
+
     remedy_for_bytes: str = ""
     """How to send what is not text, added to the refusal of half a surrogate pair."""
 
@@ -205,6 +209,7 @@ Scalar: TypeAlias = "Text | Choice | Number | Integer"
 """What both formats write as a text, which its `parse` reads."""
 
 TEXT: Final = Text()
+READ_ONLY: Final = Text(is_read_only=True)
 FLAG: Final = Flag()
 NUMBER: Final = Number()
 WHOLE: Final = Number(whole=True)

@@ -18,6 +18,7 @@ from app.api.native.codecs.schema import (
     Number,
     Object,
     Repeatable,
+    Scalar,
     Shape,
     Text,
     Value,
@@ -54,8 +55,7 @@ def read(path: str, element: etree._Element, shape: Shape) -> Value:
         refuse_attributes(path, element, ())
     match shape:
         case Text() | Choice() | Number() | Integer():
-            keeps_space = isinstance(shape, Text) and shape.keeps_space
-            return shape.parse(path, _text(path, element, keeps_space=keeps_space))
+            return shape.parse(path, _scalar(path, element, shape))
         case Anything() | Repeatable():
             return _text(path, element)
         case Flag():
@@ -126,6 +126,14 @@ def _refuse_second(path: str, name: str, given: Mapping[str, object]) -> None:
             f"The element {escaped(name)} is given more than once.",
             remedy="Give each element once.",
         )
+
+
+def _scalar(path: str, element: etree._Element, shape: Scalar) -> str:
+    if not isinstance(shape, Text):
+        return _text(path, element)
+    if shape.is_read_only and next(elements(element), None) is not None:
+        return "an element"
+    return _text(path, element, keeps_space=shape.keeps_space)
 
 
 def _text(path: str, element: etree._Element, *, keeps_space: bool = False) -> str:

@@ -13,7 +13,18 @@ from lxml import etree
 from app.api import negotiation, xml_text
 from app.api.native.codecs import generic_codec, reader, xml_codec
 from app.api.native.codecs.reader import Body
-from app.api.native.codecs.schema import FLAG, NUMBER, TEXT, WHOLE, List, Map, Object, Shape, Value
+from app.api.native.codecs.schema import (
+    FLAG,
+    NUMBER,
+    READ_ONLY,
+    TEXT,
+    WHOLE,
+    List,
+    Map,
+    Object,
+    Shape,
+    Value,
+)
 from app.api.native.documents import options, payload, schedule
 from app.api.native.documents.schedule import ON_GAP, ON_OVERLAP
 from app.domain import instants
@@ -31,8 +42,8 @@ class JobDocument(NamedTuple):
     """
 
     # The order of the spec's example documents, then the extensions.
-    id: str | None = None
-    account: str | None = None
+    id: Annotated[str | None, READ_ONLY] = None
+    account: Annotated[str | None, READ_ONLY] = None
     url: str | None = None
     signature: str | None = None
     content_type: str | None = None
@@ -44,7 +55,7 @@ class JobDocument(NamedTuple):
     timezone: str | None = None
     on_gap: Annotated[str | None, ON_GAP] = None
     on_overlap: Annotated[str | None, ON_OVERLAP] = None
-    next: str | None = None
+    next: Annotated[str | None, READ_ONLY] = None
     enabled: Annotated[bool | None, FLAG] = None
     name: str | None = None
     tags: Annotated[Sequence[str] | None, List(item="tag", of=TEXT)] = None
