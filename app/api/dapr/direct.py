@@ -11,6 +11,7 @@ from app.api.dapr.documents import JobDocument
 from app.api.dapr.rpc.requests import GRPC
 from app.api.direct_bookings import DirectBooking, DirectRequest, is_quick
 from app.api.wsgi_bridge import Message
+from app.domain.dapr.names import trim
 from app.domain.dapr.refusal import Refusal
 from app.service.dapr import apps
 from app.service.dapr import jobs as service
@@ -38,7 +39,7 @@ def read(request: DirectRequest) -> DirectBooking | None:
     if len(request.body) > MAX_BODY or not is_quick(request.body):
         return None
     document = documents.read(request.body)
-    name = addresses.job_name(request.environ).strip()
+    name = trim(addresses.job_name(request.environ))
     if document.name:
         return None
     wanted = want(request, name, document)

@@ -17,7 +17,7 @@ from app.api.dapr.rpc.requests import is_grpc
 from app.api.parameters import takes
 from app.api.problems import ErrorRenderer
 from app.api.scopes import needs
-from app.domain.dapr.names import check_name
+from app.domain.dapr.names import check_name, trim
 from app.domain.dapr.refusal import Refusal
 from app.domain.scope import Scope
 from app.errors import Conflict, InvalidMember, MalformedDocument, NotFound, TooLarge
@@ -63,7 +63,7 @@ def schedule_job(_name: str) -> Response:
     """Book a job, or overwrite it."""
     caller, app_id = callers.cached_sender(failures.no_app)
     document = _document()
-    name = addresses.job_name(request.environ).strip()
+    name = trim(addresses.job_name(request.environ))
     if document.name:
         raise failures.name_in_body()
     if not name:

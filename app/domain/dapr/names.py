@@ -1,4 +1,4 @@
-"""Names: which names a Dapr job may have."""
+"""Names: which names a Dapr job may have, and the white space that a booking drops."""
 
 from __future__ import annotations
 
@@ -11,9 +11,20 @@ from app.domain.dapr.refusal import Refusal
 MAX_NAME: Final = 512
 """Characters. Dapr's own limit is below 600."""
 
+BLANK: Final = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+"""White space as Go defines it, which has fewer characters than Python's."""
+
 _FORBIDDEN: Final = "/\\#?"
 _CONTROL_OR_SURROGATE: Final = ("Cc", "Cs")
 _PATH_STEPS: Final = (".", "..")
+
+
+def trim(name: str) -> str:
+    """The name without the white space at its ends, as a booking over HTTP drops it."""
+    return name.strip(BLANK)
 
 
 def check_name(name: str) -> None:

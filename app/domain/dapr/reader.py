@@ -22,6 +22,7 @@ from app.domain.dapr.fields import (
     Values,
     expand,
 )
+from app.domain.dapr.names import BLANK
 from app.domain.dapr.refusal import Refusal, sanitize
 from app.domain.quartz.day_fields import day_table
 from app.domain.quartz.schedule import FIRST_YEAR, LAST_YEAR, Schedule
@@ -40,13 +41,8 @@ _DESCRIPTORS: Final = {
     "@hourly": "0 0 * * * *",
 }
 _YEARS: Final = tuple(range(FIRST_YEAR, LAST_YEAR + 1))
-# White space as Go defines it.
-_BLANK: Final = (
-    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-    "\u2028\u2029\u202f\u205f\u3000"
-)
-_SPACES: Final = re.compile(f"[{_BLANK}]+")
-_PREFIX: Final = re.compile(f"(?:CRON_)?TZ=(?P<zone>[^{_BLANK}]*)(?P<rest>.*)", re.DOTALL)
+_SPACES: Final = re.compile(f"[{BLANK}]+")
+_PREFIX: Final = re.compile(f"(?:CRON_)?TZ=(?P<zone>[^{BLANK}]*)(?P<rest>.*)", re.DOTALL)
 _FIELDS: Final = 6
 _SHAPE: Final = (
     "write seconds, minutes, hours, day-of-month, month and day-of-week, as in "
@@ -102,7 +98,7 @@ def read(text: str) -> Read:
         reason = f"timezone prefix {sanitize(text)} is not followed by a schedule"
         raise Refusal("schedule", reason, remedy='write it as in "CRON_TZ=Europe/Rome @daily"')
     zone = _clock(prefix["zone"])
-    rest = prefix["rest"].strip(_BLANK)
+    rest = prefix["rest"].strip(BLANK)
     if rest.startswith(_EVERY):
         raise Refusal(
             "schedule",
@@ -125,7 +121,7 @@ def _unzoned(text: str) -> Read:
 def _fields(text: str, zone: Clock | None) -> Fields:
     if text.startswith("@") and text not in _DESCRIPTORS:
         raise Refusal("schedule", f"unrecognized descriptor: {sanitize(text)}", remedy=_DESCRIBED)
-    fields = _SPACES.split(_DESCRIPTORS.get(text, text).strip(_BLANK))
+    fields = _SPACES.split(_DESCRIPTORS.get(text, text).strip(BLANK))
     if len(fields) != _FIELDS or not fields[0]:
         count = len(fields) if fields[0] else 0
         reason = f"expected exactly {_FIELDS} fields, found {count}: [{sanitize(' '.join(fields))}]"
@@ -152,7 +148,7 @@ def _fields(text: str, zone: Clock | None) -> Fields:
 
 def _suggestion(text: str) -> str | None:
     """The remedy for a text that is not a schedule but a duration or an instant."""
-    bare = text.strip(_BLANK)
+    bare = text.strip(BLANK)
     with suppress(Refusal):
         if duration.parse(bare, member="schedule") > 0:
             return f'write "@every {sanitize(bare)}", or, for one call, give it as dueTime'

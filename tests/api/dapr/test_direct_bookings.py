@@ -89,6 +89,7 @@ BY_ROUTE: Final[tuple[dict[str, Any], ...]] = (
     {"name": "a%2Fb"},
     {"name": "a%2"},
     {"name": "+"},
+    {"name": "%1Fc"},
     {"path": "//v1.0/jobs/"},
     {"path": "/v1.0/jobs/a/"},
     {"name": "<n>?dryRun=true"},

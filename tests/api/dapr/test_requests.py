@@ -119,6 +119,16 @@ def test_only_a_post_trims_its_name(dapr: FlaskClient) -> None:
     assert dapr.get(f"{JOBS}/x").status_code == 200
 
 
+def test_a_post_trims_what_is_white_space_to_go(dapr: FlaskClient) -> None:
+    assert schedule(dapr, "%C2%A0x%E2%80%83%0A").status_code == 204
+    for control in ("%1C", "%1D", "%1E", "%1F"):
+        for name in (f"{control}x", f"x{control}"):
+            answer = schedule(dapr, name, {"schedule": "@daily", "overwrite": True})
+            assert (answer.status_code, name) == (500, name)
+            assert "desc = job name is invalid" in answer.get_json()["message"]
+    assert "schedule" not in dapr.get(f"{JOBS}/x").get_json()
+
+
 @pytest.mark.parametrize(
     "name", ["a%2Fb", "%2F", "a%5Cb", "a%23b", "a%3Fb", "%00", "%0A", ".", "%2e%2e"]
 )
