@@ -25,6 +25,7 @@ ENDS: Final = {
     "on_completion": SUCCESS | FAILURE | ABORT,
 }
 _MAX_DIGITS: Final = 9
+_MAX_NUMBER: Final = 30
 _EXPRESSION: Final = (
     'Give a Quartz cron expression, as in "0 15 10 ? * MON-FRI"; value is accepted too.'
 )
@@ -167,7 +168,7 @@ def _instant(instant: datetime) -> _Value:
 
 
 def _interval(path: str, value: object) -> _Value:
-    digits = str(value) if isinstance(value, str | int) else ""
+    digits = _digits(value)
     short = digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS
     if not short or not 1 <= int(digits) <= MAX_UNITS:
         raise InvalidMember(
@@ -176,6 +177,20 @@ def _interval(path: str, value: object) -> _Value:
             remedy="Give an integer, as in 15, or as a string of digits.",
         )
     return _Value(int(digits), int(digits))
+
+
+def _digits(value: object) -> str:
+    """A text as it is, or the digits of a whole number, also of 15.0; else empty.
+
+    Some languages write each number with a fraction. A preview gives numbers as their text.
+    """
+    if type(value) is str:
+        return value
+    is_number = isinstance(value, str | int | float) and not isinstance(value, bool)
+    if not is_number or len(str(value)) > _MAX_NUMBER:
+        return ""
+    number = float(str(value))
+    return f"{number:.0f}" if number.is_integer() else ""
 
 
 def _unit(path: str, value: object) -> _Value:

@@ -291,11 +291,29 @@ def test_a_schedule_may_have_nothing_to_come() -> None:
     assert read({"triggers": []}).triggers == ()
 
 
+@pytest.mark.parametrize("written", ["15", "15.0", "1.5e1", "150e-1", '"15"'])
+def test_an_interval_is_a_whole_number_however_it_is_written(written: str) -> None:
+    document = f'{{"type": "interval", "interval": {written}, "timeUnit": "minute"}}'
+    found = read(f'{{"triggers": [{document}]}}')
+    assert found.triggers == (ByInterval(start=SAVED, every=15, unit=Unit.MINUTE, given=False),)
+    assert render(found)["triggers"][0]["interval"] == 15
+
+
+@pytest.mark.parametrize("text", ["1.5", "1e99", "1e999", "-1.0", "0.0", "1" * 40])
+def test_a_number_that_is_no_interval_is_refused_in_a_preview(text: str) -> None:
+    class Number(str):
+        __slots__ = ()
+
+    members = {"type": "interval", "interval": Number(text), "timeUnit": "minute"}
+    with pytest.raises(InvalidMember, match="must be an integer"):
+        schedule_document.parse_lenient({"triggers": [members]}, resource=None, now=NOW)
+
+
 def test_numbers_that_came_as_text_of_their_own_are_read_too() -> None:
     class Number(str):
         __slots__ = ()
 
-    members = {"type": "interval", "interval": Number("15"), "timeUnit": "minute"}
+    members = {"type": "interval", "interval": Number("15.0"), "timeUnit": "minute"}
     found = schedule_document.parse_lenient({"triggers": [members]}, resource=None, now=NOW)
     assert found.triggers == (ByInterval(start=SAVED, every=15, unit=Unit.MINUTE, given=False),)
     assert "resource" not in render(found)
