@@ -46,7 +46,6 @@ class ByInterval:
     end: datetime | None = None
     given: bool = True
     """Whether the client gave the start."""
-    """Whether the client gave the start."""
     enabled: bool = True
 
 
