@@ -114,8 +114,9 @@ def _count_seeds(databases: Databases, options: argparse.Namespace) -> int:
         first = _first_seed(lambda scene: play(databases, scene), breakage, options)
         found[breakage.name] = first
         click.echo(f"{breakage.name}: {breakage_table.result_of(breakage, first, options.seeds)}")
-    if options.table is not None:
-        breakage_table.write(options.table, found, options.seeds)
+        if options.table is not None:
+            # One after the other, so that a run that is interrupted keeps what it found.
+            breakage_table.write(options.table, found, options.seeds)
     unexpected = [each for each in chosen if (found[each.name] is None) != bool(each.held_by)]
     return 1 if unexpected else 0
 
