@@ -38,7 +38,7 @@ export interface WebhookOptions {
 /** Verifies calls by the signing secrets of an account (Standard Webhooks 1.0). */
 export declare class Webhook {
     #private;
-    /** Throws TypeError for a secret that is malformed; give all secrets that sign at present. */
+    /** Throws TypeError for a malformed secret or tolerance; give all secrets that sign at present. */
     constructor(secrets: string | readonly string[], options?: WebhookOptions);
     /**
      * The call with these headers and this body, which are its bytes as they arrived. Throws

@@ -13,7 +13,7 @@ export class Webhook {
     #toleranceS;
     #now;
     #imported;
-    /** Throws TypeError for a secret that is malformed; give all secrets that sign at present. */
+    /** Throws TypeError for a malformed secret or tolerance; give all secrets that sign at present. */
     constructor(secrets, options = {}) {
         const given = typeof secrets === "string" ? [secrets] : secrets;
         if (given.length === 0) {
@@ -21,6 +21,9 @@ export class Webhook {
         }
         this.#keys = given.map(keyOf);
         this.#toleranceS = options.tolerance ?? DEFAULT_TOLERANCE_S;
+        if (!(this.#toleranceS >= 0)) {
+            throw new TypeError("The tolerance is a number of seconds, 0 or more.");
+        }
         this.#now = options.now ?? Date.now;
     }
     /**
@@ -41,7 +44,8 @@ export class Webhook {
         }
         await this.#check(id, timestamp, bytes, signatures);
         const age = this.#now() / 1000 - Number(timestamp);
-        if (Math.abs(age) > this.#toleranceS) {
+        // A clock that gives no number accepts nothing.
+        if (!(Math.abs(age) <= this.#toleranceS)) {
             const seconds = `${Math.abs(Math.round(age))} s`;
             throw new Stale(`The call was sent ${seconds} ${age > 0 ? "ago" : "in the future"}.`);
         }

@@ -81,6 +81,17 @@ test("a malformed secret is refused without being shown", () => {
   assert.throws(() => new Webhook([]), TypeError);
 });
 
+test("a tolerance or a clock that is not a number accepts no old call", async () => {
+  const { secrets, headers } = GENUINE;
+  for (const tolerance of [Number(undefined), -1]) {
+    assert.throws(() => new Webhook(secrets, { tolerance }), TypeError);
+  }
+  const stopped = new Webhook(secrets, { now: () => Number.NaN });
+  await assert.rejects(stopped.verify(bytes(GENUINE), headers), wakecall.Stale);
+  const patient = new Webhook(secrets, { tolerance: Number.POSITIVE_INFINITY });
+  assert.equal((await patient.verify(bytes(GENUINE), headers)).attempt, 3);
+});
+
 test("a receiver announces that it reports later", () => {
   assert.deepEqual(completeLater(7200), { "Wakecall-Complete": "later; within=7200" });
   assert.deepEqual(completeLater(), { "Wakecall-Complete": "later; within=3600" });
