@@ -10,7 +10,10 @@ export interface Retries {
     /** Up to this the first wait is drawn at random; up to twice as long each next one. */
     readonly firstWaitMs: number;
 }
-export declare const DEFAULT_RETRIES: Retries;
+/** The figures that are given, else those by default. Throws TypeError for one that is no figure. */
+export declare function retriesOf(given?: {
+    readonly [Name in keyof Retries]?: number | undefined;
+}): Retries;
 /** An attempt without an answer. */
 export interface Failure {
     readonly reason: string;

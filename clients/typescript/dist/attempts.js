@@ -1,7 +1,19 @@
 /** Attempts: what to do after each attempt of one call: give its value, wait, or throw. */
 import { errorOf, UnreadableAnswer } from "./answers.js";
 import { NoAnswer, Unreachable } from "./errors.js";
-export const DEFAULT_RETRIES = { maxAttempts: 4, maxWaitMs: 8000, firstWaitMs: 250 };
+const DEFAULTS = { maxAttempts: 4, maxWaitMs: 8000, firstWaitMs: 250 };
+/** The figures that are given, else those by default. Throws TypeError for one that is no figure. */
+export function retriesOf(given = {}) {
+    const retries = {
+        maxAttempts: given.maxAttempts ?? DEFAULTS.maxAttempts,
+        maxWaitMs: given.maxWaitMs ?? DEFAULTS.maxWaitMs,
+        firstWaitMs: given.firstWaitMs ?? DEFAULTS.firstWaitMs,
+    };
+    if (!(retries.maxAttempts >= 1 && retries.maxWaitMs >= 0 && retries.firstWaitMs >= 0)) {
+        throw new TypeError("`retries` has at least one attempt, and waits of 0 ms or more.");
+    }
+    return retries;
+}
 // After these the same request may succeed. 500 is a defect, which a repetition meets again.
 const REPEATED = new Set([408, 429, 502, 503, 504]);
 // A repetition would have got the kept answer if an earlier attempt had been carried out.

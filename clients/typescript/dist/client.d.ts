@@ -15,7 +15,9 @@ export interface ClientOptions {
     readonly url?: string | undefined;
     /** The time limit of each attempt at a request; 10,000 by default. */
     readonly timeoutMs?: number | undefined;
-    readonly retries?: Partial<Retries> | undefined;
+    readonly retries?: {
+        readonly [Name in keyof Retries]?: number | undefined;
+    } | undefined;
     /** In place of the runtime's own `fetch`. */
     readonly fetch?: typeof fetch | undefined;
 }
@@ -45,7 +47,7 @@ export declare class Client {
     readonly apps: Apps;
     readonly runners: Runners;
     readonly inboxes: Inboxes;
-    /** Throws NotConfigured if there is no address, and TypeError for one that cannot be used. */
+    /** Throws NotConfigured without an address, and TypeError for one, or `retries`, that cannot be used. */
     constructor(options?: ClientOptions);
     /** Show what a schedule would do, without booking it. */
     preview(schedule: PreviewOptions, options?: CallOptions): Promise<models.Preview>;

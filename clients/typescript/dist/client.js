@@ -1,6 +1,6 @@
 /** Client: the API of Wakecall, by its nouns. */
 import { Apps, Inboxes, Keys, Runners, Secrets } from "./account.js";
-import { DEFAULT_RETRIES } from "./attempts.js";
+import { retriesOf } from "./attempts.js";
 import { readAccount, readAccuracy, readFiring, readPreview } from "./documents.js";
 import { NotConfigured } from "./errors.js";
 import { Jobs, scheduleDocument } from "./jobs.js";
@@ -22,13 +22,13 @@ export class Client {
     runners;
     inboxes;
     #transport;
-    /** Throws NotConfigured if there is no address, and TypeError for one that cannot be used. */
+    /** Throws NotConfigured without an address, and TypeError for one, or `retries`, that cannot be used. */
     constructor(options = {}) {
         const transport = new Transport({
             url: baseUrl(options.url ?? fromEnvironment("WAKECALL_URL")),
             key: (options.key ?? fromEnvironment("WAKECALL_KEY")) || undefined,
             timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-            retries: { ...DEFAULT_RETRIES, ...options.retries },
+            retries: retriesOf(options.retries),
             // Workers refuse a `fetch` that is called on another object.
             fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
         });

@@ -4,7 +4,7 @@ import { list, readJob, readRun } from "./documents.js";
 import { Pages } from "./pages.js";
 import { toMembers } from "./payload.js";
 import { milliseconds } from "./spans.js";
-import { path } from "./requests.js";
+import { isoText, path } from "./requests.js";
 const OUTCOMES = new Set(["created", "replaced", "unchanged"]);
 export class Jobs {
     #transport;
@@ -101,7 +101,7 @@ function moment(when, after) {
     if (instant === undefined) {
         return {};
     }
-    return { when: typeof instant === "string" ? instant : instant.toISOString() };
+    return { when: typeof instant === "string" ? instant : isoText(instant) };
 }
 function ofJson(job) {
     if (job.data !== undefined) {

@@ -39,5 +39,7 @@ export interface Prepared {
 }
 /** The request to `path` below `base`, with an idempotency key if it is a POST. Throws TypeError. */
 export declare function prepare(base: string, apiKey: string | undefined, method: string, path: string, options: RequestOptions): Prepared;
+/** The text of an instant. Throws TypeError for one that is invalid or too far away. */
+export declare function isoText(instant: Date): string;
 /** A path below `/1`, each segment encoded as a whole. Throws TypeError for one that is lost. */
 export declare function path(...segments: readonly string[]): string;

@@ -22,7 +22,7 @@ export function prepare(base, apiKey, method, path, options) {
     let body = options.body ?? null;
     if (options.document !== undefined) {
         headers.set("content-type", "application/json");
-        body = JSON.stringify(options.document);
+        body = JSON.stringify(options.document, sendable);
     }
     return {
         method,
@@ -34,6 +34,25 @@ export function prepare(base, apiKey, method, path, options) {
         isReading: READING.has(method),
         isRepeatable: REPEATABLE.has(method),
     };
+}
+/** The text of an instant. Throws TypeError for one that is invalid or too far away. */
+export function isoText(instant) {
+    if (Number.isNaN(instant.getTime())) {
+        throw new TypeError("A Date is invalid, or too far away.");
+    }
+    return instant.toISOString();
+}
+/** A member of a document as it is sent. Throws TypeError for what JSON would have as `null`. */
+function sendable(name, value) {
+    // A member that is null counts as absent: a key whose `expires` is invalid would never expire.
+    const given = this[name];
+    if (given instanceof Date) {
+        return isoText(given);
+    }
+    if (typeof given === "number" && !Number.isFinite(given)) {
+        throw new TypeError(`${name} is ${given}, which no document can have.`);
+    }
+    return value;
 }
 /** A path below `/1`, each segment encoded as a whole. Throws TypeError for one that is lost. */
 export function path(...segments) {
@@ -61,7 +80,7 @@ function address(base, path, query) {
     for (const [name, value] of Object.entries(query ?? {})) {
         for (const each of Array.isArray(value) ? value : [value]) {
             if (each !== undefined) {
-                search.append(name, each instanceof Date ? each.toISOString() : `${each}`);
+                search.append(name, each instanceof Date ? isoText(each) : `${each}`);
             }
         }
     }

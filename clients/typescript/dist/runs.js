@@ -1,7 +1,7 @@
 /** Runs: the firings of jobs, what came of them, and sending them again. */
 import { readAttempt, readRedelivery, readRun } from "./documents.js";
 import { Pages } from "./pages.js";
-import { path } from "./requests.js";
+import { isoText, path } from "./requests.js";
 export class Runs {
     #transport;
     constructor(transport) {
@@ -41,5 +41,5 @@ function at(id) {
     return path("runs", id);
 }
 function text(instant) {
-    return instant instanceof Date ? instant.toISOString() : instant;
+    return instant instanceof Date ? isoText(instant) : instant;
 }

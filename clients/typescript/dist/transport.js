@@ -16,6 +16,8 @@ const NOT_SENT = new Set([
 // Certificates that Node refuses, and what Deno writes of connections that fail.
 const NOT_SENT_TEXT = /^(?:CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)|client error \(Connect\)/;
 const MAX_CAUSES = 5;
+// A timer that is set for longer fires at once.
+const MAX_TIMER_MS = 2 ** 31 - 1;
 export class Transport {
     settings;
     constructor(settings) {
@@ -47,7 +49,7 @@ export class Transport {
         // AbortSignal.any is missing from the first releases of Node 20.
         const controller = new AbortController();
         const abort = () => controller.abort();
-        const timer = setTimeout(abort, timeoutMs);
+        const timer = setTimeout(abort, Math.min(timeoutMs, MAX_TIMER_MS));
         signal?.addEventListener("abort", abort, { once: true });
         try {
             const fetch = this.settings.fetch;
@@ -69,6 +71,10 @@ export class Transport {
 /** Return after so many milliseconds. Throws the reason of a signal that is aborted before. */
 export function pause(milliseconds, signal) {
     return new Promise((resolve, reject) => {
+        if (signal?.aborted) {
+            reject(signal.reason);
+            return;
+        }
         const abort = () => {
             clearTimeout(timer);
             reject(signal?.reason);
@@ -76,7 +82,7 @@ export function pause(milliseconds, signal) {
         const timer = setTimeout(() => {
             signal?.removeEventListener("abort", abort);
             resolve();
-        }, milliseconds);
+        }, Math.min(milliseconds, MAX_TIMER_MS));
         signal?.addEventListener("abort", abort, { once: true });
     });
 }

@@ -33,7 +33,7 @@ export async function waitFor(look, due, deadline, signal) {
             return run;
         }
         const left = deadline - Date.now();
-        if (left <= 0) {
+        if (!(left > 0)) {
             throw new NotOver(`The run is not over: it ${run ? `is ${run.state}` : "has not begun"}.`);
         }
         const next = run === undefined ? due : (run.nextAttempt?.getTime() ?? 0);

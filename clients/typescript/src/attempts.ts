@@ -14,7 +14,20 @@ export interface Retries {
   readonly firstWaitMs: number;
 }
 
-export const DEFAULT_RETRIES: Retries = { maxAttempts: 4, maxWaitMs: 8000, firstWaitMs: 250 };
+const DEFAULTS: Retries = { maxAttempts: 4, maxWaitMs: 8000, firstWaitMs: 250 };
+
+/** The figures that are given, else those by default. Throws TypeError for one that is no figure. */
+export function retriesOf(given: { readonly [Name in keyof Retries]?: number | undefined } = {}): Retries {
+  const retries = {
+    maxAttempts: given.maxAttempts ?? DEFAULTS.maxAttempts,
+    maxWaitMs: given.maxWaitMs ?? DEFAULTS.maxWaitMs,
+    firstWaitMs: given.firstWaitMs ?? DEFAULTS.firstWaitMs,
+  };
+  if (!(retries.maxAttempts >= 1 && retries.maxWaitMs >= 0 && retries.firstWaitMs >= 0)) {
+    throw new TypeError("`retries` has at least one attempt, and waits of 0 ms or more.");
+  }
+  return retries;
+}
 
 /** An attempt without an answer. */
 export interface Failure {

@@ -2,7 +2,7 @@
 
 import { Apps, Inboxes, Keys, Runners, Secrets } from "./account.ts";
 import type { Answer } from "./answers.ts";
-import { DEFAULT_RETRIES, type Retries } from "./attempts.ts";
+import { type Retries, retriesOf } from "./attempts.ts";
 import { readAccount, readAccuracy, readFiring, readPreview } from "./documents.ts";
 import { NotConfigured } from "./errors.ts";
 import { Jobs, type Schedule, scheduleDocument } from "./jobs.ts";
@@ -20,7 +20,7 @@ export interface ClientOptions {
   readonly url?: string | undefined;
   /** The time limit of each attempt at a request; 10,000 by default. */
   readonly timeoutMs?: number | undefined;
-  readonly retries?: Partial<Retries> | undefined;
+  readonly retries?: { readonly [Name in keyof Retries]?: number | undefined } | undefined;
   /** In place of the runtime's own `fetch`. */
   readonly fetch?: typeof fetch | undefined;
 }
@@ -60,13 +60,13 @@ export class Client {
   readonly inboxes: Inboxes;
   readonly #transport: Transport;
 
-  /** Throws NotConfigured if there is no address, and TypeError for one that cannot be used. */
+  /** Throws NotConfigured without an address, and TypeError for one, or `retries`, that cannot be used. */
   constructor(options: ClientOptions = {}) {
     const transport = new Transport({
       url: baseUrl(options.url ?? fromEnvironment("WAKECALL_URL")),
       key: (options.key ?? fromEnvironment("WAKECALL_KEY")) || undefined,
       timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-      retries: { ...DEFAULT_RETRIES, ...options.retries },
+      retries: retriesOf(options.retries),
       // Workers refuse a `fetch` that is called on another object.
       fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
     });

@@ -6,7 +6,7 @@ import type * as models from "./models.ts";
 import { Pages } from "./pages.ts";
 import { type PayloadInput, toMembers } from "./payload.ts";
 import { milliseconds, type Span } from "./spans.ts";
-import { type CallOptions, path } from "./requests.ts";
+import { type CallOptions, isoText, path } from "./requests.ts";
 import type { Transport } from "./transport.ts";
 
 /** When a job is called: exactly one of `when`, `after` and `cron`. */
@@ -189,7 +189,7 @@ function moment(when: Date | string | undefined, after: Span | undefined): Recor
   if (instant === undefined) {
     return {};
   }
-  return { when: typeof instant === "string" ? instant : instant.toISOString() };
+  return { when: typeof instant === "string" ? instant : isoText(instant) };
 }
 
 function ofJson(job: NewJob): Record<string, string> {

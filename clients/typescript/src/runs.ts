@@ -3,7 +3,7 @@
 import { readAttempt, readRedelivery, readRun } from "./documents.ts";
 import type * as models from "./models.ts";
 import { Pages } from "./pages.ts";
-import { type CallOptions, path } from "./requests.ts";
+import { type CallOptions, isoText, path } from "./requests.ts";
 import type { Transport } from "./transport.ts";
 
 /** Which runs are meant. */
@@ -97,5 +97,5 @@ function at(id: string): string {
 }
 
 function text(instant: Date | string | undefined): string | undefined {
-  return instant instanceof Date ? instant.toISOString() : instant;
+  return instant instanceof Date ? isoText(instant) : instant;
 }

@@ -29,6 +29,8 @@ const NOT_SENT = new Set([
 const NOT_SENT_TEXT =
   /^(?:CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)|client error \(Connect\)/;
 const MAX_CAUSES = 5;
+// A timer that is set for longer fires at once.
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export class Transport {
   readonly settings: TransportSettings;
@@ -79,7 +81,7 @@ export class Transport {
     // AbortSignal.any is missing from the first releases of Node 20.
     const controller = new AbortController();
     const abort = (): void => controller.abort();
-    const timer = setTimeout(abort, timeoutMs);
+    const timer = setTimeout(abort, Math.min(timeoutMs, MAX_TIMER_MS));
     signal?.addEventListener("abort", abort, { once: true });
     try {
       const fetch = this.settings.fetch;
@@ -100,6 +102,10 @@ export class Transport {
 /** Return after so many milliseconds. Throws the reason of a signal that is aborted before. */
 export function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason as Error);
+      return;
+    }
     const abort = (): void => {
       clearTimeout(timer);
       reject(signal?.reason as Error);
@@ -107,7 +113,7 @@ export function pause(milliseconds: number, signal?: AbortSignal): Promise<void>
     const timer = setTimeout(() => {
       signal?.removeEventListener("abort", abort);
       resolve();
-    }, milliseconds);
+    }, Math.min(milliseconds, MAX_TIMER_MS));
     signal?.addEventListener("abort", abort, { once: true });
   });
 }

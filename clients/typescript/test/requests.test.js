@@ -54,6 +54,15 @@ test("what cannot be sent is refused before", async () => {
   await assert.rejects(client.jobs.book(URL_, { after: "1m", data: "a", json: 1 }), TypeError);
   await assert.rejects(client.jobs.book(URL_, { after: "1m" }, { idempotencyKey: 'a "b"' }), TypeError);
   await assert.rejects(client.jobs.byName(".."), /part of an address/);
+  const never = new Date("soon");
+  await assert.rejects(client.keys.create({ scope: "read", expires: never }), TypeError);
+  await assert.rejects(client.jobs.book(URL_, { when: never }), TypeError);
+  await assert.rejects(client.jobs.book(URL_, { after: "999999999d" }), TypeError);
+  await assert.rejects(client.jobs.book(URL_, { after: "1m", timeout: Number.NaN }), TypeError);
+  await assert.rejects(client.jobs.book(URL_, { after: "1m", retry: { schedule: [1 / 0] } }), TypeError);
+  await assert.rejects(client.secrets.rotate({ overlap: Number.NaN }), TypeError);
+  await assert.rejects(client.runs.redeliverAll({ before: never }), TypeError);
+  await assert.rejects(client.runs.list({ after: never }).take(1), TypeError);
   await assert.rejects(client.request("GET", "//elsewhere.example/1/jobs"), TypeError);
   assert.deepEqual(received, []);
 });
@@ -261,7 +270,43 @@ test("a call that is aborted throws the reason of its signal, at once", async ()
   await assert.rejects(waiting.account({ signal: controller.signal }), { message: "enough" });
   const before = AbortSignal.abort(new Error("before"));
   await assert.rejects(client.account({ signal: before }), { message: "before" });
+  const far = { id: "j", account: "a", when: new Date("2100-01-01T00:00:00Z") };
+  await assert.rejects(client.waitFor(far, { signal: before }), { message: "before" });
   assert.deepEqual(received, []);
+});
+
+test("a time limit that is longer than a timer can be is no limit of a millisecond", async () => {
+  const { url } = await scripted({ body: [] });
+  for (const timeoutMs of [Number.POSITIVE_INFINITY, 2 ** 31]) {
+    const fetched = async (/** @type {any} */ to, /** @type {any} */ init) => {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      return fetch(to, init);
+    };
+    const client = new wakecall.Client({ url, key: "k", timeoutMs, fetch: fetched, retries: { maxAttempts: 1 } });
+    assert.deepEqual(await client.secrets.list(), []);
+  }
+});
+
+test("figures of retries that are left open are those by default, and others are refused", async () => {
+  const sent = { times: 0 };
+  const fetched = async () => {
+    sent.times += 1;
+    throw new Error("no");
+  };
+  const retries = { maxAttempts: undefined, maxWaitMs: undefined, firstWaitMs: 1 };
+  const client = new wakecall.Client({ url: "http://127.0.0.1:1", retries, fetch: fetched });
+  await assert.rejects(client.account(), wakecall.NoAnswer);
+  assert.equal(sent.times, 4);
+  for (const refused of [{ maxAttempts: Number.NaN }, { maxAttempts: 0 }, { maxWaitMs: Number.NaN }, { firstWaitMs: -1 }]) {
+    assert.throws(() => new wakecall.Client({ url: "http://127.0.0.1:1", retries: refused }), TypeError);
+  }
+});
+
+test("a wait whose limit is not a number ends at once", async () => {
+  const { client, received } = await scripted({ body: { id: "r", state: "waiting", attempts: [] } });
+  const claimed = /** @type {any} */ ({ id: "r", state: "claimed", due: new Date(0) });
+  await assert.rejects(client.waitFor(claimed, { timeoutMs: Number.NaN }), wakecall.NotOver);
+  assert.equal(received.length, 1);
 });
 
 test("a run is waited for until it has ended", async () => {
