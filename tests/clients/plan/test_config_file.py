@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from app.api.native.documents.job import JOB
-from tests.clients.cli.invocation import Commands
+from tests.clients.cli.invocation import Canned, Commands
 from tests.clients.plan.conftest import HEAD, Write
 from wakecall.cli import config_file
+from wakecall.cli.config import MAX_FILE_BYTES
 from wakecall.cli.failures import Exit
 
 FILE = """
@@ -131,6 +132,18 @@ def test_a_file_that_is_not_toml_is_wrong(wakecall: Commands, write: Write, comm
     done = wakecall.run(*command.split(), "--file", "wakecall.toml")
     assert done.code == Exit.WRONG_FILE
     assert f"{path} cannot be used: " in done.err
+
+
+@pytest.mark.parametrize("command", ["validate", "apply --prune --yes"])
+def test_a_file_that_is_too_long_is_not_read_in_part(
+    wakecall: Commands, canned: Canned, write: Write, command: str
+) -> None:
+    comment = f"# {'x' * MAX_FILE_BYTES}\n"
+    write(f'{comment}[jobs.kept]\nurl = "https://e.example/"\ncron = "@daily"\n')
+    done = wakecall.run(*command.split())
+    assert done.code == Exit.WRONG_FILE
+    assert "it has more than 1024 KiB" in done.err
+    assert canned.requests == []
 
 
 def test_a_file_that_is_nested_too_deeply_is_wrong(wakecall: Commands, write: Write) -> None:

@@ -255,7 +255,11 @@ def read_toml(path: Path, *, wrong: Exit = Exit.USAGE) -> dict[str, Any] | None:
     """
     try:
         with path.open("rb") as file:
-            return tomllib.loads(file.read(MAX_FILE_BYTES).decode())
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            # Its beginning alone would be read as a whole file, with fewer jobs.
+            raise _broken(path, f"it has more than {MAX_FILE_BYTES // 1024} KiB", wrong)
+        return tomllib.loads(content.decode())
     except FileNotFoundError:
         return None
     except OSError as error:
