@@ -204,7 +204,18 @@ def test_a_client_is_configured_by_arguments_or_the_environment() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "wakecall.test", "ftp://x", "https://", "https://a@b", "https://x/?q=1", "http://x:y"],
+    [
+        *(
+            "",
+            "wakecall.test",
+            "ftp://x",
+            "https://",
+            "https://a@b",
+            "https://x/?q=1",
+            "http://x:y",
+        ),
+        *("http://x\n", "http://x/a b", "http://a..b", f"http://{'a' * 64}.test", "http://\udcff"),
+    ],
 )
 def test_what_is_not_an_address_is_refused(url: str) -> None:
     with pytest.raises(NotConfigured, match="address"):

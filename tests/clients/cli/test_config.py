@@ -129,7 +129,10 @@ def test_a_key_file_that_cannot_be_read_is_named(wakecall: Commands) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["example.com", "ftp://example.com", "https://", "https://a@b.test", "https://a.test?x=1"],
+    [
+        *("example.com", "ftp://example.com", "https://", "https://a@b.test", "https://a.test?x=1"),
+        *("https://a.test\n", "https://a test", "https://a..test", "https://\udcff"),
+    ],
 )
 def test_what_is_not_an_address_is_refused(wakecall: Commands, url: str) -> None:
     assert wakecall.run("job", "list", "--url", url).code == Exit.USAGE

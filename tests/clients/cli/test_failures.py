@@ -27,6 +27,28 @@ def problem(code: str, **members: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ("job", "get", "\udcff"),
+        ("api", "POST", "/1/jobs", "--data", "\udcff"),
+        (*BOOK, "--data", "\udcff"),
+        (*BOOK, "--call-timeout", "nan"),
+        ("whoami", "--timeout", "nan"),
+        ("run", "list", "--late", "inf"),
+        ("upcoming", "--hours", "nan"),
+        ("listen", "3000", "--local-timeout", "nan"),
+    ],
+)
+def test_an_argument_that_cannot_be_sent_is_wrong_usage(
+    wakecall: Commands, canned: Canned, arguments: tuple[str, ...]
+) -> None:
+    done = wakecall.run(*arguments)
+
+    assert (done.code, done.out, canned.requests) == (Exit.USAGE, "", [])
+    assert "is not UTF-8." in done.err or "is not a number." in done.err
+
+
+@pytest.mark.parametrize(
     ("status", "code", "expected"),
     [
         (400, "invalid-member", Exit.REFUSED),

@@ -59,6 +59,7 @@ def test_another_body_and_an_old_call_are_not(wakecall: Commands, secrets: str) 
     assert (other[:2], old[:2]) == ((Exit.REFUSED, ""), (Exit.REFUSED, ""))
     assert "300 s" in old[2]
     assert verify(wakecall, secrets, "--tolerance", "0", at=3010)[0] == 0
+    assert verify(wakecall, secrets, "--tolerance", "9" * 20, at=3010)[0] == 0
 
 
 @pytest.mark.parametrize("content", ["", "whsec_!", "whsec_"])

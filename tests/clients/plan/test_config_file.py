@@ -96,6 +96,9 @@ WRONG = (
     (HEAD, f'{JOB_A}url2 = "x"', "jobs.a.url2: unknown"),
     (HEAD, f"{JOB_A}misfire = 2027-01-01", "jobs.a.misfire: a date is written as text"),
     (HEAD, f"{JOB_A}tags = 'x'", "jobs.a.tags: it is an array of texts"),
+    (HEAD, f"{JOB_A}timeout = nan", "jobs.a.timeout: nan is not a number"),
+    (HEAD, f"{JOB_A}retry = {{ maxAge = inf }}", "jobs.a.retry.maxAge: inf is not a number"),
+    (HEAD, f'{JOB_A}data = {{ env = "LATIN" }}', "LATIN of the environment is not UTF-8"),
     (HEAD, "[vars]\na = [1]", "vars.a: a variable is a text or a number"),
     (HEAD, "[runners.spark]\nurl = 'https://e.example/'", "set these with `wakecall runner set`"),
 )
@@ -106,6 +109,7 @@ def test_validate_names_what_is_wrong(
     real: Commands, write: Write, head: str, text: str, reason: str
 ) -> None:
     path = write(text, head=head)
+    real.environ["LATIN"] = "\udcff"
     done = real.run("validate")
     assert (done.code, done.out) == (Exit.WRONG_FILE, "")
     assert f"{path}" in done.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,6 +16,7 @@ from wakecall.errors import NotConfigured
 
 URL: Final = "WAKECALL_URL"
 KEY: Final = "WAKECALL_KEY"
+_SEEN: Final = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff]+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,17 +73,27 @@ def configure(
     )
 
 
+def is_address(url: str) -> bool:
+    """Whether a URL is that of a service, with a host that can be looked up and without a query."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        # Raises UnicodeError for labels that are empty or too long, as looking the host up does.
+        host.encode("idna")
+        is_whole = parts.scheme in {"http", "https"} and bool(host) and parts.port != 0
+    except ValueError:
+        return False
+    is_bare = not parts.query and not parts.fragment and parts.username is None
+    # urlsplit leaves out line breaks and tabs, which the URL has still.
+    return is_whole and is_bare and _SEEN.fullmatch(url) is not None
+
+
 def _checked_url(url: str) -> str:
     if not url:
         raise NotConfigured(
             f"There is no address of a Wakecall. Give the client its url, or set {URL}."
         )
-    try:
-        parts = urlsplit(url)
-        is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_whole = False
-    if not is_whole or parts.query or parts.fragment or parts.username is not None:
+    if not is_address(url):
         raise NotConfigured(
             f"{url[:200]!r} is not the address of a Wakecall. Write it as in "
             "https://wakecall.example.com, without a query or a user name."

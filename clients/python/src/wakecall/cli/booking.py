@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 import click
 
-from wakecall.cli import times
+from wakecall.cli import options, times
 from wakecall.cli.output import Json
 from wakecall.cli.session import Session
 
@@ -90,7 +90,11 @@ _OPTIONS: Final = (
         help=f"{', '.join(RETRIES)}, or a file with the JSON of `retry`.",
     ),
     click.option(
-        "--call-timeout", type=float, metavar="SECONDS", help="The time limit of a call; 15."
+        "--call-timeout",
+        type=float,
+        metavar="SECONDS",
+        callback=options.finite,
+        help="The time limit of a call; 15.",
     ),
     click.option(
         "--misfire",

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from wakecall._core.configuration import is_address
 from wakecall.cli.failures import Exit, Failure
 from wakecall.cli.instances import Instance, running
 from wakecall.cli.options import Options
@@ -158,12 +159,7 @@ def same_service(one: str, other: str) -> bool:
 
 def checked_url(url: str, origin: str) -> str:
     """Return the address of a service without a slash at its end. Raises Failure."""
-    try:
-        parts = urlsplit(url)
-        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_usable = False
-    if not is_usable or parts.query or parts.fragment or parts.username is not None:
+    if not is_address(url):
         raise Failure(
             Exit.USAGE,
             "Wrong usage",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -120,6 +121,8 @@ class _Reader:
                     value=[each.value for each in items],
                     is_sensitive=any(each.is_sensitive for each in items),
                 )
+            case float() if not math.isfinite(value):
+                raise Wrong(where, f"{value} is not a number that can be sent")
             case bool() | int() | float():
                 return _Value(value=value, is_sensitive=False)
             case _:
@@ -151,6 +154,8 @@ class _Reader:
         found = self.environ.get(name)
         if found is None and "default" not in source:
             raise Wrong(where, f"the environment has no {name}")
+        if found is not None and found != found.encode("utf-8", "replace").decode():
+            raise Wrong(where, f"{name} of the environment is not UTF-8")
         return _Value(value=default if found is None else found, is_sensitive=found is not None)
 
 

@@ -68,8 +68,15 @@ _CODES: Final[tuple[tuple[type[Exception], Exit], ...]] = (
 )
 
 
-def defect(error: Exception) -> Failure:
-    """Return the failure that stands for an error which this program did not expect."""
+def unexpected(error: Exception, arguments: Sequence[str]) -> Failure:
+    """Return the failure that stands for an error which this program did not expect.
+
+    Python gives arguments that are not UTF-8 as texts that cannot be sent.
+    """
+    if isinstance(error, UnicodeEncodeError):
+        for each in arguments:
+            if each != each.encode("utf-8", "replace").decode():
+                return Failure(Exit.USAGE, "Wrong usage", f"The argument {each!r} is not UTF-8.")
     return Failure(
         Exit.REFUSED,
         "Defect",

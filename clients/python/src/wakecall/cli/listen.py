@@ -45,7 +45,11 @@ _MAX_LABEL: Final = 100
     help="End after so long: 90s, 10m. With --once, fail if no call came.",
 )
 @click.option(
-    "--local-timeout", type=click.FloatRange(0.1, 3000), default=30, help="Seconds per call; 30."
+    "--local-timeout",
+    type=click.FloatRange(0.1, 3000),
+    default=30,
+    callback=options.finite,
+    help="Seconds per call; 30.",
 )
 @pass_session
 def listen(  # noqa: PLR0913 - one for each option

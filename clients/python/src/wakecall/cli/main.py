@@ -114,8 +114,9 @@ class Main(Root):
         except Exception as error:
             if "--debug" in arguments:
                 raise
-            failures.show(failures.defect(error), as_json=wants_json(arguments))
-            code = failures.Exit.REFUSED
+            failure = failures.unexpected(error, arguments)
+            failures.show(failure, as_json=wants_json(arguments))
+            code = failure.code
         if not standalone_mode:
             return code
         sys.exit(code if isinstance(code, int) else failures.Exit.DONE)

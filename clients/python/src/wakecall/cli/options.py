@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -58,6 +59,8 @@ def _set(context: click.Context, parameter: click.Parameter, value: object) -> N
     """Keep an option that was given; one before the command's name stays unless given again."""
     if value is None or value is False:
         return
+    if isinstance(value, float):
+        finite(context, parameter, value)
     options = options_of(context)
     if parameter.name == "as_json":
         options.output = "json"
@@ -166,6 +169,13 @@ def idempotency_key() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         metavar="KEY",
         help="Repeat an earlier request: with the same key it is done once.",
     )
+
+
+def finite(_context: click.Context, _option: click.Parameter, number: float | None) -> float | None:
+    """Return the value of an option that is a number. Raises click's errors for nan and inf."""
+    if number is not None and not math.isfinite(number):
+        raise click.BadParameter(f"{number} is not a number.")
+    return number
 
 
 def span(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 import click
 
+from wakecall.cli import options
 from wakecall.cli.session import Parameter, Session, past
 
 R = TypeVar("R")
@@ -35,6 +36,7 @@ _OPTIONS: Final = (
         "--late",
         type=click.FloatRange(0),
         metavar="MS",
+        callback=options.finite,
         help="Only runs whose first attempt began so many milliseconds late.",
     ),
 )

@@ -51,7 +51,7 @@ def verify(
     tolerance: int,
 ) -> None:
     """Verify the signature of a call. Exits with 1 if the call is not genuine."""
-    webhook = _webhook(secret_file, timedelta(seconds=tolerance) if tolerance else timedelta.max)
+    webhook = _webhook(secret_file, _tolerance(tolerance))
     headers = {
         "webhook-id": run_id,
         "webhook-timestamp": timestamp,
@@ -100,6 +100,13 @@ def _webhook(path: Path, tolerance: timedelta) -> Webhook:
             f"{path} does not hold signing secrets: {error}",
             "Write those of the account into it: wakecall secret show --all",
         ) from None
+
+
+def _tolerance(seconds: int) -> timedelta:
+    try:
+        return timedelta(seconds=seconds) if seconds else timedelta.max
+    except OverflowError:
+        return timedelta.max
 
 
 def _instant(seconds: int) -> datetime:

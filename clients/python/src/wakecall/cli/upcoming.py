@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import click
 
-from wakecall.cli import views
+from wakecall.cli import options, views
 from wakecall.cli.options import Command
 from wakecall.cli.session import Session, future, pass_session
 
 
 @click.command(cls=Command)
-@click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="How far ahead; 24.")
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=options.finite,
+    help="How far ahead; 24.",
+)
 @click.option("--until", metavar="TIME", help="Only firings before this.")
 @click.option("--tag", multiple=True, help="Only jobs with this tag.")
 @click.option("--name", help="Only jobs whose name begins with this.")
