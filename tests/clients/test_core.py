@@ -32,7 +32,7 @@ from wakecall._core.answers import UnreadableAnswer, document_of, error_of
 from wakecall._core.attempts import Attempts, Failure, Wait
 from wakecall._core.configuration import configure
 from wakecall._core.requests import Request, path, post
-from wakecall._core.waiting import pause
+from wakecall._core.waiting import deadline_of, left, pause
 from wakecall.spans import to_seconds, to_span
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -366,11 +366,19 @@ def test_a_new_job_becomes_a_document() -> None:
         {"when": datetime(2031, 5, 11)},  # noqa: DTZ001 - the point of the test
         {"when": NOW, "after": "10m"},
         {"data": "x", "json": 1},
+        {"after": "999999w"},
+        {"after": float("inf")},
     ],
 )
 def test_members_that_contradict_each_other_are_refused(members: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"offset|exclude"):
+    with pytest.raises(ValueError, match=r"offset|exclude|beyond"):
         NewJob(url=URL, **members).to_document()
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), timedelta.max, "999999w"])
+def test_a_wait_may_have_no_end(timeout: timedelta | str | float) -> None:
+    assert left(deadline_of(NOW, timeout), NOW) > timedelta(days=7000 * 365).total_seconds()
+    assert left(deadline_of(NOW, "1m"), NOW) == timedelta(minutes=1).total_seconds()
 
 
 def test_waiting_looks_at_the_due_time_and_then_less_and_less_often() -> None:

@@ -198,6 +198,10 @@ def test_a_call_is_fresh_for_five_minutes_in_both_directions() -> None:
             verify(now=NOW + timedelta(seconds=seconds))
     lenient = Webhook(SECRET, tolerance=timedelta(hours=1))
     assert lenient.verify(BODY, SIGNED, now=NOW + timedelta(minutes=59))
+    endless = Webhook(SECRET, tolerance=float("inf"))
+    assert endless.verify(BODY, SIGNED, now=NOW + timedelta(days=9999))
+    with pytest.raises(ValueError, match="NaN"):
+        Webhook(SECRET, tolerance=float("nan"))
 
 
 @pytest.mark.parametrize("body", ["Grüße", {"order": 7}, None])

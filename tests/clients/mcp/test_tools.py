@@ -7,6 +7,7 @@ import json
 import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -17,7 +18,7 @@ from tests.clients.mcp.agent import Agent, Person, text_of
 from tests.clients.mcp.conftest import Tenant
 from tests.console.run_scene import add_run
 from wakecall import AsyncClient, Retries
-from wakecall.mcp.documents import MAX_BYTES
+from wakecall.mcp.documents import MAX_BYTES, moment
 from wakecall.mcp.one_key import OneKey
 from wakecall.mcp.server import build
 
@@ -132,6 +133,23 @@ def test_a_wrong_argument_is_refused_by_its_name_and_reason(agent: Agent) -> Non
     for text in (refused, agent.refusal("get_run")):
         assert "validation error" not in text
         assert "pydantic" not in text
+
+
+def test_what_cannot_be_an_argument_is_refused_in_words(agent: Agent) -> None:
+    for tool, arguments, reason in (
+        ("change_job", {"job": "..", "action": "delete"}, "'..' cannot be part of an address."),
+        ("change_job", {"job": "", "action": "delete"}, "'' cannot be part of an address."),
+        ("redeliver", {"job": "..", "dry_run": False}, "'..' cannot be part of an address."),
+        ("book_call", {"url": URL, "after": "999999w"}, "after leads beyond the year 9999."),
+        ("find_runs", {"late_ms": 1e300}, "late_ms is 1e+300: input should be less"),
+    ):
+        assert reason in agent.refusal(tool, **arguments)
+
+
+def test_an_instant_that_a_zone_cannot_show_is_shown_in_utc() -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    shown = moment(last, ZoneInfo("Asia/Tokyo"), last - timedelta(hours=3))
+    assert shown == "9999-12-31T23:59:59Z (in 3 h)"
 
 
 def test_one_state_stands_for_a_list_of_one(agent: Agent) -> None:

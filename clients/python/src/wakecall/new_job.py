@@ -99,7 +99,7 @@ class NewJob:
     def to_document(self, now: datetime | None = None) -> dict[str, Any]:
         """The document of the job; `after` counts from `now`.
 
-        Raises ValueError for members that contradict each other.
+        Raises ValueError for members that contradict each other, or lead beyond the year 9999.
         """
         return _without_none(
             url=self.url,
@@ -127,7 +127,10 @@ class NewJob:
         if self.after is not None:
             if self.when is not None:
                 raise ValueError("when and after exclude each other.")
-            return instant((now or datetime.now(UTC)) + to_span(self.after))
+            try:
+                return instant((now or datetime.now(UTC)) + to_span(self.after))
+            except OverflowError:
+                raise ValueError("after leads beyond the year 9999.") from None
         if isinstance(self.when, datetime) and self.when.tzinfo is None and self.timezone is None:
             raise ValueError(
                 "when has no offset: give an aware datetime, as in datetime.now(UTC), or timezone "

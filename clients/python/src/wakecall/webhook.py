@@ -92,14 +92,12 @@ class Webhook:
         """`secrets` are texts that begin with whsec_, or the keys as bytes; newest first.
 
         `tolerance` is how old a call may be, and how far the sender's clock may be ahead. Raises
-        ValueError for a secret that cannot be read.
+        ValueError for a secret or a tolerance that cannot be read.
         """
         if not secrets:
             raise ValueError("Give at least one signing secret: `client.secrets.list()` has them.")
         self._keys: Final = tuple(_key(each) for each in secrets)
-        self._tolerance: Final = (
-            tolerance if isinstance(tolerance, timedelta) else timedelta(seconds=tolerance)
-        )
+        self._tolerance: Final = _span(tolerance)
 
     def verify(
         self,
@@ -159,6 +157,15 @@ class Webhook:
             for each in presented:
                 found |= hmac.compare_digest(own, each)
         return found
+
+
+def _span(tolerance: timedelta | float) -> timedelta:
+    if isinstance(tolerance, timedelta):
+        return tolerance
+    try:
+        return timedelta(seconds=tolerance)
+    except OverflowError:
+        return timedelta.max if tolerance > 0 else timedelta.min
 
 
 def _signature(key: bytes, signed: bytes) -> bytes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from wakecall.models import Job, Run
+from wakecall.spans import to_span
 
 _FIRST_PAUSE_S: Final = 0.1
 _GROWTH: Final = 1.5
@@ -36,6 +37,14 @@ def firing_of(runs: Iterable[Run], due: datetime) -> Run | None:
     """The run of the firing that was due then, or of the first one after; newest runs first."""
     found = [run for run in runs if run.kind in {"scheduled", "chained"} and run.due >= due]
     return found[-1] if found else None
+
+
+def deadline_of(now: datetime, timeout: timedelta | str | float) -> datetime:
+    """When a wait ends; the last instant there is for one that would end after it, as `inf`."""
+    try:
+        return now + to_span(timeout)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def left(deadline: datetime, now: datetime) -> float:

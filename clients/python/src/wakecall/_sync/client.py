@@ -13,7 +13,7 @@ from wakecall._core import keywords, values
 from wakecall._core.answers import Answer
 from wakecall._core.configuration import configure
 from wakecall._core.requests import Parameter, get, instant, post, raw, to_json
-from wakecall._core.waiting import due_of, firing_of, left, pause
+from wakecall._core.waiting import deadline_of, due_of, firing_of, left, pause
 from wakecall._sync.account import Apps, Keys, Runners, Secrets
 from wakecall._sync.inboxes import Inboxes
 from wakecall._sync.jobs import Jobs
@@ -36,7 +36,6 @@ from wakecall.models import (
     Run,
 )
 from wakecall.retries import Retries
-from wakecall.spans import to_span
 
 _LOOKED_AT = 20
 """Runs of a job among which the one that is waited for is looked for."""
@@ -177,7 +176,7 @@ class Client:
         A run that waits for a retry is not over.
         """
         due, looks = due_of(awaited), 0
-        deadline = datetime.now(UTC) + to_span(timeout)
+        deadline = deadline_of(datetime.now(UTC), timeout)
         while True:
             now = datetime.now(UTC)
             run = None if due > now and looks == 0 else self._look(awaited, due)

@@ -15,10 +15,9 @@ from mcp.server.mcpserver import (
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
-from wakecall import WakecallError
 from wakecall.mcp.access import Ctx, access_of
 from wakecall.mcp.documents import cut
-from wakecall.mcp.tooling import find_job, find_job_id, refusal
+from wakecall.mcp.tooling import REFUSED, find_job, find_job_id, refusal
 from wakecall.models import Redelivery, RunState
 
 MANY: Final = 100
@@ -55,7 +54,7 @@ async def approve_change(
         return Approval(approved=True)
     try:
         found = await find_job(access_of(ctx).client(), job)
-    except WakecallError as error:
+    except REFUSED as error:
         raise ToolError(refusal(error)) from error
     named = found.name or found.id
     if can_ask(ctx):
@@ -114,5 +113,5 @@ async def count(
             after=after or None,
             before=before or None,
         )
-    except WakecallError as error:
+    except REFUSED as error:
         raise ToolError(refusal(error)) from error

@@ -141,8 +141,11 @@ def moment(instant: datetime | None, zone: tzinfo, now: datetime) -> str | None:
     """An instant in ISO 8601 with the offset of a zone, and how far it is from now."""
     if instant is None:
         return None
-    local = instant.astimezone(zone)
-    text = local.isoformat(timespec="seconds")
+    try:
+        text = instant.astimezone(zone).isoformat(timespec="seconds")
+    except OverflowError:
+        # The zone shows it before year 1 or after 9999.
+        text, zone = instant.astimezone(UTC).isoformat(timespec="seconds"), UTC
     shown = text.replace("+00:00", "Z") if zone is UTC else text
     return f"{shown} ({distance(instant - now)})"
 

@@ -46,6 +46,7 @@ Limit = Annotated[int, Field(ge=1, le=50)]
 # framework where it can be, so that a payload of JSON would be refused.
 JobRef = Annotated[str, Field(description="Id or name")]
 When = Annotated[str, Field(description="ISO 8601")]
+Late = Annotated[float | None, Field(description="At least so late", ge=0, le=604_800_000)]
 OR_ONE: Final = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 """Takes a text for a list of one."""
 
@@ -279,7 +280,7 @@ async def find_runs(
     job: JobRef = "",
     after: When = "",
     before: When = "",
-    late_ms: Annotated[float | None, Field(description="At least so late")] = None,
+    late_ms: Late = None,
     limit: Limit = 20,
     cursor: str = "",
 ) -> Document:

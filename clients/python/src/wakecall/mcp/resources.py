@@ -8,10 +8,10 @@ from urllib.parse import quote
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
-from wakecall import NotFound, WakecallError
-from wakecall.mcp.access import Access, Busy, Ctx, access_of
+from wakecall import NotFound
+from wakecall.mcp.access import Access, Ctx, access_of
 from wakecall.mcp.documents import UNTRUSTED, Document, cut, present, shortened, to_json, zone_of
-from wakecall.mcp.tooling import find_job, refusal
+from wakecall.mcp.tooling import REFUSED, find_job, refusal
 from wakecall.mcp.views import job_line, job_members, payload_text, run_view
 
 _JSON: Final = "application/json"
@@ -39,7 +39,7 @@ async def job(job: str, ctx: Ctx) -> str:
     try:
         async with access.turn():
             found = await find_job(access.client(), job)
-    except (WakecallError, ValueError, Busy) as error:
+    except REFUSED as error:
         raise _refused(error) from error
     shown = (zone_of(found.timezone, access.zone), access.now())
     strangers = payload_text(found)
@@ -51,7 +51,7 @@ async def run(run: str, ctx: Ctx) -> str:
     """A run by its id, with the last answer of its receiver."""
     try:
         return to_json(shortened(await _run(run, ctx)))
-    except (WakecallError, ValueError, Busy) as error:
+    except REFUSED as error:
         raise _refused(error) from error
 
 
@@ -62,7 +62,7 @@ async def docs(page: str, ctx: Ctx) -> str:
     try:
         async with access.turn():
             answer = await access.client().request("GET", path, headers={"Accept": _MARKDOWN})
-    except (WakecallError, ValueError, Busy) as error:
+    except REFUSED as error:
         raise _refused(error) from error
     return cut(answer.text, _MAX_PAGE_BYTES) or ""
 
@@ -71,7 +71,7 @@ async def explain_failure(run: str, ctx: Ctx) -> str:
     """Why a run failed, and what to do about it."""
     try:
         document = await _run(run, ctx)
-    except (WakecallError, ValueError, Busy) as error:
+    except REFUSED as error:
         document = {"error": refusal(error)}
     return f"{_QUESTION}\n\n{to_json(shortened(document))}"
 

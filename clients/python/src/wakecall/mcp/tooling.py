@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, Final, ParamSpec
 from uuid import UUID
 
 from mcp.server.mcpserver.exceptions import ToolError
@@ -16,6 +16,9 @@ from wakecall.mcp.documents import Document, answer
 from wakecall.models import Job
 
 P = ParamSpec("P")
+
+REFUSED: Final = (WakecallError, Busy, ValueError)
+"""What a tool call ends with for a reason that the model can act on."""
 
 
 def answering(
@@ -32,7 +35,7 @@ def answering(
         try:
             async with access_of(ctx).turn():
                 return answer(await tool(ctx, *arguments, **named))
-        except (WakecallError, Busy, ValueError) as error:
+        except REFUSED as error:
             raise ToolError(refusal(error)) from error
 
     return run
