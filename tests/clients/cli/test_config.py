@@ -176,6 +176,9 @@ def test_login_saves_a_profile_that_only_its_owner_reads(
     assert canned.requests[-1].headers["authorization"] == f"Bearer {KEY}"
     wakecall.run("whoami", "--profile", "other")
     assert canned.requests[-1].url.host == "other.test"
+    wakecall.run("login", "--url", URL, "--profile", "🌙\x7f", "--key-stdin", given=KEY)
+    assert list(config.read_profiles(path).profiles) == ["default", "other", "🌙\x7f"]
+    assert wakecall.run("logout", "--profile", "🌙\x7f").code == 0
     assert wakecall.run("logout").code == 0
     assert list(config.read_profiles(path).profiles) == ["other"]
 

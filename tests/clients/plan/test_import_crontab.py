@@ -65,6 +65,15 @@ def test_lines_become_jobs_with_their_schedules_as_they_are(wakecall: Commands) 
     assert found["jobs"] == jobs
 
 
+def test_a_set_may_have_any_name(wakecall: Commands) -> None:
+    assert imported(wakecall, CRONTAB, "--utc", "--set", "night 🌙\x7f")[0]["set"] == "night 🌙\x7f"
+
+
+def test_a_time_limit_that_is_not_a_number_is_left_out(wakecall: Commands) -> None:
+    done = wakecall.run("import", "crontab", given="0 9 * * * curl -m nan https://e.example/\n")
+    assert "Line 1 is left out: --max-time nan is not a number." in done.err
+
+
 def test_programs_read_json(wakecall: Commands) -> None:
     done = wakecall.run("import", "crontab", "--json", "--tz", "America/New_York", given=CRONTAB)
     assert {each.pop("name"): each for each in done.json()} == JOBS

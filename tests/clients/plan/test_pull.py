@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import sys
 import tomllib
 from pathlib import Path
@@ -82,6 +83,23 @@ def test_what_differs_is_written_and_comments_stay(real: Commands, home: Path, t
     assert 'url = "${base}/invoices"' in found
     assert 'Authorization = { env = "TOKEN" }' in found
     assert real.run("plan", "--detect").code == 0
+
+
+def test_a_file_keeps_its_mode_and_a_link_stays_one(real: Commands, home: Path, text: str) -> None:
+    path, whole = home / "folder" / "wakecall.toml", home / "whole.toml"
+    path.rename(whole)
+    path.symlink_to(whole)
+    whole.chmod(0o600)
+    change(real, "dunning", "--cron", "@monthly", "--tag", "managed:billing")
+    found, _ = pulled(real, home)
+    assert (found, path.is_symlink()) == (whole.read_text(), True)
+    assert stat.S_IMODE(whole.stat().st_mode) == 0o600
+
+    (home / "whole.toml.new").mkdir()
+    change(real, "dunning", "--cron", "@daily", "--tag", "managed:billing")
+    done = real.run("pull")
+    assert done.code == Exit.REFUSED
+    assert "wakecall.toml cannot be written: Is a directory." in done.err
 
 
 def test_what_the_file_refers_to_stays_and_is_named(real: Commands, home: Path, text: str) -> None:

@@ -216,23 +216,39 @@ def read_profiles(path: Path) -> Profiles:
     return Profiles(default=default, profiles=profiles)
 
 
+def toml_string(text: Any) -> str:  # noqa: ANN401 - a value of JSON
+    """Return a value as JSON, whose strings are strings of TOML, but for one character.
+
+    Escapes of JSON are not those of TOML for characters that need two of them.
+    """
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def write_profiles(path: Path, profiles: Profiles) -> None:
     """Replace the config file, readable by its owner alone. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # JSON's strings are strings of TOML as well.
-    lines = [f"default = {json.dumps(profiles.default)}"]
+    lines = [f"default = {toml_string(profiles.default)}"]
     for name, each in sorted(profiles.profiles.items()):
         lines += [
             "",
-            f"[profiles.{json.dumps(name)}]",
-            f"url = {json.dumps(each.url)}",
-            f"key = {json.dumps(each.key)}",
+            f"[profiles.{toml_string(name)}]",
+            f"url = {toml_string(each.url)}",
+            f"key = {toml_string(each.key)}",
         ]
+    replace_file(path, "\n".join(lines) + "\n", 0o600)
+
+
+def replace_file(path: Path, text: str, mode: int | None) -> None:
+    """Replace a file by one with this text, whole or not at all. Raises OSError.
+
+    `mode` is its mode; None for the one that new files have.
+    """
     fresh = path.with_name(f"{path.name}.new")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666 if mode is None else 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write("\n".join(lines) + "\n")
+        if mode is not None:
+            os.fchmod(file.fileno(), mode)
+        file.write(text)
     fresh.replace(path)
 
 

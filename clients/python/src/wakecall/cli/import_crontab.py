@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from wakecall.cli import booking, crontab_lines, import_curl, import_wget
+from wakecall.cli.config import toml_string
 from wakecall.cli.config_file import VERSION
 from wakecall.cli.crontab_lines import Line, NotTaken
 from wakecall.cli.failures import Exit
@@ -107,6 +107,6 @@ def _print(session: Session, jobs: dict[str, dict[str, Json]], set_name: str) ->
     if session.options.is_json:
         session.out.document([{**job, "name": name} for name, job in jobs.items()])
         return
-    parts = [f"version = {VERSION}\nset = {json.dumps(set_name)}\n"]
+    parts = [f"version = {VERSION}\nset = {toml_string(set_name)}\n"]
     parts += [import_curl.to_toml(name, job) for name, job in jobs.items()]
     sys.stdout.write("\n".join(parts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import base64
-import json
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import click
 
 from wakecall.cli import booking
+from wakecall.cli.config import toml_string
 from wakecall.cli.options import Command
 from wakecall.cli.output import Json
 from wakecall.cli.session import Session, pass_session
@@ -185,9 +186,12 @@ def _payload(option: str, value: str) -> str:
 
 def _seconds(text: str | None) -> float | None:
     try:
-        return None if text is None else float(text)
+        found = None if text is None else float(text)
     except ValueError:
-        raise click.UsageError(f"--max-time {text} is not a number.") from None
+        found = math.nan
+    if found is not None and not math.isfinite(found):
+        raise click.UsageError(f"--max-time {text} is not a number.")
+    return found
 
 
 def name_of(url: str) -> str:
@@ -202,10 +206,10 @@ def name_of(url: str) -> str:
 
 def to_toml(name: str, job: dict[str, Json]) -> str:
     """Return the job as a table of wakecall.toml."""
-    lines = [f"[jobs.{_string(name)}]"]
+    lines = [f"[jobs.{toml_string(name)}]"]
     for key, value in job.items():
         if isinstance(value, dict):
-            pairs = (f"{_string(each)} = {_text(text)}" for each, text in value.items())
+            pairs = (f"{toml_string(each)} = {_text(text)}" for each, text in value.items())
             lines.append(f"{key} = {{ {', '.join(pairs)} }}")
         else:
             lines.append(f"{key} = {_text(value)}")
@@ -214,9 +218,4 @@ def to_toml(name: str, job: dict[str, Json]) -> str:
 
 def _text(value: Json) -> str:
     """Return a value of a job, in which a dollar sign would otherwise begin a variable."""
-    return _string(value.replace("$", "$$") if isinstance(value, str) else value)
-
-
-def _string(value: Json) -> str:
-    """Return a value as JSON, whose strings are strings of TOML, but for one character."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return toml_string(value.replace("$", "$$") if isinstance(value, str) else value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from wakecall.cli import config_file, plan_changes
+from wakecall.cli.config import replace_file
 from wakecall.cli.config_file import MEMBERS, VERSION, ConfigFile
 from wakecall.cli.failures import Exit, Failure
 from wakecall.cli.options import Command
@@ -220,6 +222,12 @@ def _text(document: TOMLDocument) -> str:
 
 
 def _save(path: Path, text: str) -> None:
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    """Write the file, whose mode stays: it may hold secrets. Raises Failure."""
+    try:
+        # A link stays one, and what it leads to is written.
+        whole = path.resolve()
+        replace_file(whole, text, stat.S_IMODE(whole.stat().st_mode) if whole.exists() else None)
+    except OSError as error:
+        raise Failure(
+            Exit.REFUSED, "Not written", f"{path} cannot be written: {error.strerror or error}."
+        ) from None
