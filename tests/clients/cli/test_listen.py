@@ -126,6 +126,15 @@ def test_a_call_is_sent_on_as_it_came_and_completed(
     assert dict(made.seen[0].url.params)["wait"] == "25"
 
 
+def test_a_cookie_of_an_answer_is_not_sent_with_the_next_call(
+    wakecall: Commands, polls: Listen
+) -> None:
+    polls([], [call()], [call(8)])
+    with Receiver(answer(204, (("Set-Cookie", "seen=1; Path=/"),))) as receiver:
+        wakecall.run("listen", receiver.url("/hooks"))
+        assert [each.header("cookie") for each in receiver.requests] == [None, None]
+
+
 def test_a_failure_here_is_left_to_the_retries_unless_it_is_to_count(
     wakecall: Commands, canned: Canned, polls: Listen, receiver: Receiver
 ) -> None:

@@ -22,6 +22,7 @@ from tests.clients.mcp.conftest import Tenant
 from tests.clients.mcp.test_stdio import CLIENT
 from tests.ports import free_port
 from wakecall.mcp.access import Busy
+from wakecall.mcp.http import connections
 from wakecall.mcp.turns import MAX_AT_ONCE, MAX_WAITING, Turns
 
 
@@ -137,6 +138,22 @@ def test_requests_without_a_valid_key_of_an_unknown_host_or_of_a_browser_are_ref
     assert status(key, b"[" * 70_000) == 413
     assert httpx2.get(served.url, headers=key).status_code == 405
     assert httpx2.delete(served.url, headers=key).status_code == 405
+
+
+def test_a_cookie_of_one_account_is_not_sent_for_the_next() -> None:
+    async def run() -> list[str | None]:
+        seen: list[str | None] = []
+
+        def answer(request: httpx2.Request) -> httpx2.Response:
+            seen.append(request.headers.get("cookie"))
+            return httpx2.Response(200, headers={"Set-Cookie": "session=a; Path=/"})
+
+        async with connections(httpx2.MockTransport(answer)) as http:
+            for _ in range(2):
+                await http.get("http://wakecall.test/1/account")
+        return seen
+
+    assert asyncio.run(run()) == [None, None]
 
 
 def test_an_account_holds_its_own_tools_back_and_no_others() -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 
 import httpx2
@@ -70,9 +71,11 @@ class Replayed:
 def sender(target: Target) -> Iterator[Callable[[Row], Replayed]]:
     """Give what sends a recorded call to the target.
 
-    Neither proxies of the environment nor redirects are used: the call goes where it is told.
+    Neither proxies of the environment nor redirects are used: the call goes where it is told. As
+    the service does, it keeps no cookies.
     """
-    with httpx2.Client(timeout=target.timeout, trust_env=False) as http:
+    cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    with httpx2.Client(timeout=target.timeout, trust_env=False, cookies=cookies) as http:
         yield lambda call: _send(http, target, call)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, tzinfo
 from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 
 import httpx2
@@ -153,6 +154,18 @@ class _PostsOnly:
             await away(scope, receive, send)
 
 
+def connections(transport: httpx2.AsyncBaseTransport | None = None) -> httpx2.AsyncClient:
+    """The connections to the service, which all accounts share.
+
+    They keep no cookies: one that a proxy set for an account would go with the next one's requests.
+    """
+    return httpx2.AsyncClient(
+        transport=transport,
+        limits=httpx2.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=100),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+    )
+
+
 def serve(
     url: str,
     *,
@@ -164,10 +177,7 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT."""
     sys.setswitchinterval(SWITCH_S)
-    limits = httpx2.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=100)
-    access = KeyOfRequest(
-        url, httpx2.AsyncClient(limits=limits), is_read_only=is_read_only, zone=zone
-    )
+    access = KeyOfRequest(url, connections(), is_read_only=is_read_only, zone=zone)
     uvicorn.run(
         application(access, url, hosts),
         host=host,
