@@ -87,6 +87,10 @@ def test_a_retry_after_is_never_cut_short() -> None:
     assert retries.wait(1, timedelta(seconds=8.5), 0.0) is None
     with pytest.raises(ValueError, match="max_attempts"):
         Retries(max_attempts=0)
+    nan: Any = float("nan")
+    for wrong in ({"max_attempts": nan}, {"max_wait": nan}, {"first_wait": nan}):
+        with pytest.raises(ValueError, match="must"):
+            Retries(**wrong)
 
 
 def test_a_date_in_retry_after_counts_from_now() -> None:

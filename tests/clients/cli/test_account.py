@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.clients.cli.conftest import Account
 from tests.clients.cli.invocation import URL, Commands
 from wakecall.cli.failures import Exit
@@ -81,6 +83,18 @@ def test_apps_are_set_shown_and_removed(real: Commands, home: Path) -> None:
     assert "s3cret" not in real.run("app", "get", "shop").out
     assert real.run("app", "rm", "shop").code == 0
     assert real.run("app", "get", "shop").code == Exit.NOT_FOUND
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"\xff"])
+def test_a_file_without_a_token_is_wrong_usage(real: Commands, home: Path, content: bytes) -> None:
+    path = home / "token"
+    path.write_text("s3cret\n")
+    command = ("app", "set", "shop", "https://example.com/a", "--token-file", str(path))
+    assert real.run(*command).code == 0
+    path.write_bytes(content)
+    refused = real.run(*command)
+    assert (refused.code, "does not hold a token" in refused.err) == (Exit.USAGE, True)
+    assert real.run("app", "list", "--no-header").out == "shop\thttps://example.com/a\thttp\tyes\n"
 
 
 def test_runners_are_set_and_removed(real: Commands) -> None:

@@ -20,9 +20,10 @@ class Retries:
     """Seconds: up to this the first wait is drawn at random; up to twice as long each next one."""
 
     def __post_init__(self) -> None:
-        if self.max_attempts < 1:
+        # NaN is refused as well: each comparison with it is false, so that retries had no end.
+        if not self.max_attempts >= 1:
             raise ValueError("max_attempts must be at least 1.")
-        if self.max_wait < 0 or self.first_wait < 0:
+        if not (self.max_wait >= 0 and self.first_wait >= 0):
             raise ValueError("max_wait and first_wait must not be negative.")
 
     def wait(self, attempts: int, retry_after: timedelta | None, chance: float) -> float | None:

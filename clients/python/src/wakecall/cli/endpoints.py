@@ -66,12 +66,23 @@ def set_app(
     """Create a Dapr app, or replace it: without a token of its own it has none afterwards."""
     document: dict[str, Json] = {"url": target, "protocol": protocol}
     if token_file is not None:
-        document["token"] = booking.read_bytes(token_file, "--token-file").decode().strip()
+        document["token"] = _token(token_file)
     elif keep_token:
         document["hasToken"] = True
     answer = session.send("PUT", views.path_of("dapr-apps", app_id), document=document)
     word = "Created" if answer.status == _CREATED else "Replaced"
     session.out.one(parsed(answer), f"{word} the app {app_id}.")
+
+
+def _token(path: Path) -> str:
+    """Return the token in a file. Raises click's errors for a file that has none."""
+    try:
+        found = booking.read_bytes(path, "--token-file").decode().strip()
+    except UnicodeDecodeError:
+        found = ""
+    if not found:
+        raise click.BadParameter(f"{path} does not hold a token.", param_hint="--token-file")
+    return found
 
 
 @app.command("rm")
