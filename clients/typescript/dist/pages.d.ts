@@ -6,7 +6,10 @@ export declare class Pages<T> implements AsyncIterable<T> {
     #private;
     constructor(transport: Transport, path: string, options: RequestOptions, read: (document: unknown) => T);
     [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined>;
-    /** The pages as the service delimits them; one may be empty although others follow. */
+    /**
+     * The pages as the service delimits them; one may be empty although others follow. Throws NoAnswer
+     * where a page leads to itself: such a list would never end.
+     */
     pages(): AsyncGenerator<readonly T[], void, undefined>;
     /** The first elements, at most `limit` of them. */
     take(limit: number): Promise<T[]>;

@@ -1,6 +1,7 @@
 /** Pages: a list that is read as it is gone through. */
 import { documentOf, nextCursor } from "./answers.js";
 import { list } from "./documents.js";
+import { NoAnswer } from "./errors.js";
 /** The elements of a list, page by page; each iteration reads the list anew. */
 export class Pages {
     #transport;
@@ -18,7 +19,10 @@ export class Pages {
             yield* page;
         }
     }
-    /** The pages as the service delimits them; one may be empty although others follow. */
+    /**
+     * The pages as the service delimits them; one may be empty although others follow. Throws NoAnswer
+     * where a page leads to itself: such a list would never end.
+     */
     async *pages() {
         const read = (answer) => [
             this.#read(documentOf(answer)),
@@ -29,6 +33,9 @@ export class Pages {
             const options = { ...this.#options, query: { ...this.#options.query, cursor } };
             const [page, next] = await this.#transport.send("GET", this.#path, options, read);
             yield page;
+            if (next !== undefined && next === cursor) {
+                throw new NoAnswer("The service leads from a page to the same page.");
+            }
             cursor = next;
         } while (cursor !== undefined);
     }

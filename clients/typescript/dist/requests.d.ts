@@ -18,6 +18,7 @@ export interface RequestOptions extends CallOptions {
     readonly document?: unknown;
     /** Bytes or text, sent as they are; `headers` should name their `content-type`. */
     readonly body?: string | Uint8Array<ArrayBuffer> | undefined;
+    /** One that authorizes is sent in place of the client's key. */
     readonly headers?: Readonly<Record<string, string>> | undefined;
     /** Sent in place of the API key, as the completion token of a run. */
     readonly token?: string | undefined;

@@ -11,7 +11,8 @@ export function prepare(base, apiKey, method, path, options) {
         ...options.headers,
     });
     const key = options.token ?? apiKey;
-    if (key !== undefined) {
+    const isAuthorized = headers.has("authorization") || headers.has("x-api-key");
+    if (key !== undefined && !isAuthorized) {
         headers.set("authorization", `Bearer ${key}`);
     }
     const givenKey = options.idempotencyKey ?? headers.get("idempotency-key") ?? undefined;

@@ -2,6 +2,7 @@
 
 import { type Answer, documentOf, nextCursor } from "./answers.ts";
 import { list } from "./documents.ts";
+import { NoAnswer } from "./errors.ts";
 import type { RequestOptions } from "./requests.ts";
 import type { Transport } from "./transport.ts";
 
@@ -30,7 +31,10 @@ export class Pages<T> implements AsyncIterable<T> {
     }
   }
 
-  /** The pages as the service delimits them; one may be empty although others follow. */
+  /**
+   * The pages as the service delimits them; one may be empty although others follow. Throws NoAnswer
+   * where a page leads to itself: such a list would never end.
+   */
   async *pages(): AsyncGenerator<readonly T[], void, undefined> {
     const read = (answer: Answer): readonly [readonly T[], string | undefined] => [
       this.#read(documentOf(answer)),
@@ -41,6 +45,9 @@ export class Pages<T> implements AsyncIterable<T> {
       const options = { ...this.#options, query: { ...this.#options.query, cursor } };
       const [page, next] = await this.#transport.send("GET", this.#path, options, read);
       yield page;
+      if (next !== undefined && next === cursor) {
+        throw new NoAnswer("The service leads from a page to the same page.");
+      }
       cursor = next;
     } while (cursor !== undefined);
   }

@@ -23,6 +23,7 @@ export interface RequestOptions extends CallOptions {
   readonly document?: unknown;
   /** Bytes or text, sent as they are; `headers` should name their `content-type`. */
   readonly body?: string | Uint8Array<ArrayBuffer> | undefined;
+  /** One that authorizes is sent in place of the client's key. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Sent in place of the API key, as the completion token of a run. */
   readonly token?: string | undefined;
@@ -62,7 +63,8 @@ export function prepare(
     ...options.headers,
   });
   const key = options.token ?? apiKey;
-  if (key !== undefined) {
+  const isAuthorized = headers.has("authorization") || headers.has("x-api-key");
+  if (key !== undefined && !isAuthorized) {
     headers.set("authorization", `Bearer ${key}`);
   }
   const givenKey = options.idempotencyKey ?? headers.get("idempotency-key") ?? undefined;

@@ -105,6 +105,22 @@ test("only as many pages are read as are needed", async () => {
   assert.equal(received.length, 2);
 });
 
+test("a list whose pages lead to themselves ends", async () => {
+  const { client, received } = await scripted({ body: [], headers: { link: '</1/jobs?cursor=x>; rel="next"' } });
+  await assert.rejects(client.jobs.list().take(1), wakecall.NoAnswer);
+  assert.equal(received.length, 2);
+});
+
+test("headers that authorize are sent in place of the key", async () => {
+  const { client, received } = await scripted({});
+  await client.request("GET", "/1/account", { headers: { Authorization: "Basic ZGVtbzprZXk=" } });
+  await client.request("GET", "/1/account", { headers: { "X-API-Key": "other" } });
+  assert.deepEqual(
+    received.map(({ headers }) => [headers.authorization, headers["x-api-key"]]),
+    [["Basic ZGVtbzprZXk=", undefined], [undefined, "other"]],
+  );
+});
+
 test("an error tells what is wrong and what to do", async () => {
   const refusal = problem(400, "invalid-member", { member: "cron", remedy: "Mend it." });
   const { client } = await scripted(refusal);

@@ -124,6 +124,21 @@ def test_a_command_that_takes_no_key_names_none(wakecall: Commands, canned: Cann
     assert (done.code, "remedy" in done.problem) == (Exit.UNREACHED, False)
 
 
+def test_a_list_whose_pages_lead_to_themselves_ends(wakecall: Commands) -> None:
+    headers = {"Link": '</1/jobs?cursor=x>; rel="next"'}
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.query.decode())
+        return httpx2.Response(200, json=[], headers=headers if len(asked) < 5 else {})
+
+    wakecall.transport = httpx2.MockTransport(answer)
+    done = wakecall.run("job", "list", "--all", "--json")
+
+    assert (done.code, "same page" in done.err) == (Exit.UNREACHED, True)
+    assert len(asked) == 2
+
+
 def test_a_page_of_something_else_is_not_an_answer(wakecall: Commands, canned: Canned) -> None:
     canned.answers["GET", "/1/jobs"] = lambda _request: "html"
     page = "<!doctype html><title>Shop</title><h1>Welcome</h1>"

@@ -7,6 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from wakecall._core.answers import Answer
 from wakecall._core.requests import Request
+from wakecall.errors import NoAnswer
 
 T = TypeVar("T")
 
@@ -31,10 +32,10 @@ def sized(request: Request, wanted: int | None) -> Request:
 def continued(request: Request, answer_cursor: str) -> Request:
     """The request for the next page.
 
-    Raises ValueError where the next page is the same one: such a list would never end.
+    Raises NoAnswer where the next page is the same one: such a list would never end.
     """
     if ("cursor", answer_cursor) in request.query:
-        raise ValueError("The service leads from a page to the same page.")
+        raise NoAnswer("The service leads from a page to the same page.")
     return request.with_query("cursor", answer_cursor)
 
 

@@ -217,6 +217,8 @@ class Listing:
             answer = self._client.request("GET", self._path, params=members, headers=HEADERS)
             page = parsed(answer)
             yield from page
+            if cursor is not None and answer.next_cursor == cursor:
+                raise errors.NoAnswer("The service leads from a page to the same page.")
             cursor = answer.next_cursor
             if left is not None:
                 left -= len(page)
