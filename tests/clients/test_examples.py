@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import pytest
 
 from app.domain import secret as secrets
 from tests.clients.fault_server import FaultServer
+from tests.receiver import PATIENCE
 from wakecall import Webhook
 
 EXAMPLES = Path(__file__).parents[2] / "clients" / "python" / "examples"
@@ -105,6 +107,13 @@ def test_fastapi_reports_the_result_later(
     assert len(server.report()["requests"]) == 1
 
 
+def status_of(port: int, length: str) -> int:
+    """The status of the answer to a request whose body has this length, as it says."""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as link:
+        link.sendall(f"POST /wake HTTP/1.1\r\nContent-Length: {length}\r\n\r\nx".encode())
+        return int(link.makefile("rb").readline().split()[1])
+
+
 def test_http_server(load: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]) -> None:
     listening = ThreadingHTTPServer(("127.0.0.1", 0), load("http_server_receiver").Receiver)
     thread = threading.Thread(target=listening.serve_forever)
@@ -113,6 +122,8 @@ def test_http_server(load: Callable[[str], ModuleType], capsys: pytest.CaptureFi
     try:
         check(lambda body, headers: httpx2.post(url, content=body, headers=headers))
         assert httpx2.post(url, content=b"x" * 70_000).status_code == 413
+        for length in ("-1", "1e3", "9" * 5000):
+            assert status_of(listening.server_port, length) == 413
     finally:
         listening.shutdown()
         thread.join()
