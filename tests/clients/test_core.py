@@ -68,6 +68,13 @@ def test_texts_that_are_no_spans_are_refused(text: str) -> None:
         to_span(text)
 
 
+def test_seconds_without_an_end_are_the_longest_span() -> None:
+    assert to_span(float("inf")) == timedelta.max
+    assert to_span(-1e300) == timedelta.min
+    with pytest.raises(ValueError, match="NaN"):
+        to_span(float("nan"))
+
+
 def test_seconds_are_whole_where_they_can_be() -> None:
     assert repr(to_seconds(timedelta(minutes=1))) == "60"
     assert repr(to_seconds(2.5)) == "2.5"

@@ -48,6 +48,13 @@ def test_a_time_that_does_not_exist_is_refused(text: str) -> None:
         times.parse_instant(text, BERLIN)
 
 
+def test_an_instant_that_a_zone_shows_after_the_last_year_is_shown_in_utc() -> None:
+    last = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
+    for shown in (times.iso_in, times.clock, times.exact_clock):
+        assert shown(last, ZoneInfo("Asia/Tokyo")) == shown(last, UTC)
+    assert times.day_and_time(last, ZoneInfo("Asia/Tokyo"), NOW).startswith("Fri 31 Dec 9999")
+
+
 def test_an_age_lies_back_and_a_span_ahead() -> None:
     assert times.parse_past("2h", None, NOW) == NOW - timedelta(hours=2)
     assert times.parse_future("2h", None, NOW) == NOW + timedelta(hours=2)

@@ -15,13 +15,17 @@ _PART: Final = re.compile(r"([0-9.]+)([wdhms])")
 def to_span(given: timedelta | str | float) -> timedelta:
     """The length of time that is given: a timedelta, a text such as `1h30m`, or seconds.
 
-    Raises ValueError for a text that is not one.
+    Seconds without an end, as `inf`, are the longest span there is. Raises ValueError for a text
+    that is not a span, and for NaN.
     """
     if isinstance(given, timedelta):
         return given
     if isinstance(given, str):
         return _parse(given.strip())
-    return timedelta(seconds=given)
+    try:
+        return timedelta(seconds=given)
+    except OverflowError:
+        return timedelta.max if given > 0 else timedelta.min
 
 
 def to_seconds(span: timedelta | float) -> int | float:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from wakecall.errors import NoSignature, Stale, WrongSignature
+from wakecall.spans import to_span
 
 
 class HasItems(Protocol):
@@ -97,7 +98,7 @@ class Webhook:
         if not secrets:
             raise ValueError("Give at least one signing secret: `client.secrets.list()` has them.")
         self._keys: Final = tuple(_key(each) for each in secrets)
-        self._tolerance: Final = _span(tolerance)
+        self._tolerance: Final = to_span(tolerance)
 
     def verify(
         self,
@@ -157,15 +158,6 @@ class Webhook:
             for each in presented:
                 found |= hmac.compare_digest(own, each)
         return found
-
-
-def _span(tolerance: timedelta | float) -> timedelta:
-    if isinstance(tolerance, timedelta):
-        return tolerance
-    try:
-        return timedelta(seconds=tolerance)
-    except OverflowError:
-        return timedelta.max if tolerance > 0 else timedelta.min
 
 
 def _signature(key: bytes, signed: bytes) -> bytes:

@@ -83,7 +83,7 @@ def sentence(out: Output, job: Row, *, is_check: bool) -> str:
         return f"{what}, paused."
     if at is None:
         return f"{what}."
-    day = at.astimezone(out.zone).date() == out.now.astimezone(out.zone).date()
+    day = times.in_zone(at, out.zone).date() == out.now.astimezone(out.zone).date()
     shown = times.clock(at, out.zone) if day else times.day_and_time(at, out.zone, out.now)
     again = f", then {views.schedule_of(job)}" if job.get("cron") else ""
     return f"{what} for {shown} ({times.distance(at, out.now)}){again}"

@@ -91,32 +91,43 @@ def iso_utc(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def in_zone(instant: datetime, zone: tzinfo | None) -> datetime:
+    """Return an instant as a time of a zone; None is that of this machine.
+
+    It is one of UTC where the zone would show it before the year 1 or after 9999.
+    """
+    try:
+        return instant.astimezone(zone)
+    except (OverflowError, OSError, ValueError):
+        return instant.astimezone(UTC)
+
+
 def iso_in(instant: datetime, zone: tzinfo | None) -> str:
     """Return an instant in ISO 8601 with the offset of a zone; None is that of this machine."""
-    return instant.astimezone(zone).isoformat()
+    return in_zone(instant, zone).isoformat()
 
 
 def day_and_time(instant: datetime, zone: tzinfo | None, now: datetime) -> str:
     """Return `Mon 23 Nov 10:15:00 +01:00`, with the year if it is not the present one."""
-    return f"{instant.astimezone(zone):%a} {date_and_time(instant, zone, now)}"
+    return f"{in_zone(instant, zone):%a} {date_and_time(instant, zone, now)}"
 
 
 def date_and_time(instant: datetime, zone: tzinfo | None, now: datetime) -> str:
     """Return `23 Nov 10:15:00 +01:00`, with the year if it is not the present one."""
-    local = instant.astimezone(zone)
+    local = in_zone(instant, zone)
     year = f"{local.year} " if local.year != now.astimezone(zone).year else ""
     return f"{local.day} {local:%b} {year}{clock(instant, zone)}"
 
 
 def clock(instant: datetime, zone: tzinfo | None) -> str:
     """Return the time of day with its offset: `10:15:00 +01:00`."""
-    local = instant.astimezone(zone)
+    local = in_zone(instant, zone)
     return f"{local:%H:%M:%S} {_offset(local)}"
 
 
 def exact_clock(instant: datetime, zone: tzinfo | None) -> str:
     """Return the time of day to a tenth of a millisecond: `10:04:11.0019`."""
-    local = instant.astimezone(zone)
+    local = in_zone(instant, zone)
     return f"{local:%H:%M:%S}.{local.microsecond // 100:04d}"
 
 

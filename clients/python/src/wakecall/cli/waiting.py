@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from typing import Any, Final
 
@@ -51,7 +51,7 @@ def follow_job(session: Session, job: Row, limit: timedelta | None) -> Row:
     """
     due = views.due_of(job)
     now = session.out.now
-    last = max(due or now, now) + (_LIMIT if limit is None else limit)
+    last = _latest(max(due or now, now), _LIMIT if limit is None else limit)
 
     def look() -> Row | None:
         runs = session.ask("GET", f"/1/jobs/{job['id']}/runs", query={"limit": 1})
@@ -74,13 +74,21 @@ def follow_job(session: Session, job: Row, limit: timedelta | None) -> Row:
 
 def follow_fired(session: Session, run: str, limit: timedelta | None) -> Row:
     """Follow a run that begins now; return it when it is over. Raises Failure at the limit."""
-    last = session.out.now + (_LIMIT if limit is None else limit)
+    last = _latest(session.out.now, _LIMIT if limit is None else limit)
     return _over(_follow(session, _looker(session, run), last) or {"id": run})
 
 
 def follow_run(session: Session, run: str) -> Row:
     """Follow a run, however long it takes; return it when it is over."""
     return _over(_follow(session, _looker(session, run)) or {})
+
+
+def _latest(begin: datetime, limit: timedelta) -> datetime:
+    """When a wait ends that begins then; the last instant there is for a later one."""
+    try:
+        return begin + limit
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _looker(session: Session, run: str) -> Callable[[], Row]:
