@@ -101,7 +101,8 @@ class Scheduler(LoopThread):
         self._clock_watch = clock_watch or ClockWatch()
         self._firings = KnownFirings(limits, clock=clock)
         self._notified = NotifiedRuns()
-        self._ended_runs = EndedRuns()
+        self._counters = Counters()
+        self._ended_runs = EndedRuns(self._counters)
         self._offers = OverdueOffers(clock)
         self.due = Lookback(clock)
         self.inflight = Lookback(clock)
@@ -115,7 +116,6 @@ class Scheduler(LoopThread):
         self._heartbeat_at = float("-inf")
         self._postponing_until = float("-inf")
         self._workers = 1
-        self._counters = Counters()
 
     def run_once(self) -> None:
         """Do one tick, and set the pause after it."""
@@ -166,9 +166,10 @@ class Scheduler(LoopThread):
         )
 
     def close(self) -> None:
-        """Delete the heartbeat and close the connection."""
+        """Delete the heartbeat, write what was counted and close the connection."""
         with suppress(psycopg.Error), self._database.use() as connection:
             heartbeats.deregister(connection, "scheduler", self._identity)
+            self._write_counters(connection)
         self._database.close()
 
     def _claim(self, connection: psycopg.Connection) -> int:
@@ -290,9 +291,12 @@ class Scheduler(LoopThread):
             heartbeats.beat(connection, "scheduler", self._identity)
             self._workers = heartbeats.workers(connection)
             self._heartbeat_at = now
-            self._counters.update(take_dropped())
-            add_counters(connection, self._counters)
-            self._counters.clear()
+            self._write_counters(connection)
+
+    def _write_counters(self, connection: psycopg.Connection) -> None:
+        self._counters.update(take_dropped())
+        add_counters(connection, self._counters)
+        self._counters.clear()
 
 
 def _look_ahead(doubt: float) -> float:

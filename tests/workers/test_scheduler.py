@@ -310,6 +310,20 @@ def test_a_run_that_cannot_be_settled_is_put_off_and_stops_nobody(
         connection.execute("ALTER TABLE run DROP CONSTRAINT never")
 
 
+def test_what_a_scheduler_ended_is_counted_when_it_stops(
+    harness: SchedulerHarness, connection: psycopg.Connection
+) -> None:
+    book(connection, add_account(connection), due_in=-1)
+    harness.scheduler.tick()
+    cancel(connection)
+    harness.scheduler.tick()
+
+    harness.scheduler.close()
+
+    counted = "SELECT total FROM tally WHERE name = 'run' AND label = 'cancelled'"
+    assert one(connection, counted) == 1
+
+
 def test_while_a_job_is_locked_only_its_own_end_waits(
     harness: SchedulerHarness, connection: psycopg.Connection, database: str
 ) -> None:
