@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -14,7 +15,7 @@ from app.domain.run import RunState
 from app.domain.usage import NOTHING
 from app.errors import Conflict, NotFound, Unauthenticated, Unavailable
 from app.random_ids import new_id
-from app.service import account_lifecycle, accounts, inboxes, jobs
+from app.service import account_lifecycle, accounts, inboxes, jobs, runs
 from app.service.context import Context
 from app.service.dapr import apps as dapr_apps
 from app.service.fusion import runners
@@ -189,6 +190,27 @@ def test_a_booking_that_comes_between_is_erased_as_well(
 
     account_lifecycle.delete(context, "demo", quiet)
     assert one(connection, "SELECT count(*) FROM job") == 0
+
+
+def test_a_redelivery_that_ends_during_the_deletion_leaves_no_run(
+    context: Context, caller: Caller, connection: psycopg.Connection
+) -> None:
+    make_ahead(connection, datetime.now(UTC).date())
+    book(connection, caller.account.id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    settle(connection, [settlement_of(run, RunState.FAILED, 500)])
+
+    def delete() -> None:
+        account_lifecycle.delete(context, "demo", quiet, wait=lambda _seconds: None)
+
+    with ExitStack() as threads:
+        with context.database.unit_of_work():
+            runs.redeliver(context, caller, run.id)
+            finish = threads.enter_context(in_thread(delete))
+            wait_until_blocked(connection)
+        finish()
+
+    assert set(owned(connection, caller.account.id).values()) == {0}
 
 
 def test_a_booking_that_comes_after_the_end_is_told_that_its_account_is_gone(
