@@ -54,13 +54,14 @@ class Invoker:
         `answer-too-large`, and those of the engine.
         """
         found: Future[Reply] = Future()
+        # Before the place is taken, which only an answer gives back: building may fail.
+        is_grpc = invocation.callee.protocol is AppProtocol.GRPC
+        call = invocation_messages.to_call(invocation) if is_grpc else _call(invocation)
         with self._lock:
             if self._under_way >= self._at_once:
                 found.set_result(_error("too-many-calls", _FULL.format(self._at_once)))
                 return found
             self._under_way += 1
-        is_grpc = invocation.callee.protocol is AppProtocol.GRPC
-        call = invocation_messages.to_call(invocation) if is_grpc else _call(invocation)
         self._loop.call_soon_threadsafe(self._send, call, is_grpc, found)
         return found
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
 
 from app.domain.dapr.invocation import MAX_ANSWER, Callee, Invocation
+from app.domain.endpoint import AppProtocol
 from app.domain.run import Reply
 from app.invoker import Invoker
 from tests.ports import free_port
@@ -76,6 +78,16 @@ def test_an_app_that_is_away_or_denied_is_an_error(app: Receiver, invoker: Invok
     assert found(invoker, away).error == "connect-failed"
     assert found(invoker, invocation(app.url(host="127.0.0.2"))).error == "denied-address"
     assert app.requests == []
+
+
+def test_a_request_that_cannot_be_built_holds_no_place(app: Receiver, invoker: Invoker) -> None:
+    unfit = invocation("http://127.0.0.1", content_type="\ud800")
+    unfit = replace(unfit, callee=replace(unfit.callee, protocol=AppProtocol.GRPC))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="surrogate"):
+            invoker.invoke(unfit)
+
+    assert found(invoker, invocation(app.url())).status == 200
 
 
 def test_no_more_calls_are_under_way_than_may_be(app: Receiver) -> None:
