@@ -22,7 +22,6 @@ def call_now(context: Context, caller: Caller, job_id: UUID) -> UUID:
     run_id = new_id()
     with context.database.transaction() as connection:
         jobs.get_locked(connection, caller, job_id)
-        limits.begin_run(context, connection, caller.account)
         under_way = serial.live_run(driver_of(connection), job_id)
         if under_way is not None:
             raise Conflict(
@@ -30,6 +29,7 @@ def call_now(context: Context, caller: Caller, job_id: UUID) -> UUID:
                 member="id",
                 remedy="Wait until the run is settled: GET /1/runs/<id> shows its state.",
             )
+        limits.begin_run(context, connection, caller.account)
         by = accounts.key_label(connection, caller.key_id)
         inflight.call_by_hand(driver_of(connection), job_id, run_id, started_by=by)
     return run_id

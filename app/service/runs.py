@@ -117,12 +117,15 @@ def redeliver(context: Context, caller: Caller, run_id: UUID) -> Run:
         if found.state in LIVE:
             raise _under_way(run_id)
         redelivery.lock_jobs(driver_of(connection), [found.job_id])
-        limits.begin_run(context, connection, caller.account)
+        granted = limits.begin_runs(context, connection, caller.account, 1)
         position = _position(found)
         sent = Candidate(position=position, job_id=found.job_id, sendable=True)
         taken = redelivery.requeue(driver_of(connection), caller.account.id, [sent], states=SETTLED)
         if not taken:
             raise _left(connection, position, found.job_id)
+        if not granted:
+            # Only now: a run that cannot be sent is refused for that reason, also at the limit.
+            raise limits.too_many_runs(context, caller.account)
         return _find(connection, caller, run_id)
 
 

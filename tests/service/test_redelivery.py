@@ -18,10 +18,10 @@ from app.domain.native.trigger import Cron
 from app.domain.run import SETTLED, Position, Run, RunState
 from app.domain.run_filter import RunFilter
 from app.domain.trigger import Trigger
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, LimitReached, NotFound
 from app.service import accounts, jobs, pauses, runs
 from app.service.context import Context
-from app.store import redelivery
+from app.store import redelivery, runs_under_way
 from app.store.database import driver_of
 from app.store.redelivery import Candidate
 from app.store.rescue import check
@@ -31,6 +31,7 @@ from app.store.takes import Taken, take
 from tests.factories import claim_and_take, connect, in_thread, one, wait_until_blocked
 from tests.service.listed import of_account, of_job
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
+from tests.service.test_runs_under_way import allow
 from tests.store.test_settling import settlement_of
 
 UNSUCCESSFUL = frozenset({RunState.FAILED, RunState.DEAD})
@@ -289,6 +290,24 @@ def test_what_was_attempted_a_thousand_times_is_let_go(
     failed = fail(caller, connection, jobs.create(context, caller, booking()))
     connection.execute("UPDATE run SET attempts = %s", (redelivery.MAX_ATTEMPTS,))
 
+    with pytest.raises(Conflict, match="1000 times"):
+        runs.redeliver(context, caller, failed.id)
+
+
+def test_what_can_never_be_sent_is_refused_for_that_at_the_limit_as_well(
+    context: Context, caller: Caller, connection: psycopg.Connection
+) -> None:
+    failed = fail(caller, connection, jobs.create(context, caller, booking()))
+    due_now(connection, jobs.create(context, caller, booking(QUARTERLY)))
+    assert claim_and_take(connection)
+    allow(context, caller, 1)
+    assert runs_under_way.count_all(connection)
+
+    with pytest.raises(LimitReached):
+        runs.redeliver(context, caller, failed.id)
+    assert runs.get(context, caller, failed.id).state is RunState.FAILED
+
+    connection.execute("UPDATE run SET attempts = %s", (redelivery.MAX_ATTEMPTS,))
     with pytest.raises(Conflict, match="1000 times"):
         runs.redeliver(context, caller, failed.id)
 

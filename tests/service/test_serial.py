@@ -16,11 +16,13 @@ from app.errors import Conflict
 from app.service import jobs, manual_calls, pauses, runs
 from app.service.context import Context
 from app.store import jobs as store
+from app.store import runs_under_way
 from app.store.database import driver_of
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken, take
 from tests.factories import claim_all, claim_and_take, in_seconds, one
+from tests.service.test_runs_under_way import allow
 from tests.store.test_serial import due_of, ended, every_minute
 
 EVERY_MINUTE = Booking(
@@ -58,6 +60,18 @@ def test_a_job_is_shown_as_it_was_booked(context: Context, caller: Caller) -> No
     booked = book(context, caller)
 
     assert booked.booking == EVERY_MINUTE
+
+
+def test_a_call_by_hand_that_would_overlap_is_refused_for_that_at_the_limit_as_well(
+    context: Context, caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = book(context, caller)
+    claim_and_take(connection)
+    allow(context, caller, 1)
+    assert runs_under_way.count_all(connection)
+
+    with pytest.raises(Conflict, match="must not overlap"):
+        manual_calls.call_now(context, caller, job.id)
 
 
 def test_a_call_by_hand_waits_for_none_and_overlaps_none(
