@@ -123,8 +123,8 @@ def join(context: Context, token: str, joining: Joining, browser: Browser) -> Jo
     known = _identify(context, email, joining.password)
     session = tokens.new()
     with context.database.transaction() as connection:
-        found = _take(context, connection, token)
         user_id = _user(connection, known, email, joining)
+        found = _take(context, connection, token, invitation, user_id)
         account, key = _enter(context, connection, found, user_id, email, joining.account_name)
         sign_in.begin(connection, session, user_id, browser, account_id=account.id)
     return Joined(session.text, account, key)
@@ -132,9 +132,10 @@ def join(context: Context, token: str, joining: Joining, browser: Browser) -> Jo
 
 def join_as(context: Context, token: str, signed_in: SignedIn, account_name: str = "") -> Joined:
     """As `join`, for a user who is signed in; the session acts for the account afterwards."""
-    _check_addressee(invitations.find(context, token), signed_in.user.email)
+    invitation = invitations.find(context, token)
+    _check_addressee(invitation, signed_in.user.email)
     with context.database.transaction() as connection:
-        found = _take(context, connection, token)
+        found = _take(context, connection, token, invitation, signed_in.user.id)
         account, key = _enter(
             context, connection, found, signed_in.user.id, signed_in.user.email, account_name
         )
@@ -143,8 +144,18 @@ def join_as(context: Context, token: str, signed_in: SignedIn, account_name: str
     return Joined("", account, key)
 
 
-def _take(context: Context, connection: Connection, token: str) -> Invitation:
-    """Use the invitation once. Of two that join at once with the last use, one is refused."""
+def _take(
+    context: Context, connection: Connection, token: str, invitation: Invitation, user_id: int
+) -> Invitation:
+    """Use the invitation once. Of two that join at once with the last use, one is refused.
+
+    Locked are the user, the account and then the invitation, and links of the user after these, in
+    the order of all that lock several of them. Who removes the owner that made the invitation
+    holds the account, and then needs the invitation.
+    """
+    users.lock_password(connection, user_id)
+    if invitation.account is not None:
+        account_store.lock(connection, invitation.account.id)
     found = invitations.check_usable(context, store.lock(connection, tokens.read(token) or b""))
     store.use(connection, found.id)
     return found
@@ -193,8 +204,7 @@ def _enter(
     """Make the user a member; return the account, and the key of a new one."""
     account, key = invitation.account, None
     # An owner of another account may have a link with which to become this user; under the lock
-    # that the making of such a link takes.
-    users.lock_password(connection, user_id)
+    # that the making of such a link takes, that of the user.
     user_links.drop(connection, user_id)
     if account is None:
         account, key = _create_account(context, connection, account_name)
@@ -235,7 +245,7 @@ def _check_addressee(invitation: Invitation, email: str) -> None:
 
 
 def _check_room(connection: Connection, account: Account) -> None:
-    account_store.lock(connection, account.id)
+    """Raise LimitReached for too many members; under the account's lock."""
     used = users.count_members(connection, account.id)
     if used >= users.MAX_MEMBERS:
         raise LimitReached(

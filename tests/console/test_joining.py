@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -15,12 +16,15 @@ from werkzeug.test import TestResponse
 
 from app.api.context import context_of
 from app.console import attempts
+from app.domain import token as tokens
 from app.domain.role import Role
-from app.errors import InvalidMember, LimitReached, NotFound, WakecallError
-from app.service import invitations, members, sign_in, sign_up
+from app.domain.user import LinkPurpose
+from app.errors import Conflict, InvalidMember, LimitReached, NotFound, WakecallError
+from app.service import invitations, members, sign_in, sign_up, user_links
 from app.service.sign_in import Browser
 from app.service.sign_up import Joining, suggest_name
 from app.store import invitations as store
+from app.store import web_sessions
 from tests.console.invite import invite
 from tests.console.people import (
     LOGIN,
@@ -32,7 +36,7 @@ from tests.console.people import (
     signed_in_as,
 )
 from tests.console.rules import check_page
-from tests.factories import connect, one
+from tests.factories import connect, in_thread, one, wait_until_blocked
 
 EMAIL = "grace@example.com"
 ROWS = """
@@ -117,6 +121,31 @@ def test_an_invitation_of_one_use_admits_one_of_two_who_join_at_once(
     assert isinstance(refusal, NotFound)
     assert "used up" in refusal.message
     assert rows(database)[:3] == (1, 1, 1)
+
+
+def test_who_joins_waits_for_the_account_without_what_its_holder_may_need(
+    app: Flask, signed_in: SignedIn, database: str
+) -> None:
+    """Who removes an owner locks the account, then ends invitations and links of its members."""
+    context = context_of(app)
+    user_links.create(context, signed_in.email, LinkPurpose.RESET)
+    token = invite(app, signed_in.account.name).rpartition("/")[2]
+    with context.database.session() as driver:
+        session = web_sessions.find(driver, tokens.read(signed_in.token) or b"")
+    assert session is not None
+
+    def enter() -> None:
+        with pytest.raises(Conflict, match="a member of"):
+            sign_up.join_as(context, token, session)
+
+    with connect(database) as other, ExitStack() as threads:
+        with connect(database) as holder, holder.transaction():
+            holder.execute("SELECT FROM account FOR NO KEY UPDATE")
+            finish = threads.enter_context(in_thread(enter))
+            wait_until_blocked(other)
+            for table in ("invitation", "user_link"):
+                holder.execute(f"SELECT FROM {table} FOR UPDATE NOWAIT")
+        finish()
 
 
 def test_a_refused_join_leaves_nothing_and_the_invitation_open(app: Flask, database: str) -> None:
