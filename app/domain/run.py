@@ -149,6 +149,7 @@ class Redelivered:
     count: int
     """Runs that are sent again, or would be."""
     lost: int
-    """Further runs whose content is no longer kept."""
+    """Further runs that can never be sent again: their content is no longer kept, or they were
+    attempted too often."""
     more_after: Position | None
     """The position after which to continue; None if no runs are left."""

@@ -31,7 +31,11 @@ _CONTENT: Final = FRAGMENTS["has_content"]
 
 
 class Candidate(NamedTuple):
-    """A settled run that may be sent again; `sendable` if its content is still stored."""
+    """A settled run that may be sent again.
+
+    It is `sendable` if its content is still stored and it was attempted fewer than MAX_ATTEMPTS
+    times.
+    """
 
     position: Position
     job_id: UUID

@@ -61,18 +61,21 @@ def test_all_that_match_are_counted_then_redelivered_step_by_step(
     connection.execute(
         "DELETE FROM superseded WHERE job_id = (SELECT job_id FROM run WHERE id = %s)", (lost,)
     )
+    often = add_run(connection, account_id, kind="manual", ago=timedelta(minutes=8))
+    connection.execute("UPDATE run SET attempts = 1000 WHERE id = %s", (often,))
     other = add_run(connection, account_id, ago=timedelta(minutes=2))
 
     question = check_page(signed_in.get("/console/runs/redeliver?kind=manual&within=24h"))
-    assert [each.text for each in question.xpath("//*[contains(@class, 'figure')]/b")] == ["5", "1"]
+    assert [each.text for each in question.xpath("//*[contains(@class, 'figure')]/b")] == ["5", "2"]
+    assert "attempted 1,000 times" in question.text_content()
     later = add_run(connection, account_id, kind="manual", ago=timedelta(seconds=-1))
     last, steps = follow(signed_in, question)
 
     assert steps >= 3
-    assert "5 of 5 runs sent again, 1 lost" in " ".join(last.text_content().split())
+    assert "5 of 5 runs sent again, 2 cannot be sent again" in " ".join(last.text_content().split())
     assert one(connection, "SELECT count(*) FROM inflight") == 5
     left = {row[0] for row in connection.execute("SELECT id FROM run").fetchall()}
-    assert left == {lost, other, later}
+    assert left == {lost, often, other, later}
 
 
 def test_the_clock_of_the_web_leaves_out_no_run_that_was_counted(

@@ -127,7 +127,7 @@ export interface Run {
 
 export interface Redelivery {
   readonly count: number;
-  /** How many further runs cannot be sent again, because their content is not kept. */
+  /** How many further runs cannot be sent again: their content is not kept, or they were attempted 1,000 times. */
   readonly lost: number;
   readonly more: boolean;
   /** With which to go on if there are `more`. */

@@ -8,6 +8,7 @@ import pytest
 
 from tests.clients.cli.conftest import Account
 from tests.clients.cli.invocation import Commands
+from tests.factories import connect
 from wakecall.cli.failures import Exit
 
 ABSENT = "03ba07bc-0c8b-4a82-9a47-c65e7a8d24af"
@@ -96,6 +97,19 @@ def test_without_a_terminal_a_redelivery_fails_and_names_the_way(
     assert forbidden.code == Exit.USAGE
     assert counted.json() == {"count": 1, "lost": 0, "more": False}
     assert done.json()["count"] == 1
+
+
+def test_a_run_that_was_attempted_too_often_is_named_among_those_that_cannot_be_sent(
+    real: Commands, account: Account
+) -> None:
+    run_id = account.add_run()
+    with connect(account.service.database) as connection:
+        connection.execute("UPDATE run SET attempts = 1000 WHERE id = %s", (run_id,))
+
+    done = real.person("redeliver", "--check")
+
+    assert "0 runs would be sent again, 1 cannot" in done.out
+    assert "attempted 1,000 times" in done.out
 
 
 def test_nothing_to_redeliver_asks_nothing(real: Commands) -> None:

@@ -205,7 +205,9 @@ _REDELIVERED: Final = answered(
     "How many runs are sent again, or would be.",
     {
         "count": always(COUNT, "Runs that are sent again, or would be."),
-        "lost": always(COUNT, "Further runs whose content is not kept."),
+        "lost": always(
+            COUNT, "Further runs that cannot be sent: content not kept, or attempted 1,000 times."
+        ),
         "more": always(FLAG, "Whether runs are left: send the filter again with `cursor`."),
         "cursor": maybe(TEXT, "Where to continue."),
     },

@@ -86,5 +86,9 @@ def _sentence(counts: dict[str, Json], verb: str) -> str:
     runs = f"{count:,} run{'' if count == 1 else 's'}"
     if count == 1:
         verb = verb.replace("are", "is")
-    rest = f", {lost:,} cannot: their content is not kept" if lost else ""
+    rest = (
+        f", {lost:,} cannot: their content is not kept, or they were attempted 1,000 times"
+        if lost
+        else ""
+    )
     return f"{runs} {verb}{rest}."

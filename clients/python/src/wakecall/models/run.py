@@ -135,7 +135,7 @@ class Redelivery(Model):
 
     count: int
     lost: int
-    """How many further runs cannot be: their content is not kept."""
+    """How many further runs cannot be: content not kept, or attempted 1,000 times."""
 
     more: bool
     cursor: str | None = None
