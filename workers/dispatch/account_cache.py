@@ -16,6 +16,9 @@ from app.uptime import read_uptime
 FRESH_S: Final = 5.0
 """Seconds after which a rotated secret, or a changed limit, is in use at the latest."""
 
+_MAX_ACCOUNTS: Final = 10_000
+"""Accounts whose secrets are in memory, beyond which those of all others are dropped."""
+
 _MAX_TOKENS: Final = 10_000
 """Decrypted tokens in memory, beyond which all are dropped."""
 
@@ -39,12 +42,17 @@ class AccountCache:
     ) -> dict[int, Secrets]:
         """The secrets that sign now by account, newest first; empty where none can be decrypted."""
         now = self._clock()
-        wanted = set(accounts)
-        known = {account: self._known.get(account) for account in wanted}
-        stale = [each for each, entry in known.items() if entry is None or entry[0] <= now]
+        found: dict[int, Secrets] = {}
+        stale: list[int] = []
+        for account in set(accounts):
+            entry = self._known.get(account)
+            if entry is None or entry[0] <= now:
+                stale.append(account)
+            else:
+                found[account] = entry[1]
         if stale:
-            self._load(connection, stale, now + FRESH_S)
-        return {account: self._known[account][1] for account in wanted}
+            found |= self._load(connection, stale, now + FRESH_S)
+        return found
 
     def token(self, account_id: int, sealed: bytes) -> str:
         """The token of an app or runner; empty if it cannot be decrypted."""
@@ -60,7 +68,9 @@ class AccountCache:
             self._tokens[sealed] = opened
         return opened
 
-    def _load(self, connection: psycopg.Connection, accounts: list[int], until: float) -> None:
+    def _load(
+        self, connection: psycopg.Connection, accounts: list[int], until: float
+    ) -> dict[int, Secrets]:
         opened: dict[int, list[str]] = {account: [] for account in accounts}
         for account, connections, sealed in signing_accounts(connection, accounts):
             if connections is None:
@@ -73,5 +83,10 @@ class AccountCache:
                 opened[account].append(self._box.open(bytes(sealed)))
             except Misconfigured as error:
                 logger.error("secret.unreadable", account_id=account, error=error.message)
-        for account, secrets in opened.items():
-            self._known[account] = (until, tuple(secrets))
+        loaded = {account: tuple(secrets) for account, secrets in opened.items()}
+        if len(self._known) + len(loaded) > _MAX_ACCOUNTS:
+            # Another thread may be reading: entries are dropped together, and nothing is looked up
+            # twice.
+            self._known.clear()
+        self._known.update((account, (until, secrets)) for account, secrets in loaded.items())
+        return loaded
