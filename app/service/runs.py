@@ -44,6 +44,20 @@ class Found:
     """None if no further runs are left to be examined."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Batch:
+    """What became of the runs that one batch of a bulk redelivery read."""
+
+    met: Sequence[Candidate]
+    """The runs that were judged; those behind them are left to a later request."""
+    sent: int = 0
+    """How many were sent, or would be."""
+    gone: int = 0
+    """Of how many the content went away since they were read."""
+    cut: bool = False
+    """Whether runs are left, as no more of the account may be under way."""
+
+
 @contextmanager
 def list_runs_of_job(
     context: Context,
@@ -161,17 +175,17 @@ def redeliver_all(
             examined = redelivery.candidates(
                 connection, caller.account.id, wanted, after=after, limit=room
             )
-            more, met, last = examined.read == room, examined.candidates, examined.last
-            taken = sum(each.sendable for each in met)
-            gone = 0
+            more, last = examined.read == room, examined.last
+            done = _would_send(examined.candidates)
             if not dry:
-                met, taken, gone, cut = _send_again(
-                    context, connection, caller, wanted, met, behind=count
+                done = _send_again(
+                    context, connection, caller, wanted, examined.candidates, behind=count
                 )
+            cut = done.cut
             if cut:
-                last = met[-1].position if met else None
-        count += taken
-        lost += gone + sum(not each.sendable for each in met)
+                last = done.met[-1].position if done.met else None
+        count += done.sent
+        lost += done.gone + sum(not each.sendable for each in done.met)
         looked_at += examined.read
         after = last or after
     if not dry and in_unit_of_work():
@@ -190,18 +204,16 @@ def _send_again(
     met: Sequence[Candidate],
     *,
     behind: int,
-) -> tuple[Sequence[Candidate], int, int, bool]:
+) -> _Batch:
     """Send these runs again, as many as may begin.
 
-    Return the runs that were read, how many were sent, of how many the content went away since they
-    were read, and whether some are left. How many may
-    begin is judged under a lock that claims wait for while they hold locks of jobs. So that lock
-    is taken after the locks of the jobs. Inside `unit_of_work`, which locks the jobs of further
-    batches, `redeliver_all` takes the lock after the last batch.
+    How many may begin is judged under a lock that claims wait for while they hold locks of jobs. So
+    that lock is taken after the locks of the jobs. Inside `unit_of_work`, which locks the jobs of
+    further batches, `redeliver_all` takes the lock after the last batch.
     """
     sendable = [each for each in met if each.sendable]
     if not sendable:
-        return met, 0, 0, False
+        return _Batch(met=met)
     redelivery.lock_jobs(driver_of(connection), [each.job_id for each in sendable])
     granted = len(sendable)
     if not in_unit_of_work():
@@ -217,7 +229,12 @@ def _send_again(
         gone = redelivery.count_unsendable(driver, account_id, sendable, states=states)
     if taken:
         audit.record(connection, caller.account.id, Action.REDELIVER_RUNS, f"{taken} runs")
-    return met, taken, gone, cut
+    return _Batch(met=met, sent=taken, gone=gone, cut=cut)
+
+
+def _would_send(met: Sequence[Candidate]) -> _Batch:
+    """Return what a dry run counts of these runs."""
+    return _Batch(met=met, sent=sum(each.sendable for each in met))
 
 
 def _find(
