@@ -14,7 +14,7 @@ from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.one_time import At
 from app.domain.run import RunState
 from app.errors import AccountSuspended, NotFound
-from app.service import account_lifecycle, accounts, jobs, pauses
+from app.service import account_lifecycle, accounts, jobs, manual_calls, pauses
 from app.service.context import Context
 from app.store import suspension
 from app.store.orphans import rearm_orphans
@@ -143,6 +143,19 @@ def test_a_key_that_is_cached_books_nothing_from_that_moment_on(
     assert one(connection, "SELECT count(*) FROM job") == 1
     account_lifecycle.resume(context, "demo", quiet)
     jobs.create(context, cached, booking())
+
+
+def test_what_a_request_stores_that_was_let_through_before_waits_as_well(
+    context: Context, caller: Caller, connection: psycopg.Connection
+) -> None:
+    account_lifecycle.suspend(context, "demo")
+
+    made = jobs.create(context, caller, booking())
+    manual_calls.call_now(context, caller, made.id)
+
+    assert looked(connection) == 0
+    assert untaken(connection, late=0.0, limit=10) == []
+    assert connection.execute(STATES).fetchall() == [("claimed", True)]
 
 
 # Resumed.
