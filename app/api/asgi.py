@@ -98,8 +98,9 @@ class AsgiApp:
         self._threads = RequestThreads[WsgiResponse](threads + 1, begin=lower)
         self._gate = FairGate(threads, share)
         self._long = FairGate(LONG_AT_ONCE, LONG_AT_ONCE)
-        # Of each account, those with a long body that hold a slot of it and wait for one of these.
-        self._long_next = FairGate(threads, 1)
+        # Of each account, the one with a long body that holds a thread and waits for one of these.
+        # Those of all accounts together leave half of the threads to requests that need none.
+        self._long_next = FairGate(max(1, threads // 2), 1)
         self._lists = FairGate(threads, LISTS_AT_ONCE)
         # Those without a slot have no turn of their own before the threads, so that the requests of
         # others would wait behind all of them. There are as many as there are connections.
