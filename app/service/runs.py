@@ -25,11 +25,11 @@ from app.store.redelivery import Candidate
 MAX_REDELIVERED: Final = 10_000
 """The most runs that one call of `redeliver_all` sends again."""
 
-MAX_COUNTED: Final = 100_000
-"""The most runs that one call of `redeliver_all` reads."""
+MAX_READ: Final = 100_000
+"""The most runs that one call of `redeliver_all` or `count_redeliverable` reads."""
 
 MAX_SEARCHED: Final = 20_000
-"""The most runs that one call of `redeliver_all` reads if no index serves its filter."""
+"""The same if no index serves its filter."""
 
 _BATCH: Final = 500
 _BATCH_COUNTED: Final = 5000
@@ -143,16 +143,43 @@ def redeliver(context: Context, caller: Caller, run_id: UUID) -> Run:
         return _find(connection, caller, run_id)
 
 
+def count_redeliverable(
+    context: Context,
+    caller: Caller,
+    wanted: RunFilter,
+    *,
+    after: Position | None,
+    most: int | None = None,
+) -> Redelivered:
+    """Count the runs that match the filter and that `redeliver_all` would send.
+
+    Counting ends after about `most` runs, if one of them would be sent. A hundred thousand take the
+    database half a second.
+    """
+    count = lost = looked_at = 0
+    more, readable = True, _readable(wanted)
+    while more and looked_at < readable and (not count or looked_at < (most or readable)):
+        with context.database.transaction() as connection:
+            counted = redelivery.count(
+                connection, caller.account.id, wanted, after=after, limit=_BATCH_COUNTED
+            )
+        more = counted.read == _BATCH_COUNTED
+        count += counted.sendable
+        lost += counted.others
+        looked_at += counted.read
+        after = counted.last or after
+    return Redelivered(count=count, lost=lost, more_after=after if more else None)
+
+
 def redeliver_all(
     context: Context,
     caller: Caller,
     wanted: RunFilter,
     *,
     after: Position | None,
-    dry: bool,
     most: int | None = None,
 ) -> Redelivered:
-    """Send the runs that match the filter again, oldest first, `most` of them; count them if `dry`.
+    """Send the runs that match the filter again, oldest first, `most` of them.
 
     The filter selects runs that are over.
 
@@ -162,25 +189,20 @@ def redeliver_all(
     LimitReached if that is none.
     """
     count = lost = looked_at = 0
-    most = min(most or MAX_COUNTED, MAX_COUNTED if dry else MAX_REDELIVERED)
     cut, more = False, True
-    if not dry:
-        with context.database.transaction() as connection:
-            room = limits.check_runs(context, connection, caller.account)
-        most = most if room is None else min(most, room)
-    readable = MAX_SEARCHED if wanted.is_searched else MAX_COUNTED
-    while more and not cut and count < most and looked_at < readable:
-        room = min(_BATCH_COUNTED if dry else _BATCH, most - count)
+    with context.database.transaction() as connection:
+        room = limits.check_runs(context, connection, caller.account)
+    most = min(each for each in (most, MAX_REDELIVERED, room) if each is not None)
+    while more and not cut and count < most and looked_at < _readable(wanted):
+        room = min(_BATCH, most - count)
         with context.database.transaction() as connection:
             examined = redelivery.candidates(
                 connection, caller.account.id, wanted, after=after, limit=room
             )
             more, last = examined.read == room, examined.last
-            done = _would_send(examined.candidates)
-            if not dry:
-                done = _send_again(
-                    context, connection, caller, wanted, examined.candidates, behind=count
-                )
+            done = _send_again(
+                context, connection, caller, wanted, examined.candidates, behind=count
+            )
             cut = done.cut
             if cut:
                 last = done.met[-1].position if done.met else None
@@ -188,7 +210,7 @@ def redeliver_all(
         lost += done.gone + sum(not each.sendable for each in done.met)
         looked_at += examined.read
         after = last or after
-    if not dry and in_unit_of_work():
+    if in_unit_of_work():
         with context.database.transaction() as connection:
             cut = limits.begin_runs(context, connection, caller.account, count) < count
     if cut and (not count or in_unit_of_work()):
@@ -232,9 +254,8 @@ def _send_again(
     return _Batch(met=met, sent=taken, gone=gone, cut=cut)
 
 
-def _would_send(met: Sequence[Candidate]) -> _Batch:
-    """Return what a dry run counts of these runs."""
-    return _Batch(met=met, sent=sum(each.sendable for each in met))
+def _readable(wanted: RunFilter) -> int:
+    return MAX_SEARCHED if wanted.is_searched else MAX_READ
 
 
 def _find(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -40,6 +40,17 @@ class Candidate(NamedTuple):
     position: Position
     job_id: UUID
     sendable: bool
+
+
+class Counted(NamedTuple):
+    """How many runs were read in order; of those that the filter selects, how many are sendable."""
+
+    read: int
+    sendable: int
+    others: int
+    """How many of those that it selects are not sendable."""
+    last: Position | None
+    """The position of the last run that was read; None if there was none."""
 
 
 class Examined(NamedTuple):
@@ -136,6 +147,44 @@ def candidates(
 
     Conditions of the filter that no index serves are judged for each run that is examined.
     """
+    examined, params = _examined(account_id, wanted, after, limit)
+    rows = connection.execute(text(f"{examined} ORDER BY due_at, id"), params).all()
+    found = tuple(
+        Candidate(Position(row.due_at, row.id), row.job_id, row.sendable)
+        for row in rows
+        if row.selected
+    )
+    last = Position(rows[-1].due_at, rows[-1].id) if rows else None
+    return Examined(candidates=found, read=len(rows), last=last)
+
+
+def count(
+    connection: Connection,
+    account_id: int,
+    wanted: RunFilter,
+    *,
+    after: Position | None,
+    limit: int,
+) -> Counted:
+    """Count the candidates among as many runs as `candidates` examines, without reading them."""
+    examined, params = _examined(account_id, wanted, after, limit)
+    query = f"""
+    WITH examined AS MATERIALIZED ({examined}),
+    last AS (SELECT due_at, id FROM examined ORDER BY due_at DESC, id DESC LIMIT 1)
+    SELECT count(*) AS read, count(*) FILTER (WHERE sendable) AS sendable,
+           count(*) FILTER (WHERE selected AND NOT sendable) AS others,
+           (SELECT due_at FROM last) AS due_at, (SELECT id FROM last) AS id
+    FROM examined
+    """  # noqa: S608 - joined from constants
+    row = connection.execute(text(query), params).one()
+    last = Position(row.due_at, row.id) if row.read else None
+    return Counted(read=row.read, sendable=row.sendable, others=row.others, last=last)
+
+
+def _examined(
+    account_id: int, wanted: RunFilter, after: Position | None, limit: int
+) -> tuple[str, dict[str, Any]]:
+    """The query for the runs that are examined, in no order, and its parameters."""
     conditions, params = restrict(account_id, wanted)
     further, more_params = restrict_further(wanted)
     params |= {"limit": limit, **more_params}
@@ -157,13 +206,5 @@ def candidates(
       SELECT r.*, {selected} AS selected
       FROM (SELECT * FROM ({" UNION ALL ".join(parts)}) AS a ORDER BY due_at, id LIMIT :limit) AS r
       OFFSET 0) AS r
-    ORDER BY r.due_at, r.id
     """  # noqa: S608 - joined from constants
-    rows = connection.execute(text(query), params).all()
-    found = tuple(
-        Candidate(Position(row.due_at, row.id), row.job_id, row.sendable)
-        for row in rows
-        if row.selected
-    )
-    last = Position(rows[-1].due_at, rows[-1].id) if rows else None
-    return Examined(candidates=found, read=len(rows), last=last)
+    return query, params

@@ -209,7 +209,7 @@ def _redeliver(case: Case, _: psycopg.Connection) -> None:
 
 def _redeliver_all(case: Case, _: psycopg.Connection) -> str:
     wanted = RunFilter(states=SETTLED)
-    sent = runs.redeliver_all(case.context, case.caller, wanted, after=None, dry=False)
+    sent = runs.redeliver_all(case.context, case.caller, wanted, after=None)
     return f"{sent.count} and {sent.lost} lost"
 
 

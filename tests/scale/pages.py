@@ -28,6 +28,8 @@ PAGES = {
     "runs, busy job": "/console/runs?job={busy}",
     "runs, quiet job": "/console/runs?job={quiet}",
     "runs, failed of a job": "/console/runs?job={busy}&state=failed",
+    "redeliver": "/console/runs/redeliver?state=failed,dead",
+    "redeliver, host": "/console/runs/redeliver?state=failed,dead&host=h1.example.com",
     "run": "/console/runs/{run}",
     "run, failed": "/console/runs/{failed}",
     "jobs": "/console/jobs",

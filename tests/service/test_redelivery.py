@@ -321,7 +321,7 @@ def test_another_accounts_run_is_not_sent_again(
     for run_id in (failed.id, UUID(int=uuid7().int)):
         with pytest.raises(NotFound, match=str(run_id)):
             runs.redeliver(context, theirs, run_id)
-    assert runs.redeliver_all(context, theirs, ALL, after=None, dry=False).count == 0
+    assert runs.redeliver_all(context, theirs, ALL, after=None).count == 0
     assert runs.get(context, caller, failed.id).state is RunState.FAILED
 
 

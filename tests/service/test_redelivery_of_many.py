@@ -40,15 +40,47 @@ def test_all_unsuccessful_runs_are_counted_then_sent_again(
     states = [RunState.FAILED, RunState.SUCCEEDED, RunState.DEAD, RunState.FAILED]
     made = several(caller, connection, states)
 
-    counted = runs.redeliver_all(context, caller, ALL, after=None, dry=True)
+    counted = runs.count_redeliverable(context, caller, ALL, after=None)
     assert (counted.count, counted.lost, counted.more_after) == (3, 0, None)
     assert one(connection, "SELECT count(*) FROM inflight") == 0
     dead = RunFilter(states=frozenset({RunState.DEAD}))
-    assert runs.redeliver_all(context, caller, dead, after=None, dry=False).count == 1
+    assert runs.redeliver_all(context, caller, dead, after=None).count == 1
     assert runs.get(context, caller, made[2]).state is RunState.CLAIMED
-    assert runs.redeliver_all(context, caller, ALL, after=None, dry=False).count == 2
-    assert runs.redeliver_all(context, caller, ALL, after=None, dry=False).count == 0
+    assert runs.redeliver_all(context, caller, ALL, after=None).count == 2
+    assert runs.redeliver_all(context, caller, ALL, after=None).count == 0
     assert one(connection, "SELECT count(*) FROM inflight") == 3
+
+
+def test_counting_goes_on_where_it_was_and_tells_what_cannot_be_sent(
+    context: Context,
+    caller: Caller,
+    connection: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = several(caller, connection, [RunState.FAILED] * 5)
+    connection.execute("UPDATE run SET attempts = 1000 WHERE id = ANY (%s)", [made[1:3]])
+    job_id = runs.get(context, caller, made[1]).job_id
+    for size in (1, 2, 5, 6):
+        monkeypatch.setattr(runs, "_BATCH_COUNTED", size)
+        counted = runs.count_redeliverable(context, caller, ALL, after=None)
+        assert (counted.count, counted.lost, counted.more_after) == (3, 2, None)
+        of_job = RunFilter(states=UNSUCCESSFUL, job_id=job_id)
+        counted = runs.count_redeliverable(context, caller, of_job, after=None)
+        assert (counted.count, counted.lost) == (0, 1)
+
+    monkeypatch.setattr(runs, "_BATCH_COUNTED", 2)
+    monkeypatch.setattr(runs, "MAX_READ", 4)
+    first = runs.count_redeliverable(context, caller, ALL, after=None)
+    rest = runs.count_redeliverable(context, caller, ALL, after=first.more_after)
+    assert (first.count, first.lost, first.more_after is None) == (2, 2, False)
+    assert (rest.count, rest.lost, rest.more_after) == (1, 0, None)
+
+    for most, expected in ((1, 1), (4, 2)):
+        few = runs.count_redeliverable(context, caller, ALL, after=None, most=most)
+        assert (few.count, few.more_after is None) == (expected, False)
+    connection.execute("UPDATE run SET attempts = 1000 WHERE id = ANY (%s)", [made[:3]])
+    monkeypatch.setattr(runs, "MAX_READ", 100)
+    assert runs.count_redeliverable(context, caller, ALL, after=None, most=1).count == 1
 
 
 def test_a_job_and_a_span_of_time_narrow_what_is_sent_again(
@@ -63,12 +95,8 @@ def test_a_job_and_a_span_of_time_narrow_what_is_sent_again(
         (RunFilter(states=UNSUCCESSFUL, job_id=job_id), made[3:]),
         (RunFilter(states=UNSUCCESSFUL, job_id=job_id, before=dues[3]), []),
     ):
-        assert runs.redeliver_all(context, caller, wanted, after=None, dry=True).count == len(
-            expected
-        )
-        assert runs.redeliver_all(context, caller, wanted, after=None, dry=False).count == len(
-            expected
-        )
+        assert runs.count_redeliverable(context, caller, wanted, after=None).count == len(expected)
+        assert runs.redeliver_all(context, caller, wanted, after=None).count == len(expected)
         rows = connection.execute("DELETE FROM inflight RETURNING id").fetchall()
         assert sorted(row[0] for row in rows) == sorted(expected)
 
@@ -86,7 +114,7 @@ def test_a_call_redelivers_as_many_as_it_may_and_returns_where_to_go_on(
         "DELETE FROM superseded WHERE job_id = (SELECT job_id FROM run WHERE id = %s)", (made[1],)
     )
 
-    first = runs.redeliver_all(context, caller, ALL, after=None, dry=False)
+    first = runs.redeliver_all(context, caller, ALL, after=None)
     assert (first.count, first.lost) == (3, 1)
     assert first.more_after is not None
     # The two in the middle were of one batch.
@@ -94,7 +122,7 @@ def test_a_call_redelivers_as_many_as_it_may_and_returns_where_to_go_on(
         row[0] for row in connection.execute("SELECT send_at FROM inflight ORDER BY due_at")
     )
     assert third_at - second_at >= timedelta(milliseconds=1)
-    second = runs.redeliver_all(context, caller, ALL, after=first.more_after, dry=False)
+    second = runs.redeliver_all(context, caller, ALL, after=first.more_after)
 
     assert (second.count, second.lost, second.more_after) == (1, 0, None)
     assert one(connection, "SELECT id FROM run") == made[1]
@@ -106,9 +134,7 @@ def test_what_was_settled_again_between_count_and_lock_is_left_alone(
     (run_id,) = several(caller, connection, [RunState.FAILED])
     with connect(database) as holder, holder.transaction():
         holder.execute("UPDATE run SET state = 'succeeded'")
-        with in_thread(
-            lambda: runs.redeliver_all(context, caller, ALL, after=None, dry=False)
-        ) as done:
+        with in_thread(lambda: runs.redeliver_all(context, caller, ALL, after=None)) as done:
             wait_until_blocked(connection)
             holder.execute("COMMIT")
             assert done().count == 0
@@ -127,9 +153,7 @@ def test_what_was_deleted_between_count_and_lock_is_lost(
     settle(connection, failed)
     with connect(database) as holder, holder.transaction():
         holder.execute("DELETE FROM job WHERE id = %s", (deleted,))
-        with in_thread(
-            lambda: runs.redeliver_all(context, caller, ALL, after=None, dry=False)
-        ) as done:
+        with in_thread(lambda: runs.redeliver_all(context, caller, ALL, after=None)) as done:
             wait_until_blocked(connection)
             holder.execute("COMMIT")
             assert (done().count, done().lost) == (1, 1)

@@ -159,7 +159,7 @@ def test_what_is_sent_again_at_once_is_no_more_together(
     def again() -> None:
         wanted = RunFilter(states=frozenset({RunState.FAILED}))
         try:
-            counts.append(runs.redeliver_all(context, caller, wanted, after=None, dry=False).count)
+            counts.append(runs.redeliver_all(context, caller, wanted, after=None).count)
         except LimitReached:
             counts.append(0)
 
@@ -174,10 +174,10 @@ def test_the_rest_of_what_could_be_sent_again_is_named_by_a_cursor(
     fail_runs(context, caller, connection, LIMIT + 2)
     allow(context, caller, LIMIT)
 
-    first = runs.redeliver_all(context, caller, FAILED, after=None, dry=False)
+    first = runs.redeliver_all(context, caller, FAILED, after=None)
     assert (first.count, first.more_after is not None) == (LIMIT, True)
     allow(context, caller, 2 * LIMIT)
-    rest = runs.redeliver_all(context, caller, FAILED, after=first.more_after, dry=False)
+    rest = runs.redeliver_all(context, caller, FAILED, after=first.more_after)
     assert (rest.count, rest.more_after) == (2, None)
 
 
@@ -217,7 +217,7 @@ def test_no_claim_waits_for_a_request_that_locks_further_jobs(
     )
 
     with context.database.unit_of_work():
-        assert runs.redeliver_all(context, caller, FAILED, after=None, dry=False).count == 3
+        assert runs.redeliver_all(context, caller, FAILED, after=None).count == 3
 
     assert len(locked) == 3
     used = {each.limit.name: each.used for each in limits.states(context, caller.account)}
@@ -236,7 +236,7 @@ def test_a_request_that_is_stored_as_a_whole_begins_all_or_none(
     monkeypatch.setattr(limits, "check_runs", lambda *_: 3)
 
     with pytest.raises(LimitReached) as refusal, context.database.unit_of_work():
-        runs.redeliver_all(context, caller, FAILED, after=None, dry=False)
+        runs.redeliver_all(context, caller, FAILED, after=None)
 
     assert refusal.value.allowed == 2
     assert under_way(connection) == 0
@@ -257,12 +257,12 @@ def test_runs_that_exceed_the_free_slots_are_left_and_reported(
 
     if not granted:
         with pytest.raises(LimitReached):
-            runs.redeliver_all(context, caller, FAILED, after=None, dry=False)
+            runs.redeliver_all(context, caller, FAILED, after=None)
         return
-    first = runs.redeliver_all(context, caller, FAILED, after=None, dry=False)
+    first = runs.redeliver_all(context, caller, FAILED, after=None)
     assert (first.count, under_way(connection)) == (granted, granted)
     monkeypatch.undo()
-    rest = runs.redeliver_all(context, caller, FAILED, after=first.more_after, dry=False)
+    rest = runs.redeliver_all(context, caller, FAILED, after=first.more_after)
     assert (rest.count, rest.more_after) == (5 - granted, None)
 
 
@@ -285,7 +285,7 @@ def test_each_run_is_counted_once_whatever_begins_it(
         check(connection, limit=100, leases_count=True, limits=known.limits(connection))
         due_now(connection, jobs.create(context, caller, booking(QUARTERLY)))
         claim_with(connection, known)
-    runs.redeliver_all(context, caller, FAILED, after=None, dry=False)
+    runs.redeliver_all(context, caller, FAILED, after=None)
     check(connection, limit=100, leases_count=True, limits=known.limits(connection))
 
     used = {each.limit.name: each.used for each in limits.states(context, caller.account)}

@@ -63,9 +63,7 @@ FAILED = RunFilter(states=frozenset({RunState.FAILED}))
     [
         lambda context, caller, job, _run: manual_calls.call_now(context, caller, job),
         lambda context, caller, _job, run: runs.redeliver(context, caller, run),
-        lambda context, caller, _job, _run: runs.redeliver_all(
-            context, caller, FAILED, after=None, dry=False
-        ),
+        lambda context, caller, _job, _run: runs.redeliver_all(context, caller, FAILED, after=None),
     ],
     ids=["by hand", "again", "many again"],
 )
@@ -103,7 +101,7 @@ def test_what_asks_for_another_run_is_refused(
 def test_a_dry_run_asks_for_nothing(
     context: Context, caller: Caller, connection: psycopg.Connection, full: list[Any]
 ) -> None:
-    assert runs.redeliver_all(context, caller, FAILED, after=None, dry=True).count == 0
+    assert runs.count_redeliverable(context, caller, FAILED, after=None).count == 0
 
 
 def test_the_account_shows_what_it_uses(

@@ -104,7 +104,7 @@ def test_a_run_is_sent_again_when_no_other_is_under_way(
     failed = RunFilter(states=frozenset({RunState.FAILED}))
     held = due_of(connection, job.id)[0]
 
-    again = runs.redeliver_all(context, caller, failed, after=None, dry=False)
+    again = runs.redeliver_all(context, caller, failed, after=None)
 
     assert again.count == 1
     assert one(connection, "SELECT count(*) FROM inflight") == 1

@@ -120,9 +120,8 @@ def redeliver_runs() -> Response:
     asked = redelivery_document.read(request_body.receive())
     if not asked.is_dry_run:
         require_booking(caller)
-    done = service.redeliver_all(
-        current_context(), caller, asked.wanted, after=asked.after, dry=asked.is_dry_run
-    )
+    do = service.count_redeliverable if asked.is_dry_run else service.redeliver_all
+    done = do(current_context(), caller, asked.wanted, after=asked.after)
     rate.count_items(caller.account.id, done.count + done.lost)
     status = 200 if asked.is_dry_run else _ACCEPTED
     return responses.render(REDELIVERY.root, redelivery_document.render(done), media_type, status)
