@@ -169,7 +169,7 @@ BREAKAGES: Final = (
         kinds=("recurring", "change"),
     ),
     Breakage(
-        "withdraw: a deleted job's run is not cancelled",
+        "withdraw: the run of a deleted job is not cancelled",
         "cancel_runs",
         "cancelled_at = clock_timestamp(),",
         "cancelled_at = NULL::timestamptz,",
