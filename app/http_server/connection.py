@@ -118,8 +118,11 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Take note that the client sends no more; keep the connection for a response."""
         self._is_at_end = True
-        if self._exchange is None or self._is_ending:
+        if self._is_ending:
             return False
+        if self._exchange is None:
+            # Further requests have their turn once the client has read some of what was sent.
+            return self._is_full and bool(self._held)
         self._exchange.cut()
         return True
 

@@ -10,7 +10,17 @@ import pytest
 
 from app.http_server.exchange import BODY, NOTES, Message, Receive, Send
 from app.http_server.heads import MAX_HEAD
-from tests.http_server.serving import GET, Client, Server, echo, play, post, respond, whole_body
+from tests.http_server.serving import (
+    GET,
+    Client,
+    Server,
+    echo,
+    play,
+    post,
+    respond,
+    until,
+    whole_body,
+)
 
 
 def test_requests_are_answered_one_after_the_other_on_one_connection() -> None:
@@ -161,6 +171,22 @@ async def send_for_ever(client: Client) -> None:
     while True:
         client.writer.write(GET * 10_000)
         await client.writer.drain()
+
+
+def test_a_client_that_sends_no_more_and_reads_late_still_gets_all_its_responses() -> None:
+    async def application(_scope: Message, _receive: Receive, send: Send) -> None:
+        await respond(send, b"x" * 20_000_000)
+
+    async def playing(server: Server) -> list[int]:
+        client = await server.connect()
+        client.writer.write(GET * 3)
+        client.writer.write_eof()
+        await until(lambda: any(each._is_at_end for each in server.server._connections))
+        found = [len((await client.answer())[2]) for _ in range(3)]
+        assert await client.is_closed()
+        return found
+
+    assert play(application, playing) == [20_000_000] * 3
 
 
 def test_an_early_response_is_read_by_a_client_that_is_still_sending() -> None:
