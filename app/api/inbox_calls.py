@@ -30,7 +30,7 @@ from app.domain import inbox as domain
 from app.domain.inbox import Answer, NewCall, Received, Signature
 from app.domain.inbox_address import PATH
 from app.domain.signature import SignatureCheck
-from app.errors import InvalidMember, NotFound, RateLimited, TooLarge, Unavailable
+from app.errors import InvalidMember, NotFound, RateLimited, TooLarge, TooSlow, Unavailable
 from app.service.inbox_reception import Called, Reception
 from app.uptime import read_uptime
 
@@ -121,7 +121,7 @@ class InboxCalls:
         arrived_at = read_uptime()
         try:
             response = await self._respond(scope, receive, arrived_at)
-        except (NotFound, RateLimited, TooLarge, Unavailable) as error:
+        except (NotFound, RateLimited, TooLarge, TooSlow, Unavailable) as error:
             response = self._problem(error)
         except _ClientGone:
             return
@@ -233,7 +233,9 @@ class InboxCalls:
                             await asyncio.sleep(0)
                     kept += part[: domain.KEPT_BODY - len(kept)]
         except TimeoutError:
-            raise _ClientGone from None
+            raise TooSlow(
+                "The body did not arrive in time.", remedy="Send the request again, faster."
+            ) from None
         except GateRefused:
             raise RateLimited(
                 "Too many calls with long bodies come to inboxes of this account.",
@@ -242,7 +244,9 @@ class InboxCalls:
             ) from None
         return bytes(kept), length
 
-    def _problem(self, error: NotFound | RateLimited | TooLarge | Unavailable) -> WsgiResponse:
+    def _problem(
+        self, error: NotFound | RateLimited | TooLarge | TooSlow | Unavailable
+    ) -> WsgiResponse:
         status = _STATUS[type(error)]
         problem = {
             "type": f"{self._path_prefix}/problems/{error.code}",
@@ -257,13 +261,14 @@ class InboxCalls:
 
 
 class _ClientGone(Exception):
-    """The client went, or does not send its body."""
+    """The client went, or its body cannot be read any further."""
 
 
 _STATUS: Final = {
     NotFound: HTTPStatus.NOT_FOUND,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    TooSlow: HTTPStatus.REQUEST_TIMEOUT,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _LATER: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})

@@ -74,7 +74,7 @@ def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> A
         proxies=settings.proxies,
         niceness=settings.web_nice,
         direct=DirectBookings(app),
-        inbox_calls=InboxCalls(Reception(context), path_prefix=settings.path_prefix),
+        inbox_calls=InboxCalls(Reception(context), path_prefix=settings.path_prefix, body_s=body_s),
     )
 
 

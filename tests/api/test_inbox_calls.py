@@ -277,6 +277,18 @@ def test_a_body_that_does_not_come_is_not_recorded(
     assert len(calls_of(inbox)) == 1
 
 
+def test_a_body_that_comes_too_slowly_is_refused_as_such(
+    web: Web, make_inbox: Make, calls_of: Callable[[Inbox], tuple[InboxCall, ...]]
+) -> None:
+    inbox = make_inbox()
+    with web.connect() as connection:
+        connection.sendall(request("POST", f"/in/{inbox.token}", Content_Length="10") + b"123")
+        reply = read_reply(connection)
+    assert reply.status == 408
+    assert json.loads(reply.body)["type"].endswith("/problems/too-slow")
+    assert not calls_of(inbox)
+
+
 def test_no_answer_contains_what_was_sent(web: Web, make_inbox: Make) -> None:
     sent = hashlib.sha256(b"marker").hexdigest()
     reply = post(
