@@ -16,7 +16,7 @@ from app.api import acting, parameters, path_prefix, rate, senders
 from app.api.browsers import SAFE_METHODS
 from app.api.context import current_context
 from app.api.scopes import needs_no_key
-from app.console import cookies, known_browsers, shown_once
+from app.console import cookies, csrf, known_browsers, shown_once
 from app.console.blueprint import PREFIX
 from app.domain.account import Account, Caller
 from app.domain.role import Role
@@ -117,6 +117,8 @@ def needs(
                 return _to_sign_in()
             if of_account and not found.account_id:
                 return redirect(ACCOUNTS, _SEE_OTHER)
+            if of_account and request.method not in SAFE_METHODS:
+                csrf.check_account(found.account_id)
             _admit(found, role)
             return view(*args, **kwargs)
 

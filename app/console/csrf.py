@@ -2,7 +2,8 @@
 
 The secret of a browser's tokens is made from its cookie: the session's, or else that of its visit.
 So nothing is stored for it, and a sign-in changes it. Flask's session of a request holds it, and
-the notices that the next page shows.
+the notices that the next page shows. Behind its token, a form names the account that its page
+shows: another tab may have switched the account of the session since.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 from flask import Flask, Request, Response, current_app, g, request, session
 from flask.sessions import SessionInterface, SessionMixin
-from flask_wtf.csrf import CSRFError, CSRFProtect
+from flask_wtf.csrf import CSRFProtect, ValidationError, generate_csrf, validate_csrf
 from itsdangerous import BadData, URLSafeSerializer
 
 from app.api import bodies
@@ -23,9 +24,13 @@ from app.api.context import context_of
 from app.console import cookies
 from app.console.blueprint import PREFIX, console
 from app.domain import token as tokens
-from app.errors import CrossSite, Misconfigured
+from app.errors import Conflict, CrossSite, Misconfigured
 
 FIELD: Final = "csrf_token"
+_HEADER: Final = "X-CSRFToken"
+_OF: Final = "~"
+"""Stands between the token and the account; in a token of Flask-WTF there is none."""
+
 _FLASHES: Final = "_flashes"
 """Where Flask keeps the notices."""
 
@@ -113,15 +118,34 @@ def check() -> None:
         return
     # Without its body, a form that is too long would seem to lack its token.
     bodies.check_arrived(bodies.MAX_DOCUMENT)
+    sent = request.form.get(FIELD) or request.headers.get(_HEADER, "")
+    signed, _, g.account_of_form = sent.partition(_OF)
     try:
-        _PROTECT.protect()
-    except CSRFError:
+        validate_csrf(signed)
+    except ValidationError:
         raise CrossSite(
             "The form has no valid token of this browser, so it may come from another site.",
             member=FIELD,
             remedy="Reload the page and send the form again; a sign-in in another tab makes open "
             "forms invalid. The browser must accept cookies.",
         ) from None
+
+
+def token(account_id: int) -> str:
+    """Return the token of a form on a page that shows this account; 0 for a page of no account."""
+    return f"{generate_csrf()}{_OF}{account_id}"
+
+
+def check_account(account_id: int) -> None:
+    """Refuse the form of a page that shows another account; raises Conflict."""
+    if g.account_of_form != str(account_id):
+        raise Conflict(
+            "This page is not of the account that you use now: another tab has switched the "
+            "account, or you are no longer a member of the one on this page. Nothing was changed.",
+            member="account",
+            remedy="Go back, switch to the account of the page and send the form again; or reload "
+            "the page for the account that you use now.",
+        )
 
 
 def proof_of(pairs: Iterable[tuple[str, str]]) -> str:

@@ -58,7 +58,11 @@ class Specimen:
         self._state = state
 
     def show(self, **state: Any) -> None:
-        """`rows`: names of its rows; `status`: what every request of the page is answered with."""
+        """Show the `rows` of these names.
+
+        `status` is what every request of the page is answered with, and `account` the account of
+        the person who is signed in then.
+        """
         fresh = self._state.with_suffix(".new")
         fresh.write_text(json.dumps(state))
         fresh.replace(self._state)

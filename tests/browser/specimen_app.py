@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from flask import Response, request
+from flask import Response, g, request
 
 from app.api import serving
 from app.console import forms
@@ -35,6 +35,8 @@ def _rows() -> Response:
     """The specimen, with the rows of the state."""
     form = forms.Form(values={"url": "x"})
     state = _state()
+    if "account" in state:
+        g.viewer = specimen.Person(account_name=state["account"])
     return page(
         "specimen.html",
         form=form,

@@ -61,6 +61,19 @@ def test_new_rows_are_offered_and_shown_when_asked_for(open_page: Open, specimen
     expect(page.locator("#offer")).to_have_count(0)
 
 
+def test_rows_of_another_account_are_not_shown_below_the_name_of_the_first(
+    open_page: Open, specimen: Specimen
+) -> None:
+    specimen.show(rows=["a"], account="acme")
+    page = opened(open_page)
+    expect(page.locator(".who b")).to_have_text("acme")
+    specimen.show(rows=["b"], account="second")
+    poll(page)
+
+    expect(page.locator(".who b")).to_have_text("second")
+    expect(page.locator("#run-b")).to_have_count(1)
+
+
 def test_nothing_changes_while_a_row_is_chosen(open_page: Open, specimen: Specimen) -> None:
     page = opened(open_page)
     page.locator("#run-b input").check()

@@ -11,13 +11,28 @@ from flask import Flask
 
 from app.console import access
 from app.console.rendering import POLICY
-from tests.console.people import LOGIN, PASSWORD, SignedIn, add_user, browser_of, csrf_token, post
+from tests.console.people import (
+    LOGIN,
+    PASSWORD,
+    SignedIn,
+    add_user,
+    browser_of,
+    csrf_token,
+    find_account,
+    post,
+)
+from tests.factories import connect, one
 
 ANONYMOUS = re.compile(
     r"/|/console/(login|logout|forgot|sign-up|beta|display"
     r"|join/.*|reset/.*|sign-in/.*|static/.*)"
 )
 """Pages that nobody has to be signed in for."""
+
+OF_NO_ACCOUNT = re.compile(
+    r"/console/(switch|admin/.*|account/(preferences|password|delete-user|sessions/.*))"
+)
+"""Forms of the user, or of the operator, whichever account the session acts for."""
 
 
 class Rule(NamedTuple):
@@ -74,6 +89,40 @@ def test_a_token_of_before_the_sign_in_is_worth_nothing_after_it(app: Flask) -> 
     form = {"email": "ada@example.com", "password": PASSWORD, "csrf_token": before}
     assert client.post(LOGIN, data=form).status_code == 303
     assert client.post("/console/logout", data={"csrf_token": before}).status_code == 403
+
+
+def test_a_form_changes_nothing_of_an_account_that_its_page_did_not_show(
+    app: Flask, signed_in: SignedIn
+) -> None:
+    add_user(app, signed_in.email, "second")
+    second = find_account(app, "second")
+    page = csrf_token(signed_in.client, "/console/secrets")
+    assert signed_in.post("/console/switch", {"account": second.id}).status_code == 303
+
+    for each in rules(app):
+        if each.method != "POST" or ANONYMOUS.fullmatch(each.path):
+            continue
+        if OF_NO_ACCOUNT.fullmatch(each.path):
+            continue
+        answer = signed_in.client.post(each.path, data={"csrf_token": page, "overlap": "0"})
+        assert answer.status_code == 409, each.path
+        assert "not of the account that you use now" in answer.text, each.path
+    assert signed_in.client.post("/console/logout", data={"csrf_token": page}).status_code == 303
+
+
+def test_a_form_of_an_account_that_the_user_left_is_not_for_another_one(
+    app: Flask, signed_in: SignedIn, database: str
+) -> None:
+    add_user(app, signed_in.email, "second")
+    page = csrf_token(signed_in.client, "/console/inbox")
+    with connect(database) as connection:
+        connection.execute("DELETE FROM membership WHERE account_id = %s", [signed_in.account.id])
+
+    answer = signed_in.client.post("/console/inbox", data={"csrf_token": page, "label": "mine"})
+
+    assert answer.status_code == 409
+    with connect(database) as connection:
+        assert one(connection, "SELECT count(*) FROM inbox") == 0
 
 
 def test_every_page_refuses_frames_and_scripts_of_others(app: Flask, signed_in: SignedIn) -> None:

@@ -121,6 +121,8 @@
     if (focused) main.focus({ preventScroll: true });
   };
 
+  const account = (page) => page.querySelector(".who b")?.textContent;
+
   const ask = async () => {
     const response = await fetch(location.href, {
       headers: { Accept: "text/html", "If-None-Match": tag },
@@ -132,6 +134,8 @@
     if (!response.ok || response.redirected) throw new Error(`status ${response.status}`);
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     if (!page.getElementById("main")?.dataset.live) throw new Error("another page");
+    // Another tab has switched the account: the header must not name one and the rows be another's.
+    if (account(page) !== account(document)) location.reload();
     return page;
   };
 

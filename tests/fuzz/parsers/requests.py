@@ -65,6 +65,7 @@ HEADERS: Final = {
     "wakecall-scheduled-for": ("2030-01-01T00:00:00Z",),
     "X-API-Key": ("{key}", "wk_"),
     "X-Content-Signature": ("a b",),
+    "X-CSRFToken": ("{csrf}", "a~1"),
     "X-Forwarded-For": ("203.0.113.7, 10.0.0.1",),
     "X-Forwarded-Proto": ("https",),
 }
