@@ -88,7 +88,8 @@ def find(context: Context, token: str) -> SignedIn | None:
 
 def sign_out(context: Context, signed_in: SignedIn) -> None:
     """End this session; a second time changes nothing."""
-    end_session(context, signed_in, signed_in.session_id)
+    with context.database.transaction() as connection:
+        web_sessions.end(connection, signed_in.user.id, signed_in.session_id)
 
 
 def list_sessions(context: Context, user_id: int) -> tuple[Session, ...]:

@@ -16,8 +16,10 @@ from app.console import access
 from app.domain import token as tokens
 from app.domain.role import Role
 from app.domain.user import LIFETIME, MAX_SESSIONS, SEEN_EVERY
+from app.domain.user import SignedIn as SignedInUser
 from app.errors import InvalidMember, Unavailable
 from app.service import passwords, sign_in
+from app.service.context import Context
 from app.service.sign_in import Browser
 from tests.console.people import (
     LOGIN,
@@ -67,6 +69,26 @@ def test_a_user_signs_in_and_out(app: Flask) -> None:
     # The token itself is dead, not just the cookie.
     client.set_cookie("wakecall", cookie.value)
     assert client.get(ACCOUNTS).status_code == 303
+
+
+def test_of_two_sign_outs_at_once_both_lead_to_the_sign_in_page(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = sign_in.find
+
+    def find_and_end(context: Context, token: str) -> SignedInUser | None:
+        """The other request ends the session once this one has found it."""
+        found = find(context, token)
+        assert found is not None
+        sign_in.sign_out(context, found)
+        return found
+
+    token = csrf_token(signed_in.client, ACCOUNTS)
+    monkeypatch.setattr(sign_in, "find", find_and_end)
+    answer = signed_in.client.post("/console/logout", data={"csrf_token": token})
+
+    assert answer.headers["Location"] == LOGIN
+    assert signed_in.client.get_cookie("wakecall") is None
 
 
 @pytest.mark.usefixtures("user")
