@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Final
@@ -29,6 +30,7 @@ BUSY: Final = "too-many-calls"
 """The error of a Reply where the sidecar makes as many calls as it may."""
 
 _TOO_MANY: Final = 429
+_FIELD: Final = re.compile(r"[\t -~\x80-\xff]+")
 
 Render = Callable[[Invocation, Reply], WsgiResponse]
 """Makes the answer to a request of the app's."""
@@ -105,7 +107,9 @@ def _render(invocation: Invocation, reply: Reply) -> WsgiResponse:
 
 
 def _answer(status: int, content_type: str | None, body: bytes) -> WsgiResponse:
-    headers = [] if content_type is None else [(b"content-type", content_type.encode("latin-1"))]
+    # That of an app that speaks gRPC is any text, also one that no field may have (RFC 9110, 5.5).
+    is_field = content_type is not None and _FIELD.fullmatch(content_type)
+    headers = [(b"content-type", (content_type or "").encode("latin-1"))] if is_field else []
     return WsgiResponse(status=status, headers=headers, start=body, rest=None)
 
 
