@@ -148,18 +148,19 @@ def check_account(account_id: int) -> None:
         )
 
 
-def proof_of(pairs: Iterable[tuple[str, str]]) -> str:
+def proof_of(account_id: int, pairs: Iterable[tuple[str, str]]) -> str:
     """Return the proof that the console gave these names and values to this browser's session.
 
-    A page that goes on by itself needs it in its address, which anybody can put into a link.
+    A page that goes on by itself needs it in its address, which anybody can put into a link, and
+    which the browser still knows when the session acts for another account.
     """
-    text = json.dumps(sorted(pairs)).encode()
+    text = json.dumps([account_id, *sorted(pairs)]).encode()
     return hmac.digest(session[FIELD].encode(), b"proof\0" + text, "sha256").hex()
 
 
-def is_proof(text: str, pairs: Iterable[tuple[str, str]]) -> bool:
-    """Return whether a text is the proof of these names and values."""
-    return hmac.compare_digest(text.encode(), proof_of(pairs).encode())
+def is_proof(text: str, account_id: int, pairs: Iterable[tuple[str, str]]) -> bool:
+    """Return whether a text is the proof of these names and values for this account."""
+    return hmac.compare_digest(text.encode(), proof_of(account_id, pairs).encode())
 
 
 def _read_notices(key: str, text: str) -> list[Any]:

@@ -13,7 +13,7 @@ from app.domain.role import Role
 from app.service import job_selection
 from tests.api.conftest import MakeApp
 from tests.console.job_scene import book, book_by_dapr, caller_of, context, get, text
-from tests.console.people import SignedIn, browser_of, signed_in_as
+from tests.console.people import SignedIn, add_user, browser_of, find_account, signed_in_as
 from tests.console.rules import check_page
 
 PLACE = "/console/jobs/selected"
@@ -181,6 +181,11 @@ def test_a_link_to_the_progress_that_somebody_else_made_does_nothing(
     assert signed_in.post(f"{PLACE}/progress", {**form, "action": "delete"}).status_code == 400
     assert signed_in.post(f"{PLACE}/progress", {**form, "namePrefix": "n"}).status_code == 400
     assert signed_in.with_role(Role.MEMBER).client.get(place).status_code == 400
+    add_user(signed_in.app, signed_in.email, "second")
+    for name, status in (("second", 400), (signed_in.account.name, 200)):
+        account = find_account(signed_in.app, name)
+        assert signed_in.post("/console/switch", {"account": account.id}).status_code == 303
+        assert signed_in.client.get(place).status_code == status
     assert left(signed_in) == 3
     assert signed_in.post(f"{PLACE}/progress", form).status_code == 303
 

@@ -8,10 +8,11 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from flask import Flask
 
 from app.console import page_context
 from app.console.pages import redelivery
-from tests.console.people import SignedIn
+from tests.console.people import SignedIn, add_user, find_account
 from tests.console.rules import check_page
 from tests.console.run_scene import add_run
 from tests.factories import one
@@ -76,6 +77,31 @@ def test_all_that_match_are_counted_then_redelivered_step_by_step(
     assert one(connection, "SELECT count(*) FROM inflight") == 5
     left = {row[0] for row in connection.execute("SELECT id FROM run").fetchall()}
     assert left == {lost, often, other, later}
+
+
+def test_only_an_address_of_this_session_and_account_goes_on_by_itself(
+    app: Flask,
+    signed_in: SignedIn,
+    connection: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(redelivery, "PAGE", 2)
+    for number in range(5):
+        add_run(connection, signed_in.account.id, ago=timedelta(minutes=number + 1))
+    add_user(app, signed_in.email, "second")
+
+    def goes_on(place: str) -> bool:
+        (form,) = check_page(signed_in.get(place)).xpath("//main//form[@method='post']")
+        return "data-continue" in form.attrib
+
+    fields = {"state": ["failed", "dead"], "of": "5"}
+    place = signed_in.post("/console/runs/redeliver", fields).headers["Location"]
+    assert goes_on(place)
+    assert not goes_on(place.partition("&proof=")[0])
+    assert not goes_on(place.replace("of=5", "of=6"))
+    second = find_account(app, "second")
+    assert signed_in.post("/console/switch", {"account": second.id}).status_code == 303
+    assert not goes_on(place)
 
 
 def test_the_clock_of_the_web_leaves_out_no_run_that_was_counted(

@@ -124,7 +124,8 @@ def _state(sent: MultiDict[str, str], query: JobQuery) -> dict[str, str]:
     The page goes on by itself: a link that somebody else made would delete jobs when it is opened.
     """
     state = {name: sent[name] for name in _STATE if sent.get(name)}
-    if not csrf.is_proof(sent.get(_PROOF, ""), [*state.items(), *query.pairs]):
+    pairs = [*state.items(), *query.pairs]
+    if not csrf.is_proof(sent.get(_PROOF, ""), viewer().account_id, pairs):
         raise InvalidMember(
             _PROOF,
             "This address is not one that the console gave to your session.",
@@ -155,7 +156,7 @@ def _next_batch(query: JobQuery, action: JobAction, state: dict[str, str]) -> Re
     state |= {"action": action, "after": str(ids[-1]), "done": str(done), "refused": str(refused)}
     state |= {"label": label or "", "why": why}
     pairs = [*((name, text) for name, text in state.items() if text), *query.pairs]
-    pairs.append((_PROOF, csrf.proof_of(pairs)))
+    pairs.append((_PROOF, csrf.proof_of(viewer().account_id, pairs)))
     return redirect(f"{PREFIX}/jobs/selected/progress?{urlencode(pairs)}", _SEE_OTHER)
 
 

@@ -13,7 +13,7 @@ from app.api.context import current_context
 from app.api.native.documents import run_filter
 from app.api.native.documents.redelivery import UNSUCCESSFUL
 from app.api.parameters import takes
-from app.console import page_context, run_query
+from app.console import csrf, page_context, run_query
 from app.console.access import needs, viewer
 from app.console.blueprint import PREFIX, console
 from app.console.elements import to
@@ -36,6 +36,7 @@ MAX_COUNTED: Final = 10_000
 
 _CURSOR: Final = "cursor"
 _TOTALS: Final = ("sent", "lost", "of")
+_PROOF: Final = "proof"
 _MAX_TOTAL: Final = 10**9
 _SEE_OTHER: Final = 303
 
@@ -110,14 +111,18 @@ def redeliver_runs() -> Response | BaseResponse:
     sent, lost, of = asked.totals
     totals = (sent + done.count, lost + done.lost, of)
     fields = asked.fields(_cursor_of(done), totals)
+    fields.append((_PROOF, csrf.proof_of(viewer().account_id, fields)))
     return redirect(f"{PREFIX}/runs/redelivery?{urlencode(fields)}", _SEE_OTHER)
 
 
 @console.get("/runs/redelivery")
 @needs(Role.MEMBER)
-@takes(*run_query.ONCE, _CURSOR, *_TOTALS, many=(*run_query.MANY, IDS))
+@takes(*run_query.ONCE, _CURSOR, *_TOTALS, _PROOF, many=(*run_query.MANY, IDS))
 def redelivery_progress() -> Response:
-    """Show how many runs were sent again, and how to go on; a reload changes nothing."""
+    """Show how many runs were sent again, and how to go on.
+
+    It goes on by itself only with an address that this console gave to this session.
+    """
     asked = _asked(dict(request.args.lists()))
     return _progress(asked, asked.cursor, asked.totals)
 
@@ -126,13 +131,16 @@ def _progress(
     asked: Asked, cursor: str, totals: tuple[int, int, int], problem: Problem | None = None
 ) -> Response:
     sent, lost, of = totals
+    fields = asked.fields(cursor, totals)
+    proof = request.args.get(_PROOF, "")
     return page(
         "redelivery.html",
+        continues=problem is None and csrf.is_proof(proof, viewer().account_id, fields),
         sent=sent,
         lost=lost,
         of=max(of, sent),
         is_over=not cursor and problem is None,
-        fields=asked.fields(cursor, totals),
+        fields=fields,
         back=_list_address(asked),
         problem=problem,
     )
