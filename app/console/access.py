@@ -117,9 +117,7 @@ def needs(
                 return _to_sign_in()
             if of_account and not found.account_id:
                 return redirect(ACCOUNTS, _SEE_OTHER)
-            if of_account and request.method not in SAFE_METHODS:
-                csrf.check_account(found.account_id)
-            _admit(found, role)
+            _admit(found, role, of_account=of_account)
             return view(*args, **kwargs)
 
         return needs_no_key(guarded)
@@ -177,19 +175,22 @@ def is_own_path(path: str) -> bool:
     )
 
 
-def _admit(found: Viewer, role: Role) -> None:
+def _admit(found: Viewer, role: Role, *, of_account: bool) -> None:
     acting.name_user(found.email)
     if found.account_id:
         limits = limits_of(current_context(), found.account)
         senders.note(request.environ, found.account_id, limits.concurrent_requests)
     # Accounts have positive ids.
     rate.count(-found.user_id, REQUESTS_PER_SECOND)
+    changes = request.method not in SAFE_METHODS
+    if of_account and changes:
+        csrf.check_account(found.account_id)
     if not found.role.covers(role):
         raise InsufficientRole(
             f"Your role in {found.account_name} is {found.role}, but this needs {role}.",
             remedy="Ask an owner of the account to do it, or to give you that role.",
         )
-    if role is not Role.READER and request.method not in SAFE_METHODS:
+    if role is not Role.READER and changes:
         require_active(found.caller)
     parameters.check()
 

@@ -110,6 +110,22 @@ def test_a_form_changes_nothing_of_an_account_that_its_page_did_not_show(
     assert signed_in.client.post("/console/logout", data={"csrf_token": page}).status_code == 303
 
 
+def test_forms_of_another_account_are_counted_as_all_requests(
+    app: Flask, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_user(app, signed_in.email, "second")
+    page = csrf_token(signed_in.client, "/console/secrets")
+    signed_in.post("/console/switch", {"account": find_account(app, "second").id})
+    monkeypatch.setattr(access, "REQUESTS_PER_SECOND", 1)
+
+    answers = {
+        signed_in.client.post("/console/inbox", data={"csrf_token": page}).status_code
+        for _ in range(5)
+    }
+
+    assert 429 in answers
+
+
 def test_a_form_of_an_account_that_the_user_left_is_not_for_another_one(
     app: Flask, signed_in: SignedIn, database: str
 ) -> None:
