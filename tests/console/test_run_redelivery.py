@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Self
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -77,6 +78,22 @@ def test_all_that_match_are_counted_then_redelivered_step_by_step(
     assert one(connection, "SELECT count(*) FROM inflight") == 5
     left = {row[0] for row in connection.execute("SELECT id FROM run").fetchall()}
     assert left == {lost, often, other, later}
+
+
+def test_another_zone_of_the_pages_sends_no_other_runs_than_were_counted(
+    signed_in: SignedIn, connection: psycopg.Connection
+) -> None:
+    connection.execute("UPDATE web_user SET zone = 'Asia/Tokyo'")
+    add_run(connection, signed_in.account.id, ago=timedelta(hours=5))
+    tokyo = datetime.now(ZoneInfo("Asia/Tokyo")) - timedelta(hours=6)
+    question = check_page(signed_in.get(f"/console/runs/redeliver?after={tokyo:%Y-%m-%dT%H:%M}"))
+    assert question.xpath("string(//*[contains(@class, 'figure')]/b)") == "1"
+    signed_in.client.set_cookie(page_context.ZONE_COOKIE, page_context.IN_UTC)
+
+    last, _ = follow(signed_in, question)
+
+    assert "1 of 1 runs sent again" in " ".join(last.text_content().split())
+    assert one(connection, "SELECT count(*) FROM inflight") == 1
 
 
 def test_only_an_address_of_this_session_and_account_goes_on_by_itself(

@@ -173,10 +173,12 @@ def _matching(args: dict[str, list[str]]) -> RunQuery:
             "None of the states of these filters is failed or dead.",
             remedy="Choose failed or dead runs, or select runs in the list one by one.",
         )
-    texts = [pair for pair in query.texts if pair[0] not in {run_filter.STATE, run_query.WITHIN}]
+    # In UTC: the zone of the pages may be another one when the next step is asked for.
+    bounds = (("after", query.wanted.after), ("before", query.wanted.before))
+    replaced = {run_filter.STATE, run_query.WITHIN, *(name for name, _ in bounds)}
+    texts = [pair for pair in query.texts if pair[0] not in replaced]
     texts += [(run_filter.STATE, str(each)) for each in sorted(states)]
-    if query.value(run_query.WITHIN) and query.wanted.after is not None:
-        texts.append(("after", instants.format_utc(query.wanted.after)))
+    texts += [(name, instants.format_utc(each)) for name, each in bounds if each is not None]
     return RunQuery(wanted=replace(query.wanted, states=states), texts=tuple(texts))
 
 
