@@ -88,7 +88,10 @@ def variables_read() -> set[str]:
 def _names(node: ast.AST, mappings: set[str]) -> Iterator[str]:
     """The variable that an expression such as `environ.get("X")` or `environ["X"]` names."""
     match node:
-        case ast.Call(func=ast.Name(id="number"), args=[_, ast.Constant(value=str(name)), *_]):
+        case ast.Call(
+            func=ast.Name(id="number" | "of_environment"),
+            args=[_, ast.Constant(value=str(name)), *_],
+        ):
             yield name
         case (
             ast.Call(func=ast.Attribute(value=at, attr="get"), args=[ast.Constant(value=name), *_])

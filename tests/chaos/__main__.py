@@ -17,6 +17,7 @@ from random import SystemRandom
 
 from bench.children import interruptible
 from local.terminal import fail, say, shown, step
+from tests.arguments import of_environment, refuse
 from tests.chaos import report
 from tests.chaos.faults import FAULTS
 from tests.chaos.play import Plan, play
@@ -27,21 +28,21 @@ SHORTEST_TURN_S, LONGEST_TURN_S = 8.0, 30.0
 """Between them, a run is long enough for two rounds: each fault alone, and pairs of them."""
 
 _INTERRUPTED = 130
-_MISUSED = 2
 
 
 def main(environ: Mapping[str, str]) -> int:
     """Play a run as the environment says; 0 where every promise was kept."""
     names = (environ.get("CHAOS_FAULTS") or "").split() or list(FAULTS)
     if unknown := sorted(set(names) - FAULTS.keys()):
-        fail(f"there is no fault {unknown[0]}; there are {', '.join(FAULTS)}")
-        return _MISUSED
-    seconds = float(environ.get("CHAOS_MINUTES") or 10) * 60
+        refuse(f"there is no fault {unknown[0]}; there are {', '.join(FAULTS)}")
+    seconds = of_environment(environ, "CHAOS_MINUTES", 10.0, least=0.1, kind=float) * 60
     plan = Plan(
         seconds=seconds,
         turn_s=max(SHORTEST_TURN_S, min(LONGEST_TURN_S, seconds / (2 * len(names)))),
-        firings=int(environ.get("CHAOS_FIRINGS") or 30_000),
-        seed=int(environ.get("CHAOS_SEED") or SystemRandom().randrange(1_000_000)),
+        firings=of_environment(environ, "CHAOS_FIRINGS", 30_000, least=1, kind=int),
+        seed=of_environment(
+            environ, "CHAOS_SEED", SystemRandom().randrange(1_000_000), least=0, kind=int
+        ),
     )
     say("Seed", f"{plan.seed}")
     interruptible()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tests.api.openapi import fuzz as descriptions
+from tests.arguments import having, of_environment
 from tests.fuzz import corpus
 from tests.fuzz.parser import Parser
 from tests.fuzz.parsers import PARSERS
@@ -40,11 +41,11 @@ class Asked:
 
     @staticmethod
     def read(environ: Mapping[str, str]) -> Asked:
-        """FUZZ_MINUTES (10), FUZZ_SEED (drawn), FUZZ_ONLY and FUZZ_KEEP."""
+        """FUZZ_MINUTES (10), FUZZ_SEED (drawn), FUZZ_ONLY and FUZZ_KEEP. May exit."""
         drawn = random.SystemRandom().randrange(2**32)
         return Asked(
-            minutes=float(environ.get("FUZZ_MINUTES") or "10"),
-            seed=int(environ.get("FUZZ_SEED") or drawn),
+            minutes=of_environment(environ, "FUZZ_MINUTES", 10.0, least=0.01, kind=float),
+            seed=of_environment(environ, "FUZZ_SEED", drawn, least=0, kind=int),
             only=environ.get("FUZZ_ONLY", ""),
             keeps=bool(environ.get("FUZZ_KEEP")),
         )
@@ -116,7 +117,7 @@ def main() -> int:
     if not asked.only:
         code = descriptions.run(asked.seed, until=began + seconds * _SHARE)
     with all_parsers() as parsers:
-        chosen = {name: each for name, each in parsers.items() if asked.only in name}
+        chosen = {name: parsers[name] for name in having(asked.only, parsers)}
         progress = search_all(chosen, asked, began + seconds)
     for each in progress.findings:
         say(f"\n{each}")

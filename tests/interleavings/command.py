@@ -13,6 +13,7 @@ from typing import Final
 
 import click
 
+from tests.arguments import having
 from tests.interleavings.breakages import BREAKAGES
 from tests.interleavings.exploration import Environment, Pair, environment, explore
 from tests.interleavings.situations import SITUATIONS, Situation
@@ -25,7 +26,8 @@ _TOGETHER: Final = 400
 def main() -> None:
     """Interleave all pairs, or plant faults; exit 1 if a promise is broken or a fault missed."""
     options = _options()
-    chosen = [each for each in SITUATIONS if options.only in each.name]
+    names = having(options.only, (each.name for each in SITUATIONS))
+    chosen = [each for each in SITUATIONS if each.name in names]
     with postgres_server() as server, migrated(server) as databases:
         if options.breakages:
             sys.exit(_plant(databases, chosen))
@@ -90,7 +92,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.interleavings", description=__doc__)
     parser.add_argument("--only", default="", help="situations whose names have this text")
     parser.add_argument(
-        "--switches", type=int, default=1, help="stops of an interleaving, at most 2"
+        "--switches", type=int, choices=(1, 2), default=1, help="stops of an interleaving"
     )
     parser.add_argument("--breakages", action="store_true", help="plant faults, and find them")
     return parser.parse_args()

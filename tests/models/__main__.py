@@ -18,12 +18,14 @@ from hypothesis.stateful import RuleBasedStateMachine, get_state_machine_test
 
 from app import log
 from tests.api.dapr.rpc.conftest import serving
+from tests.arguments import having, number
 from tests.models.dapr import DaprJobs
 from tests.models.fusion import FusionJobs
 from tests.models.native import NativeJobs
 from tests.models.service import Service, service
 from tests.servers import migrated, postgres_server
 
+_NAMES: Final = ("native", "dapr", "fusion")
 _AT_ONCE: Final = 50
 """Examples after which progress is reported."""
 
@@ -31,6 +33,7 @@ _AT_ONCE: Final = 50
 def main() -> None:
     """Play so many examples of each state machine; exit 1 if one differs from its model."""
     options = _options()
+    names = having(options.only, _NAMES)
     log.configure("models", "critical")
     with (
         postgres_server() as server,
@@ -45,8 +48,7 @@ def main() -> None:
             "dapr": lambda: DaprJobs(made, channel),
             "fusion": lambda: FusionJobs(made),
         }
-        chosen = {name: make for name, make in machines.items() if options.only in name}
-        results = [_play(made, name, make, options) for name, make in chosen.items()]
+        results = [_play(made, name, machines[name], options) for name in names]
     sys.exit(0 if all(results) else 1)
 
 
@@ -89,8 +91,8 @@ def _once(
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.models", description=__doc__)
     parser.add_argument("--only", default="", help="the dialect")
-    parser.add_argument("--examples", type=int, default=500, help="of each dialect")
-    parser.add_argument("--steps", type=int, default=50, help="requests of an example")
+    parser.add_argument("--examples", type=number(int, 1), default=500, help="of each dialect")
+    parser.add_argument("--steps", type=number(int, 1), default=50, help="requests of an example")
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     return parser.parse_args()
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from app import log
+from tests.arguments import having, number, refuse
 from tests.servers import Databases, migrated, postgres_server
 from tests.simulation import breakage_table, crashes, items
 from tests.simulation.breakage import Breakage
@@ -26,8 +27,12 @@ from tests.simulation.story import tell
 def main() -> None:
     """Play the seeds that are asked for; exit 1 if one of them breaks a promise."""
     options = _options()
-    _log_to(options.log)
-    with postgres_server() as server, migrated(server) as databases:
+    _check_items(options)
+    with (
+        _logging_to(options.log),
+        postgres_server() as server,
+        migrated(server) as databases,
+    ):
         if options.breakages is not None:
             sys.exit(_count_seeds(databases, options))
         if options.crashes:
@@ -38,7 +43,7 @@ def main() -> None:
 def _play_seeds(databases: Databases, options: argparse.Namespace) -> int:
     """Play the seeds, and make each smaller that breaks a promise; 1 if one did."""
     plan = _plan(options)
-    breakage = _planted(options.planted)
+    breakage = options.planted
     broken = 0
     for seed in range(options.seed, options.seed + options.seeds):
         scene = _scene(options, seed, plan)
@@ -54,12 +59,19 @@ def _play_seeds(databases: Databases, options: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
+def _check_items(options: argparse.Namespace) -> None:
+    """Refuse items that a seed has not; exits."""
+    for seed in range(options.seed, options.seed + options.seeds):
+        if unknown := sorted({*(options.only or ())} - {*Scene.whole(seed, _plan(options)).items}):
+            refuse(f"seed {seed} has no item {unknown[0].name}.")
+
+
 def _scene(options: argparse.Namespace, seed: int, plan: Plan) -> Scene:
     whole = Scene.whole(seed, plan)
     if options.thin > 1:
         whole = replace(whole, items=whole.items[:: options.thin])
     if options.only is not None:
-        whole = replace(whole, items=items.parse(options.only))
+        whole = replace(whole, items=options.only)
     if options.until is not None:
         whole = replace(whole, until=options.until * DAY)
     return whole
@@ -91,34 +103,42 @@ def _command(scene: Scene, options: argparse.Namespace) -> str:
     if options.short:
         parts.append("SHORT=1")
     if options.planted:
-        parts.append(f"PLANTED='{options.planted}'")
+        parts.append(f"PLANTED='{options.planted.name}'")
     parts.append(f"ONLY='{items.written(scene.items)}'")
     return " ".join(parts)
 
 
-def _planted(name: str | None) -> Breakage | None:
-    """The breakage of that name; exits where there is none."""
-    if name is None:
-        return None
+def _planted(name: str) -> Breakage:
     found = next((each for each in ALL if each.name == name), None)
     if found is None:
-        sys.exit(f"There is no breakage {name!r}. They are: {', '.join(each.name for each in ALL)}")
+        refuse(f"there is no breakage {name!r}; there are {', '.join(each.name for each in ALL)}.")
     return found
+
+
+def _breakages(part: str) -> tuple[Breakage, ...]:
+    names = having(part, (each.name for each in ALL))
+    return tuple(each for each in ALL if each.name in names)
+
+
+def _items(text: str) -> tuple[items.Item, ...]:
+    try:
+        return items.parse(text)
+    except ValueError as error:
+        refuse(f"ONLY is {text!r}: {error}")
 
 
 def _count_seeds(databases: Databases, options: argparse.Namespace) -> int:
     """Play seeds with each breakage until one finds it; 1 if one was not found as it is to be."""
-    chosen = [each for each in ALL if options.breakages in each.name]
     found = {}
-    for breakage in chosen:
+    for breakage in options.breakages:
         first = _first_seed(lambda scene: play(databases, scene), breakage, options)
         found[breakage.name] = first
         click.echo(f"{breakage.name}: {breakage_table.result_of(breakage, first, options.seeds)}")
         if options.table is not None:
             # One after the other, so that a run that is interrupted keeps what it found.
             breakage_table.write(options.table, found, options.seeds)
-    unexpected = [each for each in chosen if (found[each.name] is None) != bool(each.held_by)]
-    return 1 if unexpected else 0
+    as_expected = ((found[each.name] is None) == bool(each.held_by) for each in options.breakages)
+    return 0 if all(as_expected) else 1
 
 
 def _first_seed(
@@ -126,12 +146,12 @@ def _first_seed(
 ) -> breakage_table.Found | None:
     """The first seed that finds it, and how; None if none of them does."""
     plan = _plan(options)
-    for number in range(options.seeds):
-        scene = _of_kinds(Scene.whole(options.seed + number, plan), breakage.kinds)
+    for nth in range(options.seeds):
+        scene = _of_kinds(Scene.whole(options.seed + nth, plan), breakage.kinds)
         with breakage.planted():
             result = play_scene(scene)
         if result.violations:
-            return breakage_table.Found(seeds=number + 1, violation=result.violations[0])
+            return breakage_table.Found(seeds=nth + 1, violation=result.violations[0])
     return None
 
 
@@ -176,36 +196,48 @@ def _report(result: Result) -> None:
         click.echo(f"  {each}")
 
 
-def _log_to(path: str) -> None:
-    """Let the processes log there; the report is what remains on the terminal."""
-    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(number, sys.stderr.fileno())
+@contextmanager
+def _logging_to(path: str) -> Iterator[None]:
+    """Let the processes log there; the report and errors of this program are on the terminal."""
+    terminal = os.dup(sys.stderr.fileno())
+    os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), sys.stderr.fileno())
     log.configure("simulation", "info")
+    try:
+        yield
+    finally:
+        os.dup2(terminal, sys.stderr.fileno())
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
-    parser.add_argument("--seeds", type=int, default=1, help="how many seeds")
-    parser.add_argument("--days", type=float, help="over how many days a seed is drawn")
-    parser.add_argument("--until", type=float, help="the day after which nothing begins")
-    parser.add_argument("--thin", type=int, default=1, metavar="N", help="play each Nth item")
-    parser.add_argument("--only", metavar="ITEMS", help="play only these, as recurring-3 fault-1")
+    parser.add_argument("--seeds", type=number(int, 1), default=1, help="how many seeds")
+    parser.add_argument(
+        "--days", type=number(float, 0.01), help="over how many days a seed is drawn"
+    )
+    parser.add_argument("--until", type=number(float, 0), help="the day after which nothing begins")
+    parser.add_argument(
+        "--thin", type=number(int, 1), default=1, metavar="N", help="play each Nth item"
+    )
+    parser.add_argument(
+        "--only", type=_items, metavar="ITEMS", help="play only these, as recurring-3 fault-1"
+    )
     parser.add_argument("--short", action="store_true", help="fewer jobs, in seconds")
     parser.add_argument("--calm", action="store_true", help="without faults")
     parser.add_argument("--tell", action="store_true", help="print what happened")
     parser.add_argument(
         "--shrink",
-        type=int,
+        type=number(int, 0),
         default=60,
         metavar="PLAYS",
         help="make a seed smaller that breaks a promise, in so many plays at most; 0 for none",
     )
-    parser.add_argument("--planted", metavar="NAME", help="play with this breakage")
+    parser.add_argument("--planted", type=_planted, metavar="NAME", help="play with this breakage")
     parser.add_argument(
         "--breakages",
         nargs="?",
         const="",
+        type=_breakages,
         metavar="NAME",
         help="plant each breakage (of this name), and count the seeds that it takes to find it",
     )
@@ -216,7 +248,7 @@ def _options() -> argparse.Namespace:
         "--crashes",
         nargs="?",
         const=1,
-        type=int,
+        type=number(int, 1),
         metavar="EVERY",
         help="kill a process at each (EVERYth) moment of a short scenario",
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bench.children import interruptible
 from local.terminal import fail, say, shown, step
+from tests.arguments import of_environment
 from tests.soak import report
 from tests.soak.play import Plan, play
 from tests.soak.situations import SITUATIONS
@@ -32,8 +33,8 @@ def main(arguments: list[str]) -> int:
     if unknown := sorted(set(chosen) - names.keys()):
         parser.error(f"there is no situation {unknown[0]}; there are {', '.join(names)}")
     situations = [names[each] for each in chosen] or list(SITUATIONS)
-    minutes = float(os.environ.get("SOAK_MINUTES") or 30)
-    rate = float(os.environ.get("SOAK_RATE") or 50)
+    minutes = of_environment(os.environ, "SOAK_MINUTES", 30.0, least=0.1, kind=float)
+    rate = of_environment(os.environ, "SOAK_RATE", 50.0, least=0.1, kind=float)
     plan = Plan(seconds=minutes * 60, rate=rate, schedules=SCHEDULES)
     interruptible()
     try:
