@@ -13,6 +13,7 @@ import pycurl
 from app.delivery import outcome
 from app.delivery.guard import Admission, Guard
 from app.delivery.loop import Loop, Timer, report
+from app.delivery.received import MAX_RECEIVED, ReceivedBytes
 from app.delivery.request import Call
 from app.delivery.transfer import Done, Transfer
 from app.domain.ports import judge_port
@@ -55,6 +56,7 @@ class Engine:
         self._closed = False
         self._armed: dict[int, int] = {}
         self._wanted: dict[int, int] = {}
+        self._received = ReceivedBytes(MAX_RECEIVED)
         self._pumping = False
         self._turn = 0
         self._expired = False
@@ -290,6 +292,7 @@ class Engine:
         """
         if what == pycurl.POLL_REMOVE:
             self._wanted[fd] = 0
+            self._received.end(fd)
             return
         self._wanted[fd] = what
         armed = self._armed.get(fd)
@@ -327,6 +330,7 @@ class Engine:
             self._loop.unwatch(fd)
             return
         self._turn += 1
+        self._received.turn(fd)
         self._multi.socket_action(fd, events)
         self._plan_pump()
 

@@ -39,6 +39,11 @@ any number, need steps without end.
 MAX_STEPS_AT_ONCE: Final = 50
 """Steps between two returns of libcurl, which has not returned before while GOAWAY frames came."""
 
+_LOOK_EVERY: Final = 16
+"""After so many steps a call of HTTP/1 is looked at, which has about ten, eight of them at once. A
+second look before libcurl has returned ends it, unless its bytes allow more: in each step libcurl
+reads up to a mebibyte of chunk extensions."""
+
 _STEP_BYTES: Final = 1024
 """Bytes of the request for which another step is allowed; 4 MiB take 130, more if sent slowly."""
 
@@ -249,6 +254,7 @@ class Transfer:
             (pycurl.HEADERFUNCTION, self._on_header),
             (pycurl.WRITEFUNCTION, self._on_body),
             (pycurl.XFERINFOFUNCTION, self._on_step),
+            (pycurl.NOPROGRESS, 0),
         ):
             self.curl.setopt(option, value)
         self.curl.unsetopt(pycurl.CAPATH)
@@ -258,7 +264,6 @@ class Transfer:
         version = pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE if is_grpc else _HTTP_1
         self.curl.setopt(pycurl.HTTP_VERSION, version)
         self.curl.setopt(pycurl.FRESH_CONNECT, int(self.fresh))
-        self.curl.setopt(pycurl.NOPROGRESS, int(not is_grpc))
         self._is_grpc, self._fresh = is_grpc, self.fresh
 
     def _on_open(self, _purpose: int, address: pycurl.CurlSockAddr) -> socket.SocketType | int:
@@ -308,16 +313,31 @@ class Transfer:
         return None
 
     def _on_step(self, *_progress: int) -> int | None:
-        """Count a step of a call of HTTP/2; end the call where frames come that end nothing."""
+        """Count a step of a call; end the call where frames come that end nothing.
+
+        Over HTTP/1 these are chunk extensions: bytes are bounded elsewhere (received.py), but
+        while they come faster than they are read, libcurl does not return.
+        """
+        self._steps += 1
+        if not self._is_grpc:
+            return _ABORT if self._steps % _LOOK_EVERY == 0 and self._floods() else None
         turn = self._turn()
         self._steps_at_once = self._steps_at_once + 1 if turn == self._turn_seen else 1
         self._turn_seen = turn
-        self._steps += 1
         most = MAX_STEPS + len(self.call.body) // _STEP_BYTES + self._body_bytes // _STEP_RECEIVED
         if self._steps > most or self._steps_at_once > MAX_STEPS_AT_ONCE:
             self.flooded = True
             return _ABORT
         return None
+
+    def _floods(self) -> bool:
+        """Whether libcurl has worked on a call of HTTP/1 for too long without returning."""
+        turn = self._turn()
+        if turn != self._turn_seen:
+            self._turn_seen, self._steps_at_once = turn, self._steps
+        moved = (len(self.call.body) + self._body_bytes) // _STEP_BYTES
+        self.flooded = self._steps - self._steps_at_once >= _LOOK_EVERY + moved
+        return self.flooded
 
     @property
     def body_bytes(self) -> int:

@@ -6,6 +6,8 @@ import contextlib
 import os
 import resource
 
+from app.delivery.received import MAX_RECEIVED
+from app.delivery.transfer import MAX_BODY
 from app.domain.run import Reply
 from tests.delivery.full_backlog import full_backlog
 from tests.delivery.outbound import Outbound
@@ -26,6 +28,15 @@ def test_the_connection_is_kept_and_used_again(outbound: Outbound, receiver: Rec
     assert receiver.connections == 1
     assert replies[0].timing.connect is not None
     assert replies[4].timing.connect is None
+
+
+def test_what_a_kept_connection_receives_is_bounded_for_each_call(
+    outbound: Outbound, receiver: Receiver
+) -> None:
+    receiver.default = answer(200, body=b"x" * MAX_BODY)
+    for _ in range(MAX_RECEIVED // MAX_BODY + 50):
+        assert outbound.send(receiver.url()).status == 200
+    assert receiver.connections == 1
 
 
 def test_a_kept_connection_that_died_meanwhile_costs_nothing(

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from app.delivery.request import Call
 from tests.delivery.outbound import Outbound
 from tests.receiver import (
     Behaviour,
@@ -81,6 +82,28 @@ def test_a_hostile_answer_becomes_an_error_at_once(
     assert reply.error_detail
     receiver.default = answer(204)
     assert outbound.send(receiver.url()).status == 204
+
+
+FLOODS: dict[str, Behaviour] = {
+    "sends a chunk extension without end": forever(CHUNKED + b"1;", b"x" * 65_536),
+    "sends a long chunk extension for each byte": forever(
+        CHUNKED, (b"1;" + b"x" * 8_000 + b"\r\ny\r\n") * 8
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+def test_a_flood_that_is_no_part_of_an_answer_is_ended_and_keeps_no_other_call(
+    outbound: Outbound, receiver: Receiver, kind: str
+) -> None:
+    receiver.behaviours["/flood"] = FLOODS[kind]
+    floods = [Call(url=receiver.url("/flood"), headers=(), timeout=20.0) for _ in range(4)]
+
+    *replies, good = outbound.send_all([*floods, Call(url=receiver.url(), headers=())])
+
+    assert [(each.status, each.error) for each in replies] == [(None, "bad-response")] * 4
+    assert max(each.timing.total for each in replies) < 10_000
+    assert good.status == 200
 
 
 SLOW: dict[str, Behaviour] = {
