@@ -123,7 +123,7 @@ class Engine:
         except InvalidMember:
             return
         if self._guard.known(target.host, is_inbox=self._guard.is_inbox(target)) is None:
-            self._guard.ask(target, _ignore)
+            self._guard.ask(target, lambda _: None)  # the guard keeps it
 
     def close(self) -> None:
         """Abort the calls in flight (error `aborted`), close all connections, free all handles."""
@@ -185,15 +185,15 @@ class Engine:
         self._try(transfer)
 
     def _on_admission(self, pending: _PendingCall, admission: Admission) -> None:
-        if pending not in self._pending:
-            return
+        waited = self._loop.clock() - pending.started
+        if pending not in self._pending or waited >= pending.call.timeout:
+            return  # what was too late is answered by its timer: libcurl takes 0 for no limit
         self._pending.remove(pending)
         if pending.limit is not None:
             self._loop.cancel(pending.limit)
         if pending.may_begin is not None and not pending.may_begin():
             self._refuse(pending.done, *_WITHDRAWN)
             return
-        waited = self._loop.clock() - pending.started
         self._begin(
             pending.call, pending.done, pending.may_go_on, admission, pending.started, waited
         )
@@ -393,7 +393,3 @@ class _PendingCall:
         self.may_go_on = may_go_on
         self.started = started
         self.limit: Timer | None = None
-
-
-def _ignore(_admission: Admission) -> None:
-    """Do nothing: `prepare` needs the admission only in the guard's cache."""

@@ -6,6 +6,8 @@ import contextlib
 import os
 import resource
 
+import pytest
+
 from app.delivery.received import MAX_RECEIVED
 from app.delivery.transfer import MAX_BODY
 from app.domain.run import Reply
@@ -17,6 +19,7 @@ from tests.receiver import (
     Exchange,
     Receiver,
     answer,
+    hang,
     hang_up,
     in_turn,
 )
@@ -120,6 +123,28 @@ def test_a_call_that_waited_for_its_name_is_asked_for_leave_to_begin(
     outbound.engine.post(call, replies.append, may_begin=lambda: True)
     outbound.run(lambda: len(replies) == 2)
     assert replies[1].status == 200
+
+
+@pytest.mark.parametrize("later", [0.0, 0.5])
+def test_a_call_whose_name_is_found_at_its_deadline_has_timed_out(
+    outbound: Outbound, receiver: Receiver, later: float
+) -> None:
+    outbound.names.answer("hook.example", "127.0.0.1")
+    receiver.default = hang
+    clock, replies = outbound.loop.clock, list[Reply]()
+    passed = 0.0
+    outbound.loop.clock = lambda: clock() + passed
+    call = call_to(receiver.url(host="hook.example"))
+
+    def stall() -> None:
+        nonlocal passed
+        passed = call.timeout + later
+
+    # Behind the timers of a step, and just before the engine gets the addresses.
+    outbound.loop.call_soon(outbound.loop.call_soon, stall)
+    outbound.engine.post(call, replies.append)
+    outbound.run(lambda: len(replies) == 1, 5)
+    assert (replies[0].error, receiver.requests) == ("timeout", [])
 
 
 def test_a_call_goes_on_to_its_next_address_only_while_it_is_wanted(
