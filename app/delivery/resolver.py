@@ -12,6 +12,7 @@ import pycares
 
 from app.delivery.loop import Loop, Timer
 from app.delivery.name_queries import NameQueries
+from app.log import logger
 
 _FLOOR: Final = 5.0
 _CEILING: Final = 300.0
@@ -108,10 +109,10 @@ class Resolver:
             return
         self._loop.cancel(question.limit)
         question.limit = None
-        if error in _SUSPICIOUS:
-            self._reread()
         # c-ares may call back within getaddrinfo (hosts file); our callback must come later.
         self._loop.call_soon(question.on_resolved, _resolution(question.host, result, error))
+        if error in _SUSPICIOUS:
+            self._reread()
 
     def _ask_apart(self) -> None:
         """Look up the suspects, each on a channel that is used for nothing else at the time."""
@@ -128,17 +129,25 @@ class Resolver:
 
     def _give_up(self, question: _Question) -> None:
         question.limit = None
-        self._reread()
         reason = f"no answer within {self._patience:g} s"
         question.on_resolved(_failure(question.host, reason))
+        self._reread()
 
     def _reread(self) -> None:
-        """Read the system's configuration again, as c-ares does not watch it on a foreign loop."""
+        """Read the system's configuration again, as c-ares does not watch it on a foreign loop.
+
+        c-ares does so in a thread, which cannot begin where the system has no further one. Whoever
+        asked has been answered before: no call to the host would be answered again otherwise.
+        """
         now = self._loop.clock()
-        if now >= self._reread_at + _REREAD:
-            self._reread_at = now
-            for each in (self._shared, *self._apart):
+        if now < self._reread_at + _REREAD:
+            return
+        self._reread_at = now
+        for each in (self._shared, *self._apart):
+            try:
                 each.reread()
+            except pycares.AresError as error:
+                logger.warning("resolver.not_reread", error=str(error))
 
 
 class _Question:

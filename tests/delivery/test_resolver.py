@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
+import pycares
 import pytest
 
 from app.delivery.engine import Engine
@@ -167,6 +168,19 @@ def test_after_failures_the_name_servers_are_read_again_but_not_each_time(
     for _ in range(2):
         ask(loop, resolver, "silent.example")
     assert read == ["again"]
+
+
+@pytest.mark.parametrize("host", ["silent.example", "empty.example"])
+def test_a_configuration_that_cannot_be_read_again_keeps_no_answer_back(
+    loop: Loop, resolver: Resolver, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    def refuse() -> None:
+        raise pycares.AresError(pycares.errno.ARES_ESERVFAIL, "no thread")
+
+    monkeypatch.setattr(resolver._shared, "reread", refuse)
+    resolver._reread_at -= 60
+    assert ask(loop, resolver, host).error
+    assert ask(loop, resolver, "hook.example").addresses == ("127.0.0.1",)
 
 
 def test_close_ends_lookups_without_an_answer(loop: Loop, resolver: Resolver) -> None:
