@@ -5,7 +5,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from dataclasses import dataclass
-from email.errors import MessageError
+from email.errors import InvalidHeaderDefect, MessageError
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from ipaddress import ip_address
@@ -17,6 +17,9 @@ from app.errors import Misconfigured
 TIMEOUT_S: Final = 10.0
 _PORTS: Final = {"smtp": 25, "smtps": 465}
 _FORM: Final = "smtp://USER:PASSWORD@HOST:PORT, or smtps:// for TLS from the beginning"
+
+_UNWRITABLE: Final = (ValueError, LookupError, AttributeError, MessageError)
+"""What the standard library raises for a header that cannot be written."""
 
 
 class Unwritable(Exception):
@@ -50,21 +53,29 @@ def read_server(url: str, sender: str) -> SmtpServer | None:
         return None
     if not url or not sender:
         raise Misconfigured("Set both WAKECALL_SMTP_URL and WAKECALL_MAIL_FROM, or neither.")
-    if "@" not in sender or not sender.isprintable():
-        raise Misconfigured(f"WAKECALL_MAIL_FROM must be an e-mail address, not {sender!r}.")
+    if "@" not in sender or not sender.isprintable() or not _is_mailbox(sender):
+        raise Misconfigured(f"WAKECALL_MAIL_FROM must be one e-mail address, not {sender!r}.")
     try:
         parts = urlsplit(url)
         port = parts.port
+        (parts.hostname or "").encode("idna")
     except ValueError:
         raise Misconfigured(f"WAKECALL_SMTP_URL cannot be read; use {_FORM}.") from None
     if parts.scheme not in _PORTS or not parts.hostname or parts.path not in {"", "/"}:
         raise Misconfigured(f"WAKECALL_SMTP_URL cannot be read; use {_FORM}.")
+    user = None if parts.username is None else unquote(parts.username)
+    password = unquote(parts.password or "")
+    if not f"{user or ''}{password}".isascii():
+        raise Misconfigured(
+            "WAKECALL_SMTP_URL has a user or a password with more than ASCII, with which no log-in "
+            "is possible; give the mail server others."
+        )
     return SmtpServer(
         host=parts.hostname,
         port=port or _PORTS[parts.scheme],
         tls=parts.scheme == "smtps",
-        user=None if parts.username is None else unquote(parts.username),
-        password=unquote(parts.password or ""),
+        user=user,
+        password=password,
         sender=sender,
     )
 
@@ -79,10 +90,22 @@ def send(server: SmtpServer, recipient: str, subject: str, text: str) -> None:
         connection.send_message(message, to_addrs=[recipient])
 
 
+def _is_mailbox(text: str) -> bool:
+    """Whether mail can be from this: with another sender each mail would be given up for good."""
+    message = EmailMessage()
+    try:
+        message["From"] = text
+        (address,) = message["From"].addresses
+    except _UNWRITABLE:
+        return False
+    broken = any(isinstance(each, InvalidHeaderDefect) for each in message["From"].defects)
+    return bool(address.username and address.domain and not broken)
+
+
 def _compose(server: SmtpServer, recipient: str, subject: str, text: str) -> EmailMessage:
     try:
         return _message(server, recipient, subject, text)
-    except (ValueError, LookupError, MessageError) as error:
+    except _UNWRITABLE as error:
         raise Unwritable(f"The mail cannot be written: {error}") from error
 
 

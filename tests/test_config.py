@@ -104,6 +104,36 @@ def test_what_cannot_work_is_named(tmp_path: Path, name: str, value: str) -> Non
     assert "\n" not in refused.value.message
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WAKECALL_SMTP_URL", "smtp://mail..example.com"),
+        ("WAKECALL_SMTP_URL", f"smtp://{'m' * 64}.example.com"),
+        ("WAKECALL_SMTP_URL", "smtps://wakecall:p%C3%A4ss@mail.example.com"),
+        ("WAKECALL_SMTP_URL", "smtps://wäkecall:pass@mail.example.com"),
+        ("WAKECALL_MAIL_FROM", "@"),
+        ("WAKECALL_MAIL_FROM", "wakecall@"),
+        ("WAKECALL_MAIL_FROM", "Wakecall <wakecall@example.com"),
+        ("WAKECALL_MAIL_FROM", "a@example.com, b@example.com"),
+        ("WAKECALL_MAIL_FROM", "nobody:;@"),
+    ],
+)
+def test_what_no_mail_can_be_sent_with_is_named(tmp_path: Path, name: str, value: str) -> None:
+    working = {
+        **DATABASE,
+        "WAKECALL_HOME": str(tmp_path),
+        "WAKECALL_PUBLIC_URL": "https://wakecall.example.com",
+        "WAKECALL_SMTP_URL": "smtps://wakecall:pass@mail.example.com",
+        "WAKECALL_MAIL_FROM": '"Wakecall, Inc." <wakecall@example.com>',
+    }
+    assert load(working).smtp is not None
+
+    with pytest.raises(Misconfigured, match=name) as refused:
+        load({**working, name: value})
+
+    assert "pass" not in refused.value.message.replace("password", "")
+
+
 def test_lists_are_read(tmp_path: Path) -> None:
     settings = load(
         {
