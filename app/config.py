@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import ssl
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -134,6 +135,22 @@ def load(environ: Mapping[str, str]) -> Settings:
             environ.get("WAKECALL_GRPC_CERTIFICATE"), environ.get("WAKECALL_GRPC_KEY")
         ),
     )
+
+
+def check_ca_file(path: str | None) -> None:
+    """Check that receivers' certificates can be checked against this file; raises Misconfigured.
+
+    Only by the processes that make calls: others may not have the file.
+    """
+    if path is None:
+        return
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise Misconfigured(
+            f"WAKECALL_CA_FILE must be a file of certificates in PEM, not {path!r}: "
+            f"{error.strerror or error}."
+        ) from None
 
 
 def _database_url(environ: Mapping[str, str], instance: Mapping[str, str], home: Path) -> str:

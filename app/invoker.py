@@ -27,7 +27,8 @@ _FULL: Final = "The sidecar makes {} calls of other apps at once, and all of the
 class Invoker:
     """Calls apps from a thread of its own; `invoke` may be called from any thread.
 
-    `allow` and `deny` are the networks of the settings, as for deliveries.
+    `allow` and `deny` are the networks of the settings, and `ca_file` the certificates, as for
+    deliveries.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Invoker:
         *,
         allow: tuple[Network, ...] = (),
         deny: tuple[Network, ...] = (),
+        ca_file: str | None = None,
         at_once: int = MAX_AT_ONCE,
     ) -> None:
         self._loop = Loop()
@@ -42,6 +44,7 @@ class Invoker:
         self._engine = Engine(
             self._loop,
             guard,
+            ca_file=ca_file,
             keep_connections=at_once,
         )
         self._at_once = at_once

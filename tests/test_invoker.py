@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from app.domain.dapr.invocation import MAX_ANSWER, Callee, Invocation
 from app.domain.endpoint import AppProtocol
 from app.domain.run import Reply
 from app.invoker import Invoker
+from tests.delivery.certificate_authority import CertificateAuthority
 from tests.ports import free_port
 from tests.receiver import PATIENCE, Receiver, answer, hang
 
@@ -64,6 +66,17 @@ def test_a_type_that_was_not_given_is_not_sent(app: Receiver, invoker: Invoker) 
     assert found(invoker, invocation(app.url(), b"x")).status == 200
     assert app.requests[0].header("content-type") is None
     assert app.requests[0].header("dapr-api-token") is None
+
+
+def test_the_certificate_of_an_app_is_checked_as_that_of_a_receiver(tmp_path: Path) -> None:
+    authority = CertificateAuthority(tmp_path)
+    with Receiver(answer(204), tls=authority.receiver("localhost")) as app:
+        wanted = invocation(app.url("/", host="localhost", scheme="https"))
+        for ca_file, expected in ((authority.ca_file, (204, None)), (None, (None, "tls-failed"))):
+            invoker = Invoker(allow=LOOPBACK, ca_file=ca_file)
+            reply = found(invoker, wanted)
+            invoker.close()
+            assert (reply.status, reply.error) == expected
 
 
 def test_an_answer_that_is_too_long_is_an_error(app: Receiver, invoker: Invoker) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from local.instance import CHECKOUT
 
@@ -63,3 +64,34 @@ def test_a_url_that_can_never_work_is_refused(
     assert done.stderr.startswith(f"wakecall: {name} cannot be used: ")
     assert done.stderr.count("\n") == 1
     assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize("text", [None, "", "no certificate"])
+def test_a_worker_without_the_certificates_to_check_by_does_not_start(
+    tmp_path: Path, text: str | None
+) -> None:
+    file = tmp_path / "root.pem"
+    if text is not None:
+        file.write_text(text)
+    environ = {
+        **os.environ,
+        "WAKECALL_HOME": str(tmp_path),
+        "DATABASE_URL": "postgresql://127.0.0.1:1/x",
+        "WAKECALL_SECRET_KEY": Fernet.generate_key().decode(),
+        "WAKECALL_CA_FILE": str(file),
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-m", "workers.worker"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CHECKOUT,
+        env=environ,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("wakecall: WAKECALL_CA_FILE must be")
+    assert str(file) in line

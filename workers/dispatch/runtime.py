@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from app.config import Settings
+from app.config import Settings, check_ca_file
 from app.delivery.engine import Engine
 from app.delivery.guard import Guard
 from app.delivery.loop import Loop
@@ -171,6 +171,7 @@ class WorkerRuntime:
 
 
 def _make_engine(loop: Loop, settings: Settings) -> Engine:
+    check_ca_file(settings.ca_file)
     guard = Guard(
         loop,
         Resolver(loop),

@@ -25,6 +25,7 @@ from app.api.dapr.rpc import invocations as rpc_invocations
 from app.api.dapr.rpc import routes as rpc_routes
 from app.api.dapr.rpc.server import RpcServer
 from app.api.direct_bookings import DirectBookings
+from app.config import check_ca_file
 from app.domain.account import Account
 from app.domain.checks import quoted
 from app.domain.endpoint import AppProtocol
@@ -138,6 +139,7 @@ def serve(
 
     The process ends here. Raises Misconfigured where a port is not available.
     """
+    check_ca_file(current_context().settings.ca_file)
     addresses = [address for address in _LOOPBACK if _is_free(address, port, "--dapr-http-port")]
     if grpc_port is not None:
         for address in addresses:
@@ -159,8 +161,9 @@ def _serve_here(
     """Serve in this process, which ends here."""
     application = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - Flask's own way
     application.register_blueprint(invocations.invocation_routes)
+    settings = current_context().settings
     invoker = Invoker(
-        allow=current_context().settings.allow_targets, deny=current_context().settings.deny_targets
+        allow=settings.allow_targets, deny=settings.deny_targets, ca_file=settings.ca_file
     )
     asgi = AsgiApp(
         _BoundApplication(application, bound),
