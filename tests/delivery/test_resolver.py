@@ -35,6 +35,7 @@ ZONE: Zone = {
     "empty.example": (),
     "silent.example": None,
     "hook.example": ("127.0.0.1",),
+    "crowd.example": tuple(f"192.0.2.{number}" for number in range(250)),
 }
 
 
@@ -168,6 +169,16 @@ def test_after_failures_the_name_servers_are_read_again_but_not_each_time(
     for _ in range(2):
         ask(loop, resolver, "silent.example")
     assert read == ["again"]
+
+
+def test_of_thousands_of_addresses_those_are_taken_that_come_in_one_packet(
+    loop: Loop, resolver: Resolver
+) -> None:
+    found = ask(loop, resolver, "crowd.example")
+
+    assert found.error is None
+    # To read and to sort an address takes the loop some ten microseconds.
+    assert 50 < len(found.addresses) < 80
 
 
 @pytest.mark.parametrize("host", ["silent.example", "empty.example"])
