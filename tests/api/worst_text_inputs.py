@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.api import bodies, browsers, dialects, health, logged_path, negotiation
-from app.api.dapr import addresses, direct
+from app.api.dapr import addresses, direct, invocations
 from app.api.native.documents import audit as audit_document
 from app.api.native.documents import (
     job_filter,
@@ -192,6 +192,11 @@ TEXT_INPUTS: dict[str, TextInput] = {
         read=lambda text: grpc.interpret(REPLY, {grpc.STATUS_FIELD: text}, truncated=False),
         worst=(repeated("9"),),
         patterns=("delivery.grpc._CODE",),
+    ),
+    "the content type of an app's answer to an invocation": TextInput(
+        read=lambda text: invocations._answer(200, text, b""),
+        worst=(repeated("a", after="\n"), repeated("\t ", after="\0")),
+        patterns=("api.dapr.invocations._FIELD",),
     ),
     "whether a POST is about many jobs or runs": TextInput(
         read=lambda path: dialects.is_list("POST", path),
