@@ -19,6 +19,7 @@ _HTTP2_STREAM: Final = 92
 """CURLE_WEIRD_SERVER_REPLY, CURLE_TOO_LARGE and CURLE_HTTP2_STREAM, which pycurl does not name."""
 
 _DENIED: Final = "The host leads to an address that callbacks may not reach."
+_FLOOD: Final = "The answer has too many frames that carry no data."
 _FINAL: Final = 200
 _BODILESS: Final = (204, 304)
 _BLANK: Final = (b"\r\n", b"\n")
@@ -138,8 +139,9 @@ def _describe(transfer: Transfer, number: int, text: str) -> tuple[str, str]:
     if transfer.too_many_headers or number == _TOO_LARGE:
         limit = f"{MAX_HEADER_LINES} lines or {MAX_HEADER_BYTES // 1024} KiB"
         return "too-many-headers", f"The answer's headers exceed {limit}."
-    if transfer.flooded:
-        return "bad-response", "The answer has too many frames that carry no data."
+    malformed = transfer.malformed or (_FLOOD if transfer.flooded else None)
+    if malformed is not None:
+        return "bad-response", malformed
     if number == pycurl.E_OPERATION_TIMEDOUT:
         missing = "connection" if connecting(transfer) else "complete answer"
         return "timeout", f"No {missing} within the time allowed: {text}."
@@ -166,7 +168,8 @@ def _was_answered_early(transfer: Transfer, number: int) -> bool:
     if number not in _UNSENT:
         return False
     status = transfer.curl.getinfo(pycurl.RESPONSE_CODE)
-    if transfer.too_many_headers or not transfer.lines or _incomplete(transfer.lines, status):
+    refused = transfer.too_many_headers or transfer.malformed is not None
+    if refused or not transfer.lines or _incomplete(transfer.lines, status):
         return False
     fields = {name.lower(): value for name, value in _headers(transfer.lines)}
     length = "0" if status in _BODILESS else fields.get("content-length")

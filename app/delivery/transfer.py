@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 import pycurl
 
+from app.delivery import answer_head
 from app.delivery.guard import Pin
 from app.delivery.request import USER_AGENT, Call
 from app.domain.call_options import BODILESS
@@ -76,6 +77,9 @@ class Denial(Protocol):
 _REFUSE: Final = 0
 """A count of accepted bytes that is too low: libcurl ends the transfer and the connection."""
 
+_BLANK: Final = (b"\r\n", b"\n")
+"""The line that ends a header section."""
+
 _ABORT: Final = 1
 """What a progress callback returns for libcurl to end the transfer."""
 
@@ -105,6 +109,7 @@ class Transfer:
         "_nobody",
         "_on_fresh",
         "_opening",
+        "_section",
         "_steps",
         "_steps_at_once",
         "_turn",
@@ -122,6 +127,7 @@ class Transfer:
         "flooded",
         "fresh",
         "lines",
+        "malformed",
         "may_go_on",
         "opened",
         "pin",
@@ -213,8 +219,9 @@ class Transfer:
         self.body = bytearray()
         self.denied: str | None = None
         self.unopened: str | None = None
+        self.malformed: str | None = None
         self.opened = self.excess = self.too_many_headers = False
-        self._header_bytes = self._body_bytes = 0
+        self._header_bytes = self._body_bytes = self._section = 0
         self.flooded = False
         self._steps = self._steps_at_once = self._turn_seen = 0
 
@@ -300,7 +307,13 @@ class Transfer:
         if len(self.lines) > MAX_HEADER_LINES or self._header_bytes > MAX_HEADER_BYTES:
             self.too_many_headers = True
             return _REFUSE
-        return None
+        return self._end_section() if line in _BLANK else None
+
+    def _end_section(self) -> int | None:
+        section, self._section = self.lines[self._section :], len(self.lines)
+        if answer_head.starts_head(section[0]):
+            self.malformed = answer_head.fault(section)
+        return None if self.malformed is None else _REFUSE
 
     def _on_body(self, chunk: bytes) -> int | None:
         self._body_bytes += len(chunk)

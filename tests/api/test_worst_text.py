@@ -29,8 +29,12 @@ OURS = {
     # Our own markup: texts of clients have neither < nor > in it.
     "console.rendering._VOLATILE",
 }
-# Read of headers that were checked when they were booked: tests/delivery/test_error_details.py.
-ELSEWHERE = {"delivery.engine._VISIBLE"}
+# Of headers that were checked when they were booked: tests/delivery/test_error_details.py. Of heads
+# of responses: tests/delivery/test_answer_head.py.
+ELSEWHERE = {
+    "delivery.engine._VISIBLE",
+    *("delivery.answer_head._STATUS_LINE", "delivery.answer_head._FRAMING"),
+}
 
 SEARCH = {"docs_site.search._WORD", "docs_site.search._HUMP"}
 

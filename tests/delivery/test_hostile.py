@@ -147,7 +147,7 @@ def test_64_kib_of_body_are_read_and_not_a_byte_more(
     assert receiver.connections == connections
 
 
-@pytest.mark.parametrize("length", [10**18, 10**30])
+@pytest.mark.parametrize("length", [10**18, 2**63 - 1])
 def test_a_body_that_announces_itself_as_huge_is_read_to_the_limit(
     outbound: Outbound, receiver: Receiver, length: int
 ) -> None:
