@@ -122,6 +122,12 @@ def _connected(transfer: Transfer) -> bool:
     return bool(getinfo(pycurl.CONNECT_TIME) or getinfo(pycurl.REQUEST_SIZE))
 
 
+def _securing(transfer: Transfer) -> bool:
+    """Whether the transfer ended after its new connection was made, and before TLS was."""
+    is_secured = transfer.curl.getinfo(pycurl.APPCONNECT_TIME) != 0
+    return transfer.opened and not is_secured and transfer.call.url[:6].lower() == "https:"
+
+
 def _fault(transfer: Transfer, number: int, text: str) -> tuple[str, str, str | None]:
     """The error code, the text for the account, and a more detailed text for logs, if any."""
     if transfer.denied is not None:
@@ -143,11 +149,19 @@ def _describe(transfer: Transfer, number: int, text: str) -> tuple[str, str]:
     if malformed is not None:
         return "bad-response", malformed
     if number == pycurl.E_OPERATION_TIMEDOUT:
-        missing = "connection" if connecting(transfer) else "complete answer"
-        return "timeout", f"No {missing} within the time allowed: {text}."
+        return "timeout", _late(transfer, text)
     if number in _LOST and transfer.lines:
         return "bad-response", f"The answer broke off: {text}."
     return _CODE_OF.get(number, "transport-failed"), f"{text or pycurl.easy_strerror(number)}."
+
+
+def _late(transfer: Transfer, text: str) -> str:
+    """What had not come when the time was over."""
+    if connecting(transfer):
+        return f"No connection within the time allowed: {text}."
+    if _securing(transfer):
+        return f"The TLS handshake was not finished within {transfer.connect_within:.3g} s."
+    return f"No complete answer within the time allowed: {text}."
 
 
 def _incomplete(lines: list[bytes], status: int) -> str | None:

@@ -92,13 +92,13 @@ class Transfer:
     keeps here of the call in flight: `pin`, the address in use; `pins`, the addresses not tried
     yet; `may_go_on`, whether the next one may be tried; `started`, on the loop's clock; `dns` and
     `before`, the seconds from `started` to the end of the name lookup and to the start of this
-    transfer; `fresh`, whether this transfer must open a new connection.
+    transfer; `fresh`, whether this transfer must open a new connection. `connect_within` is how
+    many seconds the connection may take, its TLS handshake included.
     """
 
     __slots__ = (
         "_body_bytes",
         "_connect_to",
-        "_connect_within",
         "_denial",
         "_fresh",
         "_header_bytes",
@@ -119,6 +119,7 @@ class Transfer:
         "before",
         "body",
         "call",
+        "connect_within",
         "curl",
         "denied",
         "dns",
@@ -165,7 +166,7 @@ class Transfer:
         self._keep = 0
         self._connect_to: tuple[str, ...] = ()
         self._within = 0.0
-        self._connect_within = 0.0
+        self.connect_within = 0.0
         self._is_grpc = self._fresh = self._is_inbox = False
         self.curl = pycurl.Curl()
         self._set_up(ca_file)
@@ -197,9 +198,9 @@ class Transfer:
         if within != self._within:
             curl.setopt(pycurl.TIMEOUT_MS, ceil(within * 1000))
             self._within = within
-        if connect_within != self._connect_within:
+        if connect_within != self.connect_within:
             curl.setopt(pycurl.CONNECTTIMEOUT_MS, ceil(connect_within * 1000))
-            self._connect_within = connect_within
+            self.connect_within = connect_within
         # In one piece, which libcurl sends unchanged: it copies and inspects each line of a list.
         head = ("\r\n".join(headers), *own) if headers else own
         curl.setopt(pycurl.HTTPHEADER, head if len(body) < _EXPECT_FROM else (*head, "Expect:"))

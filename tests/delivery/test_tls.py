@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.delivery.certificate_authority import CertificateAuthority
 from tests.delivery.outbound import Outbound
-from tests.receiver import Receiver, answer, drip, in_turn
+from tests.receiver import Receiver, answer, drip, hang, in_turn
 
 
 @pytest.fixture
@@ -80,6 +82,57 @@ def test_a_receiver_without_tls_is_reported_as_such(authority: CertificateAuthor
             reply = outbound.send(f"https://hook.example:{listener.getsockname()[1]}/")
         thread.join()
     assert (reply.status, reply.error) == (None, "tls-failed")
+
+
+@contextmanager
+def handshake(start: bytes, more: bytes = b"") -> Iterator[int]:
+    """The port of a receiver that begins a handshake, and goes on with it a byte at a time."""
+    over = threading.Event()
+
+    def serve() -> None:
+        link, _ = listener.accept()
+        with link, suppress(OSError):
+            link.recv(65536)
+            link.sendall(start)
+            while not over.wait(0.05):
+                link.sendall(more)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        over.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("scheme", ["https", "HTTPS"])
+@pytest.mark.parametrize(
+    ("connect_timeout", "timeout", "limit"), [(0.5, 6.0, "0.5"), (5.0, 0.25, "0.25")]
+)
+@pytest.mark.parametrize(
+    ("start", "more"), [(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc", b"\3"), (b"", b"")]
+)
+def test_a_handshake_that_is_not_finished_is_named_with_its_limit(
+    scheme: str, connect_timeout: float, timeout: float, limit: str, start: bytes, more: bytes
+) -> None:
+    with handshake(start, more) as port, Outbound(connect_timeout=connect_timeout) as outbound:
+        reply = outbound.send(f"{scheme}://127.0.0.1:{port}/", timeout=timeout)
+    assert (reply.status, reply.error, reply.connected) == (None, "timeout", True)
+    assert reply.error_detail == f"The TLS handshake was not finished within {limit} s."
+    assert reply.timing.connect is not None
+    assert reply.timing.tls is None
+    assert reply.timing.total < 5000
+
+
+def test_an_answer_that_does_not_come_after_the_handshake_is_named_as_such(
+    authority: CertificateAuthority,
+) -> None:
+    tls = authority.receiver("hook.example")
+    with Receiver(hang, tls=tls) as receiver, outbound_to_hook(authority.ca_file) as outbound:
+        url = receiver.url(host="hook.example", scheme="https")
+        reply = outbound.send(url, timeout=1.0)
+    assert reply.error == "timeout"
+    assert (reply.error_detail or "").startswith("No complete answer within the time allowed")
 
 
 def test_deadline_and_kept_connections_hold_under_tls(authority: CertificateAuthority) -> None:
