@@ -148,6 +148,12 @@ BREAKAGES: Final = (
         kinds=("recurring", "change"),
     ),
     Breakage(
+        "check_later: a lost lease is looked for an hour later",
+        "check_later",
+        "+ interval '0.2 s'",
+        "+ interval '1 hour'",
+    ),
+    Breakage(
         "renew_leases: renews nothing",
         "renew_leases",
         "i.token = v.token AND",

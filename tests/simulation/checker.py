@@ -24,6 +24,9 @@ WAITS_S: Final = (1, 5, 20, 60)
 """How long each retry waits at least; the last counts for all that follow."""
 
 ON_TIME_S: Final = 0.25
+RECOVERED_S: Final = 60.0
+"""How long after an incident, which ends when its leases have run out, a first call may come."""
+
 _LEFT_OVER: Final = timedelta(hours=1)
 """How long before the end a run may have become due that is still under way then."""
 
@@ -65,7 +68,7 @@ def _is_left_over(evidence: Evidence, run: RunRow) -> bool:
 
 
 def _arrivals(evidence: Evidence) -> Iterator[str]:
-    """3 and 9: no call begins early, and without faults none of a native job is late."""
+    """3 and 9: no call begins early, and none of a native job is late, but for incidents."""
     first: dict[str, Arrival] = {}
     for each in evidence.arrivals:
         due = due_of(each)
@@ -85,13 +88,12 @@ def _arrivals(evidence: Evidence) -> Iterator[str]:
         begun = instant_at(arrival.at)
         late = arrival.at - passed(run.due_at)
         was_changed = any(each.what == "resume" and each.at >= run.due_at for each in life.changes)
-        if (
-            late > ON_TIME_S
-            and not was_changed
-            and not _was_booked_late(life, run)
-            and not evidence.had_incident(run.due_at - timedelta(seconds=1), begun)
-        ):
-            yield f"late: {arrival.path}, due {run.due_at}, was called {late:.3f} s late"
+        if was_changed or _was_booked_late(life, run):
+            continue
+        if evidence.had_incident(run.due_at - timedelta(seconds=1), begun):
+            late = min(late, evidence.calm_before(begun)) - RECOVERED_S
+        if late > ON_TIME_S:
+            yield f"late: {arrival.path}, due {run.due_at}, was called {begun}"
 
 
 def _was_booked_late(life: Life, run: RunRow) -> bool:

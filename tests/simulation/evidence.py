@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -139,6 +140,12 @@ class Evidence:
         """Whether something was wrong in that time."""
         first, last = passed(begins), passed(ends)
         return any(each.begins <= last and first <= each.ends for each in self.incidents)
+
+    def calm_before(self, instant: datetime) -> float:
+        """Seconds since the last incident that began before that instant; below 0 within one."""
+        at = passed(instant)
+        ended = (each.ends for each in self.incidents if each.begins <= at)
+        return at - max(ended, default=-math.inf)
 
     def was_away(self, address: str, begins: datetime, ends: datetime) -> bool:
         """Whether nobody could connect to that address at some instant of that time."""

@@ -106,6 +106,12 @@ def late(whole: Evidence) -> Evidence:
     return replace(whole, arrivals=[call(whole.runs[0], at=TEN + 0.3), *whole.arrivals[1:]])
 
 
+def late_after_an_incident(whole: Evidence) -> Evidence:
+    incident = Incident(begins=TEN - 5, ends=TEN + 60, what="killed")
+    late_call = call(whole.runs[0], at=TEN + 1800)
+    return replace(whole, arrivals=[late_call, *whole.arrivals[1:]], incidents=[incident])
+
+
 def repeated(whole: Evidence) -> Evidence:
     return replace(whole, arrivals=[*whole.arrivals, call(whole.runs[2], at=2 * DAY + TEN + 5)])
 
@@ -162,6 +168,7 @@ def a_foreign_call(whole: Evidence) -> Evidence:
         (with_two_runs, "doubled"),
         (early, "early"),
         (late, "late"),
+        (late_after_an_incident, "late"),
         (repeated, "repeated"),
         (overlapping, "overlapping"),
         (hasty, "hasty"),
@@ -175,6 +182,13 @@ def a_foreign_call(whole: Evidence) -> Evidence:
 )
 def test_each_broken_promise_is_found(plant: Callable[[Evidence], Evidence], kind: str) -> None:
     assert kind in kinds(plant(evidence()))
+
+
+def test_an_incident_excuses_the_calls_that_come_within_a_minute_of_its_end() -> None:
+    whole = late_after_an_incident(evidence())
+    soon = [call(whole.runs[0], at=TEN + 110), *whole.arrivals[1:]]
+
+    assert kinds(replace(whole, arrivals=soon)) == set()
 
 
 def test_a_job_is_there_while_its_run_is_under_way() -> None:
