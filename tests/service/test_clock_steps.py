@@ -121,6 +121,7 @@ def test_a_run_that_is_due_an_hour_from_now_is_parked_and_unparked(
     called = unpark(connection, [((caller.account.id, HERE), 1)])
 
     assert [ticket[0] for tickets in called.values() for ticket in tickets] == [run.id]
+    assert one(connection, "SELECT send_at = planned_at FROM inflight") is True
 
 
 def test_a_run_of_the_future_is_sent_again(

@@ -11,10 +11,12 @@ from psycopg.types.json import Jsonb
 from app.domain.call_options import CallOptions
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import RunState
+from app.store.parking import park, unpark
 from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken, take
 from tests.factories import book, claim_and_take, drop_checks, in_seconds, one
+from tests.store.test_parking import HERE, back
 from tests.store.test_settling import settlement_of
 
 DUE = "UPDATE inflight SET complete_by = clock_timestamp(), look_at = clock_timestamp()"
@@ -50,6 +52,33 @@ def test_a_run_that_is_completed_later_is_nobodys_until_its_deadline(
     checked = check(connection, limit=10, leases_count=True)
     assert (checked.to_notify, checked.ended) == ([], [])
     assert one(connection, "SELECT look_at = complete_by FROM inflight") is True
+
+
+def test_a_result_that_came_during_the_call_is_applied_when_the_call_is_settled(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    connection.execute("UPDATE inflight SET completion = 'succeeded'")
+
+    settle(connection, [later(run)])
+
+    (ended,) = check_ended(connection)
+    assert (ended.id, ended.state) == (run.id, RunState.SUCCEEDED)
+
+
+def test_a_run_that_was_parked_waits_for_no_destination_once_it_was_called(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    park(connection, [back(run)])
+    (again,) = take(connection, unpark(connection, [((account_id, HERE), 1)])[account_id, HERE])
+
+    settle(connection, [later(again)])
+
+    row = connection.execute("SELECT planned_at, destination FROM inflight").fetchone()
+    assert row == (None, None)
 
 
 def test_a_worker_that_lost_the_token_sets_no_deadline(

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from app.domain.circuit_breaker import BlockReason
+from app.domain.timings.claiming import RENOTIFY_AFTER
 from app.store.parking import Parking, park, unpark
 from app.store.rescue import check
 from app.store.settling import settle
@@ -88,6 +89,8 @@ def test_runs_are_sent_for_in_the_order_of_their_due_times(
     assert sorted(called[account_id, HERE]) == sorted(tickets)
     assert called.keys() == {(account_id, HERE)}
     assert states(connection) == [("claimed", 0), ("claimed", 0), ("waiting", 0)]
+    query = "SELECT max(look_at) - clock_timestamp() <= %s FROM inflight WHERE state = 'claimed'"
+    assert one(connection, query, RENOTIFY_AFTER) is True
     taken = take(connection, called[account_id, HERE])
     assert {run.id for run in taken} == {run.id for run in runs[:2]}
     assert all(run.remaining <= 0 for run in taken)
@@ -116,6 +119,17 @@ def test_neither_the_cancelled_nor_suspects_are_sent_for(
     (run,) = claim_and_take(connection)
     park(connection, [back(run)])
     connection.execute(f"UPDATE inflight SET {column}")
+
+    assert unpark(connection, [((account_id, HERE), 1)]) == {}
+
+
+def test_runs_of_a_suspended_account_are_not_sent_for(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    park(connection, [back(run)])
+    connection.execute("UPDATE account SET suspended_at = clock_timestamp()")
 
     assert unpark(connection, [((account_id, HERE), 1)]) == {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 import psycopg
+import pytest
 
 from app.domain.run import RunState
 from app.domain.timings.leases import DEAD_AFTER, SUSPECT_AFTER
@@ -12,8 +13,9 @@ from app.store.quarantine import is_at_work, keep_lock, lock, set_group_size, su
 from app.store.rescue import CheckResult
 from app.store.settling import settle
 from app.store.takes import Ticket, take
-from tests.factories import book, claim_all, one
+from tests.factories import book, claim_all, claim_and_take, in_seconds, one
 from tests.store.test_rescue import check_all, let_leases_run_out
+from tests.store.test_settling import settlement_of
 
 
 def suspected(connection: psycopg.Connection, account_id: int, number: int) -> list[Ticket]:
@@ -109,6 +111,34 @@ def test_a_run_that_is_not_a_suspect_any_more_begins_again(
     check_all(connection)
 
     assert [size for _, size in suspects(connection, limit=9)] == [None]
+
+
+def test_a_suspect_that_nobody_took_stays_in_its_group(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    (ticket,) = suspected(connection, account_id, 1)
+    set_group_size(connection, [ticket], 4)
+
+    (again,) = check_all(connection).to_notify
+
+    assert again.reclaims == SUSPECT_AFTER
+    assert suspects(connection, limit=9) == [(ticket, 4)]
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_whose_attempt_was_settled_is_not_a_suspect_any_more(
+    connection: psycopg.Connection, account_id: int, *, later: bool
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    connection.execute("UPDATE inflight SET reclaims = %s", (SUSPECT_AFTER,))
+    outcome = settlement_of(run, None, 500)
+    if later:
+        outcome = outcome._replace(retry_at=None, within=60, complete_by=in_seconds(60))
+
+    settle(connection, [outcome])
+
+    assert one(connection, "SELECT reclaims FROM inflight") == 0
 
 
 def test_one_process_at_a_time_tries_suspects_until_its_session_ends(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import psycopg
 
 from app.domain.run import RunState
-from app.domain.timings.leases import DEAD_AFTER
+from app.domain.timings.claiming import RENOTIFY_AFTER
+from app.domain.timings.leases import DEAD_AFTER, LEASE
 from app.store.rescue import CheckResult, check, defer
 from app.store.settling import settle
 from app.store.takes import take
@@ -35,6 +36,22 @@ def test_a_run_that_no_worker_took_is_notified_again_with_the_same_token(
         (claimed.run_id, claimed.token)
     ]
     assert check(connection, limit=100, leases_count=True).to_notify == []
+    query = "SELECT look_at - clock_timestamp() <= %s FROM inflight"
+    assert one(connection, query, RENOTIFY_AFTER) is True
+    # Counted from now, not from when the run was due; and it was nobody's death.
+    query = "SELECT look_at - send_at > %s AND reclaims = 0 FROM inflight"
+    assert one(connection, query, RENOTIFY_AFTER) is True
+
+
+def test_a_run_notified_again_ahead_of_its_time_is_checked_after_that(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=30)
+    claim_all(connection, ahead=60)
+
+    assert len(check_all(connection).to_notify) == 1
+
+    assert one(connection, "SELECT look_at - send_at FROM inflight") == RENOTIFY_AFTER
 
 
 def test_a_leased_run_is_left_alone(connection: psycopg.Connection, account_id: int) -> None:
@@ -43,6 +60,25 @@ def test_a_leased_run_is_left_alone(connection: psycopg.Connection, account_id: 
 
     assert check_all(connection).to_notify == []
     assert one(connection, "SELECT token FROM inflight") == run.token
+
+
+def test_a_run_whose_worker_died_is_taken_again_soon_after_its_lease(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    check_all(connection)
+
+    query = "SELECT lease_until - clock_timestamp() <= %s FROM inflight"
+    assert one(connection, query, LEASE) is True
+    assert one(connection, "SELECT look_at - lease_until < '1 s' FROM inflight") is True
+    # As when so much time has passed that the run is checked.
+    connection.execute(
+        "UPDATE inflight SET lease_until = lease_until - (look_at - now()), look_at = now()"
+    )
+    (again,) = check(connection, limit=100, leases_count=True).to_notify
+    (taken,) = take(connection, [(again.run_id, again.token)])
+    assert (taken.id, taken.token) == (run.id, run.token + 2)
 
 
 def test_a_reclaim_raises_the_token_and_is_counted(
@@ -68,6 +104,9 @@ def test_an_expired_lease_says_nothing_while_leases_do_not_count(
 
     assert check_all(connection, leases_count=False).to_notify == []
     assert one(connection, "SELECT token FROM inflight") == run.token
+    # It is checked again soon, but not at once.
+    assert one(connection, "SELECT look_at - lease_until > '1 s' FROM inflight") is True
+    assert one(connection, "SELECT look_at - clock_timestamp() < '1 s' FROM inflight") is True
 
 
 def test_a_run_reclaimed_too_often_is_dead_and_visible(

@@ -15,6 +15,7 @@ from app.domain.fusion.time_triggers import TimeTriggers
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import RunState
 from app.domain.trigger import to_document
+from app.store.fusion_jobs import list_runs
 from app.store.orphans import rearm_orphans
 from app.store.rescue import check
 from app.store.settling import Settlement, settle
@@ -26,6 +27,7 @@ from tests.factories import (
     in_seconds,
     in_thread,
     one,
+    open_engine,
     wait_until_blocked,
 )
 
@@ -228,6 +230,31 @@ def test_a_job_starts_with_the_end_it_waits_for(
     ).fetchall()
     assert started == ([("chained", False, True)] if starts else [])
     assert due_of(connection, after) == ((None, by_time) if starts else (by_time, None))
+
+
+@pytest.mark.parametrize(("after", "is_end"), [(-1.0, False), (0.1, True)])
+def test_a_firing_withdrawn_ahead_is_not_an_end_however_late_it_is_settled(
+    connection: psycopg.Connection, database: str, account_id: int, *, after: float, is_end: bool
+) -> None:
+    job_id = book_serial(connection, account_id, due_in=-1)
+    following = book_serial(connection, account_id, due_in=None, name="task:b")
+    follow(connection, following, "task:a", RunState.CANCELLED)
+    claim_all(connection)
+    connection.execute(
+        "UPDATE inflight SET cancelled_at = due_at + make_interval(secs => %s),"
+        " reason = 'changed', look_at = clock_timestamp()",
+        (after,),
+    )
+
+    settle(connection, check(connection, limit=10, leases_count=True).ended)
+
+    assert one(connection, "SELECT extract(epoch FROM settled_at - due_at)::float8 FROM run") == (
+        after
+    )
+    started = one(connection, "SELECT count(*) FROM inflight WHERE job_id = %s", following)
+    with open_engine(database).connect() as reading:
+        shown = list_runs(reading, job_id, 10)
+    assert (started, len(shown)) == (is_end, is_end)
 
 
 def attempted(connection: psycopg.Connection, run: Taken) -> None:

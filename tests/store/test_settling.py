@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from app.domain.run import Attempt, Reply, RunState, Timing
+from app.domain.timings.claiming import LOOK_AHEAD
 from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.single_settling import settle_singly_if_needed
@@ -82,6 +83,8 @@ def test_a_failure_waits_for_its_retry_and_keeps_its_attempt(
         "SELECT state, attempts, send_at, lease_until FROM inflight"
     ).fetchone()
     assert row == ("waiting", 1, outcome.retry_at, None)
+    # A worker is notified ahead of the retry, as of a firing.
+    assert one(connection, "SELECT send_at - look_at FROM inflight") == LOOK_AHEAD
     assert one(connection, "SELECT status FROM attempt") == 500
     assert one(connection, "SELECT count(*) FROM job") == 1
 
@@ -272,6 +275,18 @@ def test_a_run_cancelled_during_its_call_is_not_tried_again(
     row = connection.execute("SELECT state, attempts, reason FROM run").fetchone()
     assert row == ("cancelled", 1, "deleted")
     assert one(connection, "SELECT count(*) FROM inflight") == 0
+
+
+def test_a_run_that_ends_as_cancelled_after_a_call_ended_then(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    connection.execute("UPDATE inflight SET cancelled_at = due_at - interval '1 s'")
+
+    settle(connection, [settlement_of(run, RunState.CANCELLED)])
+
+    assert one(connection, "SELECT settled_at >= due_at FROM run") is True
 
 
 def test_a_run_that_was_not_cancelled_is_not_settled_as_cancelled(

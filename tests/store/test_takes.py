@@ -8,6 +8,7 @@ import pytest
 from app.domain.call_options import CallOptions
 from app.domain.job import MAX_DATA
 from app.domain.retry_policy import Backoff, Constant, RetryPolicy
+from app.domain.timings.leases import LEASE
 from app.store.quarantine import suspects
 from app.store.rescue import check
 from app.store.takes import payloads, poll_cancellations, renew_leases, take, untaken
@@ -26,6 +27,8 @@ def test_a_take_returns_all_that_is_needed_to_send(
     assert run.send_at == run.due_at
     assert (run.ends_job, run.attempts, run.reclaims, run.missed) == (True, 0, 0, 0)
     assert not run.missed_in_pause
+    query = "SELECT lease_until - clock_timestamp() <= %s FROM inflight"
+    assert one(connection, query, LEASE) is True
 
 
 def test_a_take_returns_the_call_options_and_nothing_for_the_defaults(
@@ -160,6 +163,25 @@ def test_a_suspect_is_found_apart_from_the_others(
 
     assert untaken(connection, late=0.1, limit=10) == []
     assert suspects(connection, limit=10) == [((claimed.run_id, claimed.token), None)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE inflight SET cancelled_at = clock_timestamp()",
+        "UPDATE account SET suspended_at = clock_timestamp()",
+    ],
+)
+def test_a_run_that_is_not_to_be_taken_is_not_found(
+    connection: psycopg.Connection, account_id: int, change: str
+) -> None:
+    book(connection, account_id, due_in=-1)
+    claim_all(connection)
+    connection.execute(change)
+
+    assert untaken(connection, late=0.1, limit=10) == []
+    connection.execute("UPDATE inflight SET reclaims = 2")
+    assert suspects(connection, limit=10) == []
 
 
 def test_a_cancelled_run_is_not_taken(connection: psycopg.Connection, account_id: int) -> None:
