@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import psycopg
 
 from app.domain.run import RunState
@@ -9,6 +11,7 @@ from app.domain.timings.claiming import RENOTIFY_AFTER
 from app.domain.timings.leases import DEAD_AFTER, LEASE
 from app.store.rescue import CheckResult, check, defer
 from app.store.settling import settle
+from app.store.suspension import release
 from app.store.takes import take
 from tests.factories import book, claim_all, claim_and_take, one
 
@@ -52,6 +55,22 @@ def test_a_run_notified_again_ahead_of_its_time_is_checked_after_that(
     assert len(check_all(connection).to_notify) == 1
 
     assert one(connection, "SELECT look_at - send_at FROM inflight") == RENOTIFY_AFTER
+
+
+def test_a_run_of_a_suspended_account_is_checked_when_that_is_resumed(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (claimed,) = claim_all(connection)
+    connection.execute("UPDATE account SET suspended_at = clock_timestamp()")
+    assert check_all(connection).to_notify == []
+    assert one(connection, "SELECT look_at = 'infinity' FROM inflight") is True
+
+    connection.execute("UPDATE account SET suspended_at = NULL")
+    assert sum(release(connection, account_id)) == 1
+
+    (again,) = check(connection, limit=100, leases_count=True).to_notify
+    assert (again.run_id, again.token) == (claimed.run_id, claimed.token)
 
 
 def test_a_leased_run_is_left_alone(connection: psycopg.Connection, account_id: int) -> None:
@@ -107,6 +126,23 @@ def test_an_expired_lease_says_nothing_while_leases_do_not_count(
     # It is checked again soon, but not at once.
     assert one(connection, "SELECT look_at - lease_until > '1 s' FROM inflight") is True
     assert one(connection, "SELECT look_at - clock_timestamp() < '1 s' FROM inflight") is True
+
+
+def test_no_lease_runs_out_after_what_the_clock_is_believed(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    claim_and_take(connection)
+    let_leases_run_out(connection)
+    lease_until = one(connection, "SELECT lease_until FROM inflight")
+    until = lease_until - timedelta(seconds=1)
+    for before, is_checked in ((0, False), (2, True)):
+        look_at = lease_until - timedelta(seconds=before)
+        connection.execute("UPDATE inflight SET look_at = %s", (look_at,))
+
+        assert check(connection, limit=100, leases_count=True, until=until).reclaimed == 0
+
+        assert (one(connection, "SELECT look_at FROM inflight") != look_at) is is_checked
 
 
 def test_a_run_reclaimed_too_often_is_dead_and_visible(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import psycopg
+import pytest
 
 from app.domain.run import Attempt, Reply, RunState, Timing
 from app.domain.timings.claiming import LOOK_AHEAD
@@ -59,6 +60,22 @@ def test_a_success_enters_history_and_ends_a_one_time_job(
     assert attempts == [(run.id, 1, 204, b"\x00answer")]
     for table in ("inflight", "job", "due"):
         assert one(connection, f"SELECT count(*) FROM {table}") == 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "kept"),
+    [("postponed: too many", "postponed: too many"), ("waiting: it is full", None)],
+)
+def test_a_success_keeps_why_it_was_late_where_its_account_was_at_a_limit(
+    connection: psycopg.Connection, account_id: int, reason: str, kept: str | None
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    connection.execute("UPDATE inflight SET reason = %s", (reason,))
+
+    settle(connection, [settlement_of(run)])
+
+    assert one(connection, "SELECT reason FROM run") == kept
 
 
 def test_a_recurring_job_outlives_its_runs(connection: psycopg.Connection, account_id: int) -> None:

@@ -234,6 +234,22 @@ def test_a_tick_does_not_end_with_the_result_of_the_one_before(
     assert connection.execute(query).fetchone() == ("waiting", None, None)
 
 
+def test_a_tick_takes_over_no_count_and_no_waiting_of_the_one_before(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, late=5.0)
+    (run,) = claim_and_take(connection)
+    connection.execute(
+        "UPDATE inflight SET missed = 3, attempts = 2, tried = 2, planned_at = due_at,"
+        " destination = 'http://127.0.0.1:2'"
+    )
+
+    settle(connection, [called(run, 2, state=None, retry_at=datetime.now(UTC))])
+
+    query = "SELECT missed, attempts, tried, planned_at, destination FROM inflight"
+    assert connection.execute(query).fetchone() == (0, 1, 0, None, None)
+
+
 def test_a_tick_that_is_given_up_counts_and_the_next_is_free(
     connection: psycopg.Connection, account_id: int
 ) -> None:
@@ -296,6 +312,35 @@ def test_a_job_that_was_changed_meanwhile_goes_on_as_it_was_changed(
 
     assert due(connection, job) == (at, None, 3)
     assert len(history(connection, job)) == 1
+
+
+def test_a_job_that_was_changed_meanwhile_is_not_moved_though_its_next_tick_is_the_same(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job = book(connection, account_id, late=5.0, remaining=50)
+    (run,) = claim_and_take(connection)
+    connection.execute("UPDATE due SET version = 2, remaining = 3")
+    connection.execute("UPDATE job SET version = 2")
+
+    settle(connection, [called(run, 4)])
+
+    assert due(connection, job) == (run.due_at + STEP, None, 3)
+
+
+def test_a_tick_of_a_withdrawn_run_ends_with_the_reason_of_its_withdrawal(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job = book(connection, account_id, late=5.0)
+    (run,) = claim_and_take(connection)
+    connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp(), reason = 'deleted'")
+
+    settle(connection, [called(run, 2, state=None, retry_at=datetime.now(UTC))])
+    settle(connection, check(connection, limit=10, leases_count=True).ended)
+
+    assert [row[2:5] for row in history(connection, job)] == [
+        ("succeeded", 1, "2 ticks"),
+        ("cancelled", 1, "deleted"),
+    ]
 
 
 @pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.FAILED])

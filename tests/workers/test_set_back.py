@@ -20,9 +20,12 @@ from app.domain.run import Reply
 from app.domain.trigger import Trigger, from_document, is_recurring, next_after, to_document
 from app.store.claims import claim
 from app.store.clock_steps import bring_back, rearm_ahead
+from app.store.parking import park
 from app.store.settling import settle
+from app.store.takes import take
 from tests import stepped_clock
-from tests.factories import book, claim_and_take, connect, in_seconds, one
+from tests.factories import book, claim_all, claim_and_take, connect, in_seconds, one
+from tests.store.test_parking import back
 from tests.store.test_settling import settlement_of
 from tests.workers.clock_harness import HOUR, ClockHarness
 from tests.workers.harness import SECRET, Harness
@@ -110,6 +113,43 @@ def test_a_result_that_was_reported_while_the_clock_was_ahead_is_applied_at_once
     repair(connection)
 
     assert one(connection, SOON.format("look_at", 1, "inflight")) is True
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_a_run_claimed_while_the_clock_was_ahead_is_checked_within_a_lease(
+    clock_harness: ClockHarness, *, is_taken: bool
+) -> None:
+    connection = clock_harness.connection
+    book(connection, clock_harness.account, due_in=-1)
+    clock_harness.set(HOUR)
+    claimed = claim_all(connection)
+    if is_taken:
+        take(connection, [(each.run_id, each.token) for each in claimed])
+    clock_harness.set(0.0)
+
+    repair(connection)
+
+    columns = ("lease_until", "look_at") if is_taken else ("look_at",)
+    for column in columns:
+        assert one(connection, SOON.format(column, 6, "inflight")) is True, column
+
+
+def test_a_retry_parked_while_the_clock_was_ahead_waits_no_longer_than_it_was_parked_for(
+    clock_harness: ClockHarness,
+) -> None:
+    connection = clock_harness.connection
+    book(connection, clock_harness.account, due_in=-1)
+    clock_harness.set(HOUR)
+    (run,) = claim_and_take(connection)
+    # As the retry after an attempt that was made then.
+    connection.execute("UPDATE inflight SET send_at = clock_timestamp()")
+    park(connection, [back(run)])
+    clock_harness.set(0.0)
+
+    repair(connection)
+
+    for column, seconds in (("planned_at", 1), ("send_at", 61), ("look_at", 61)):
+        assert one(connection, SOON.format(column, seconds, "inflight")) is True, column
 
 
 def test_a_secret_that_was_rotated_while_the_clock_was_ahead_ends_in_time(
