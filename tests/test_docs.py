@@ -228,6 +228,7 @@ def command_lines(group: click.Command, words: str) -> Iterator[str]:
         yield " ".join([words, *(each.make_metavar(click.Context(group)) for each in arguments)])
 
 
+@pytest.mark.usefixtures("app")
 def test_every_command_is_documented() -> None:
     offered = {
         line for group in OFFERED for line in command_lines(group, f"flask --app wsgi {group.name}")
@@ -237,6 +238,7 @@ def test_every_command_is_documented() -> None:
     assert documented - {"flask --app wsgi db upgrade"} == offered
 
 
+@pytest.mark.usefixtures("app")
 def test_every_option_of_a_command_is_documented() -> None:
     page = OPERATIONS.read_text()
     options = [
