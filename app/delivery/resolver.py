@@ -12,7 +12,7 @@ import pycares
 
 from app.delivery.loop import Loop, Timer
 from app.delivery.name_queries import NameQueries
-from app.log import logger
+from app.log import describe_error, logger
 
 _FLOOR: Final = 5.0
 _CEILING: Final = 300.0
@@ -147,7 +147,7 @@ class Resolver:
             try:
                 each.reread()
             except pycares.AresError as error:
-                logger.warning("resolver.not_reread", error=str(error))
+                logger.warning("resolver.not_reread", error=describe_error(error))
 
 
 class _Question:

@@ -81,9 +81,10 @@ def test_only_a_later_signal_asks_a_worker_to_hurry(
     worker, log = stopping.worker, stopping.log
     worker.send_signal(signal.SIGTERM)
     worker.send_signal(signal.SIGINT)
-    at = time.monotonic()
     until(lambda: "process.stopping" in log.read_text())
-    until(lambda: time.monotonic() > at + REPEATED_WITHIN_S)
+    # Counted from when the worker has met the first two, which a busy machine may delay.
+    at = time.monotonic()
+    until(lambda: time.monotonic() > at + 2 * REPEATED_WITHIN_S)
     assert worker.poll() is None
     assert log.read_text().count("process.stopping") == 1
 
