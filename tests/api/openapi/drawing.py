@@ -165,6 +165,6 @@ def _add_format(name: str | None, schema: dict[str, Any]) -> None:
 
 
 def _is_free(schema: Mapping[str, Any]) -> bool:
-    """Whether it takes any text, or any URL."""
-    has_rule = bool(schema.keys() & {"enum", "const", "pattern"})
-    return schema.get("type") == "string" and not has_rule and schema.get("format") in {None, "uri"}
+    """Whether it takes any text."""
+    has_rule = bool(schema.keys() & {"enum", "const", "pattern", "format"})
+    return schema.get("type") == "string" and not has_rule

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.api.openapi.routes import DESCRIPTIONS
-from tests.api.openapi.documents import Operation, described_at
+from tests.api.openapi.documents import Operation, described_at, native
 
 # What has to happen first, by workers and receivers, does not happen here.
 NOT_YET = {"runs.redeliver": 409, "runs.complete": 409, "inboxes.call": 404}
@@ -91,3 +91,11 @@ def test_examples_are_answered_as_described(
             where = (operation.id, arguments, answer.text[:1000])
             assert answer.status_code == NOT_YET.get(operation.id, answer.status_code), where
             assert operation.id in NOT_YET or answer.status_code < 300, where
+
+
+def test_a_url_that_is_accepted_is_one_of_the_description(app: Flask, client: FlaskClient) -> None:
+    booked = client.post("/1/jobs", json={**JOB, "url": "https://example.com/a%zz/%"})
+    shown = client.get(booked.headers["Location"], headers={"Accept": "application/json"})
+
+    assert shown.get_json()["url"] == "https://example.com/a%zz/%"
+    assert native(app).errors({"$ref": "#/components/schemas/Job"}, shown.get_json()) == []

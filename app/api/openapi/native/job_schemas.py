@@ -81,8 +81,8 @@ _MEMBERS: Final[dict[str, Note]] = {
     "id": note("Assigned. On an update it is that of the job, or absent."),
     "account": note("The name of the account. On an update it is that of the job, or absent."),
     "url": note(
-        "Where the payload is POSTed: http or https, a public address.",
-        format="uri",
+        "Where the payload is POSTed: http or https, a public address. It is sent as it is given, "
+        "also with a percent sign that begins no escape.",
         maxLength=MAX_URL,
     ),
     "signature": note("Sent along as `X-Content-Signature`.", minLength=1, maxLength=MAX_LABEL),
