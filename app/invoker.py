@@ -41,12 +41,7 @@ class Invoker:
     ) -> None:
         self._loop = Loop()
         guard = Guard(self._loop, Resolver(self._loop), allow=allow, deny=deny)
-        self._engine = Engine(
-            self._loop,
-            guard,
-            ca_file=ca_file,
-            keep_connections=at_once,
-        )
+        self._engine = Engine(self._loop, guard, ca_file=ca_file, keep_connections=at_once)
         self._at_once = at_once
         self._under_way = 0
         self._lock = Lock()

@@ -7,7 +7,7 @@ from typing import Final
 import pycurl
 
 from app.delivery import grpc
-from app.delivery.transfer import MAX_HEADER_BYTES, MAX_HEADER_LINES, Transfer
+from app.delivery.transfer import BLANK, MAX_HEADER_BYTES, MAX_HEADER_LINES, Transfer
 from app.domain.run import Reply, Timing
 
 _KEPT_VALUE: Final = 1024
@@ -22,7 +22,6 @@ _DENIED: Final = "The host leads to an address that callbacks may not reach."
 _FLOOD: Final = "The answer has too many frames that carry no data."
 _FINAL: Final = 200
 _BODILESS: Final = (204, 304)
-_BLANK: Final = (b"\r\n", b"\n")
 
 _LOST: Final = (pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING)
 
@@ -168,7 +167,7 @@ def _incomplete(lines: list[bytes], status: int) -> str | None:
     """What is missing in a response that libcurl accepted; None if it is complete."""
     if status < _FINAL:
         return f"The answer {status} is not final, and was not asked for."
-    if lines[-1] in _BLANK or any(line in _BLANK for line in lines[_final_section(lines) :]):
+    if lines[-1] in BLANK or any(line in BLANK for line in lines[_final_section(lines) :]):
         return None
     return "The connection was closed in the middle of the answer's headers."
 
@@ -234,6 +233,6 @@ def _final_section(lines: list[bytes]) -> int:
     """The index of the first field of the final response, after those of interim ones (1xx)."""
     start = 1
     for number, line in enumerate(lines[:-1]):
-        if line in _BLANK and lines[number + 1].startswith(b"HTTP/"):
+        if line in BLANK and lines[number + 1].startswith(b"HTTP/"):
             start = number + 2
     return start

@@ -77,7 +77,7 @@ class Denial(Protocol):
 _REFUSE: Final = 0
 """A count of accepted bytes that is too low: libcurl ends the transfer and the connection."""
 
-_BLANK: Final = (b"\r\n", b"\n")
+BLANK: Final = (b"\r\n", b"\n")
 """The line that ends a header section."""
 
 _ABORT: Final = 1
@@ -308,7 +308,7 @@ class Transfer:
         if len(self.lines) > MAX_HEADER_LINES or self._header_bytes > MAX_HEADER_BYTES:
             self.too_many_headers = True
             return _REFUSE
-        return self._end_section() if line in _BLANK else None
+        return self._end_section() if line in BLANK else None
 
     def _end_section(self) -> int | None:
         section, self._section = self.lines[self._section :], len(self.lines)

@@ -201,8 +201,8 @@ WHERE i.token = v.token AND i.state = 'taken';
 -- name: unpark
 -- Makes parked runs claimable, the earliest due first, as many as their destination has room for. The
 -- token stays, as when the scheduler notifies workers of a run: the first take gets it. Suspects are
--- left to the quarantine process. A run waits for its destination ahead of its
--- time only where the clock was set back since; it is not sent before `planned_at`.
+-- left to the quarantine process. A run waits for its destination ahead of its time only where the
+-- clock was set back since; it is not sent before `planned_at`.
 WITH chosen AS (
   SELECT found.id
   FROM unnest(%(accounts)b::bigint[], %(destinations)b::text[], %(numbers)b::int[])
