@@ -32,6 +32,27 @@ def test_no_process_loads_the_web(module: str) -> None:
     assert [each for each in loaded if each.startswith(OF_THE_WEB)] == []
 
 
+def refused(module: str, home: Path, settings: dict[str, str]) -> str:
+    """What a process prints that ends at its start because of these settings."""
+    done = subprocess.run(
+        [sys.executable, "-m", module],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CHECKOUT,
+        env={
+            **os.environ,
+            "WAKECALL_HOME": str(home),
+            "DATABASE_URL": "postgresql://127.0.0.1:1/x",
+            **settings,
+        },
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    return done.stderr
+
+
 @PROCESSES
 @pytest.mark.parametrize(
     ("name", "value"),
@@ -43,27 +64,11 @@ def test_no_process_loads_the_web(module: str) -> None:
 def test_a_url_that_can_never_work_is_refused(
     tmp_path: Path, module: str, name: str, value: str
 ) -> None:
-    environ = {
-        **os.environ,
-        "WAKECALL_HOME": str(tmp_path),
-        "DATABASE_URL": "postgresql://127.0.0.1:1/x",
-        name: value,
-    }
+    refusal = refused(module, tmp_path, {name: value})
 
-    done = subprocess.run(
-        [sys.executable, "-m", module],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=CHECKOUT,
-        env=environ,
-        timeout=60,
-    )
-
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"wakecall: {name} cannot be used: ")
-    assert done.stderr.count("\n") == 1
-    assert "secret" not in done.stderr
+    assert refusal.startswith(f"wakecall: {name} cannot be used: ")
+    assert refusal.count("\n") == 1
+    assert "secret" not in refusal
 
 
 @pytest.mark.parametrize("text", [None, "", "no certificate"])
@@ -73,25 +78,13 @@ def test_a_worker_without_the_certificates_to_check_by_does_not_start(
     file = tmp_path / "root.pem"
     if text is not None:
         file.write_text(text)
-    environ = {
-        **os.environ,
-        "WAKECALL_HOME": str(tmp_path),
-        "DATABASE_URL": "postgresql://127.0.0.1:1/x",
+    settings = {
         "WAKECALL_SECRET_KEY": Fernet.generate_key().decode(),
         "WAKECALL_CA_FILE": str(file),
     }
 
-    done = subprocess.run(
-        [sys.executable, "-m", "workers.worker"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=CHECKOUT,
-        env=environ,
-        timeout=60,
-    )
+    refusal = refused("workers.worker", tmp_path, settings)
 
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
+    (line,) = refusal.splitlines()
     assert line.startswith("wakecall: WAKECALL_CA_FILE must be")
     assert str(file) in line
