@@ -42,7 +42,7 @@ _RETRY: Final[Schema] = {
 }
 NAME: Final[Schema] = {**_TEXT, "minLength": 1, "maxLength": 128}
 MEMBERS: Final[Mapping[str, Schema]] = {
-    "url": {**_URL, "format": "uri"},
+    "url": _URL,
     "cron": _TEXT,
     "timezone": _TEXT,
     "onGap": {**_TEXT, "enum": ["skip", "next"]},
