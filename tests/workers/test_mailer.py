@@ -37,6 +37,7 @@ class SmtpServer(socketserver.ThreadingTCPServer):
         self.taken: list[str] = []
         self.recipients: list[str] = []
         self.refusal = b""
+        self.goodbye = b"221 bye\r\n"
 
     @property
     def url(self) -> str:
@@ -65,7 +66,7 @@ class _Dialogue(socketserver.StreamRequestHandler):
                     server.recipients.append(line.decode().partition(":")[2].strip())
                     self.wfile.write(b"250 yes\r\n")
                 case b"QUIT":
-                    self.wfile.write(b"221 bye\r\n")
+                    self.wfile.write(server.goodbye)
                     return
                 case _:
                     self.wfile.write(b"250 yes\r\n")
@@ -176,6 +177,17 @@ def test_mail_that_cannot_be_sent_is_tried_again_and_given_up_in_the_end(
         )
     mailer.run_once()
     assert state(database)[:4] == (False, False, False, MAX_ATTEMPTS)
+
+
+@pytest.mark.parametrize("goodbye", [b"451 busy\r\n", b"bye\r\n", b""])
+def test_mail_that_was_taken_is_not_sent_again_for_want_of_a_goodbye(
+    app: Flask, mailer: Mailer, server: SmtpServer, database: str, goodbye: bytes
+) -> None:
+    server.goodbye = goodbye
+    invitations.create(context_of(app), email=EMAIL)
+    mailer.run_once()
+    assert len(server.taken) == 1
+    assert state(database) == (True, False, False, 1, "")
 
 
 def test_mail_that_is_refused_for_good_is_not_tried_again(
