@@ -6,7 +6,10 @@ import errno
 import os
 import shutil
 import socket
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -37,6 +40,27 @@ def reserve(host: str, port: int) -> socket.socket:
         taken.close()
         raise Misconfigured(_why_not(host, port, error)) from None
     return taken
+
+
+@contextmanager
+def claimed(taken: socket.socket) -> Iterator[None]:
+    """Keep other instances from an address that was taken, also while nothing listens there.
+
+    The web listens some seconds after it was given back, and with SO_REUSEPORT: a second instance
+    that took it meanwhile would get half of the connections. Does nothing where the system is not
+    Linux. Raises Misconfigured where another instance has the address.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    host, port = taken.getsockname()[:2]
+    with socket.socket(socket.AF_UNIX) as claim:
+        try:
+            # An abstract name: it ends with this process, and belongs to the network namespace.
+            claim.bind(f"\0wakecall {host} {port}")
+        except OSError as error:
+            raise Misconfigured(_why_not(host, port, error)) from None
+        yield
 
 
 def address_of(host: str, taken: socket.socket) -> str:

@@ -52,7 +52,10 @@ async def _run(environ: Mapping[str, str]) -> None:
     home = homes.hold(settings.home)
     try:
         instances.clear_up(home)
-        with closing(network.reserve(settings.host, settings.port)) as reservation:
+        with (
+            closing(network.reserve(settings.host, settings.port)) as reservation,
+            network.claimed(reservation),
+        ):
             settings = replace(settings, host=network.address_of(settings.host, reservation))
             instance = instances.create(home, settings, environ, lambda text: say("!", text))
             if allowed is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,21 @@ def test_a_port_served_with_others_is_in_use_all_the_same() -> None:
 
         with pytest.raises(Misconfigured, match="is in use"):
             network.reserve("127.0.0.1", serving.getsockname()[1])
+
+
+def test_an_address_stays_with_its_instance_until_the_web_listens() -> None:
+    first = network.reserve("127.0.0.1", 0)
+    port = first.getsockname()[1]
+    with network.claimed(first):
+        first.close()
+
+        with closing(network.reserve("127.0.0.1", port)) as second:
+            refused = pytest.raises(Misconfigured, match=f"Port {port} on 127.0.0.1 is in use")
+            with refused, network.claimed(second):
+                pass
+
+    with closing(network.reserve("127.0.0.1", port)) as third, network.claimed(third):
+        pass
 
 
 @pytest.mark.parametrize(
