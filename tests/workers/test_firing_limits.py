@@ -21,7 +21,7 @@ from app.domain.timings.claiming import (
 from app.store.connection import ReconnectingConnection
 from app.uptime import read_uptime
 from tests.factories import add_account, book, call_by_hand, connect, one
-from tests.workers.test_scheduler import Notifier, book_overdue
+from tests.workers.scheduler_harness import Notifier, book_overdue
 from workers.firing_limits import KnownFirings
 from workers.notifier import ON_TIME
 from workers.scheduler import Scheduler

@@ -12,7 +12,7 @@ from app.domain.timings.claiming import LOOKBACK, UNBOUNDED_S
 from app.store.connection import ReconnectingConnection
 from app.store.queries import run
 from tests.factories import add_account, book, connect, one
-from tests.workers.test_scheduler import Clock, SchedulerHarness
+from tests.workers.scheduler_harness import Clock, SchedulerHarness
 from workers.queue_lookback import LeftBehindSearch, Lookback
 
 LOOKBACK_S = LOOKBACK.total_seconds()

@@ -18,7 +18,7 @@ from app.store.rescue import check
 from tests.factories import add_account, book, connect
 from tests.workers import test_scheduler
 from tests.workers.harness import OK, Harness
-from tests.workers.test_scheduler import SchedulerHarness
+from tests.workers.scheduler_harness import SchedulerHarness, book_overdue
 from workers import scheduler
 from workers.dispatch.fair_queue import AccountSlots, FairQueue
 from workers.dispatch.leased_run import LeasedRun
@@ -129,7 +129,7 @@ def test_what_becomes_due_during_a_long_tick_is_notified_in_it(
     harness = SchedulerHarness(database)
     with connect(database) as connection:
         hog, neighbour = add_account(connection, "hog"), add_account(connection, "neighbour")
-        test_scheduler.book_overdue(connection, hog, CLAIM_BUDGET + 500)
+        book_overdue(connection, hog, CLAIM_BUDGET + 500)
 
         def check_long(*of: Any, **options: Any) -> Any:
             harness.clock.now += FAIR_CLAIM_S
