@@ -16,7 +16,12 @@ from app.domain.dapr.series import MAX_TOGETHER, MAX_TOGETHER_OF_ALL, further_ti
 from app.domain.firing_rate import SHARING, UNLIMITED, Bound, FiringLimits, reason
 from app.domain.rearm import Rearmed, rearm
 from app.domain.run import FIRST_TOKEN, RunState
-from app.domain.timings.claiming import MAX_INSTANT, RENOTIFY_AFTER, UNBOUNDED_S
+from app.domain.timings.claiming import (
+    ENQUEUED_AT_ONCE,
+    MAX_INSTANT,
+    RENOTIFY_AFTER,
+    UNBOUNDED_S,
+)
 from app.domain.trigger import Trigger, from_document
 from app.store import postponing
 from app.store.counters import add_counters
@@ -179,7 +184,13 @@ def _claim(
     limits: FiringLimits,
 ) -> Claims:
     with connection.pipeline(), connection.transaction():
-        params = {**choice, "ahead": ahead, "renotify_after": RENOTIFY_AFTER, **_bounds(limits)}
+        params = {
+            **choice,
+            "ahead": ahead,
+            "newest": ENQUEUED_AT_ONCE,
+            "renotify_after": RENOTIFY_AFTER,
+            **_bounds(limits),
+        }
         rows = [_ClaimedRow._make(row) for row in run(connection, "claim_due", params).fetchall()]
         (read,) = (row.found for row in rows if row.found is not None)
         claimed = [

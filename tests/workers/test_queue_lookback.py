@@ -8,11 +8,13 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from app.domain.timings.claiming import LOOKBACK, UNBOUNDED_S
+from app.domain.timings.claiming import ENQUEUED_AT_ONCE, LOOKBACK, UNBOUNDED_S
+from app.store.claims import claim
 from app.store.connection import ReconnectingConnection
 from app.store.queries import run
 from tests.factories import add_account, book, connect, one
-from tests.workers.scheduler_harness import Clock, SchedulerHarness
+from tests.interleavings.case import raise_for
+from tests.workers.scheduler_harness import Clock, SchedulerHarness, book_overdue
 from workers.queue_lookback import LeftBehindSearch, Lookback
 
 LOOKBACK_S = LOOKBACK.total_seconds()
@@ -100,6 +102,31 @@ def test_a_firing_whose_time_had_passed_when_it_was_written_is_claimed_at_once(
     # Nothing tells of it any more once it was claimed.
     claimed = "SELECT count(*) FROM due WHERE next_at IS NULL AND enqueued_at IS NULL"
     assert one(connection, claimed) == len([*overdue, later])
+
+
+def test_a_claim_does_not_read_a_backlog_that_was_overdue_when_it_was_booked(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    number = 2 * ENQUEUED_AT_ONCE
+    book_overdue(connection, account_id, number)
+    connection.execute("ANALYZE due")
+    fetched = "SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'due'"
+    with connection.transaction():
+        before = one(connection, fetched)
+        # Not bounded to where all of them are further back, nor to where none is.
+        claims = claim(connection, budget=10, ahead=0, lookback=3600, unreadable=raise_for)
+        assert len(claims.runs) == 10
+        assert one(connection, fetched) - before < ENQUEUED_AT_ONCE + 100
+
+
+def test_a_firing_that_is_far_back_is_claimed_before_a_backlog_that_is_not(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book_overdue(connection, account_id, ENQUEUED_AT_ONCE)
+    late = add_account(connection, "late")
+    book(connection, late, due_in=-7200)
+    claims = claim(connection, budget=10, ahead=0, lookback=3600, unreadable=raise_for)
+    assert late in {each.account_id for each in claims.runs}
 
 
 def test_a_firing_that_waited_for_the_call_before_it_is_claimed_once_it_is_let_go(

@@ -29,6 +29,10 @@ The claims of one tick, and one check of runs in flight, read at most this many 
 CLAIMED_AT_ONCE: Final = 500
 """Rows that one claim reads. Where there are more, the same tick claims again, until CLAIM_S."""
 
+ENQUEUED_AT_ONCE: Final = 2000
+"""Of the rows whose time had passed when they were written, one claim looks at the newest so many.
+Those that are not among them any more, and are further back than it reads, are left behind."""
+
 CLAIM_S: Final = 0.1
 """How long a tick goes on claiming the earliest rows: on a slow or busy machine CLAIM_BUDGET rows
 may take longer than LOOK_AHEAD, and what is due next would be late, whosever it is."""

@@ -6,7 +6,8 @@
 -- part of that slot is later than `until`.
 -- `plainly`: the earliest `budget` rows of those due within the last `lookback` seconds. `enqueued`
 -- comes before it: rows whose time had passed already when they were written, if they were written
--- within these seconds. While a transaction stays open, the rows that were claimed since it began
+-- within these seconds and are among the `newest` such rows: a backlog may have millions that
+-- `plainly` reads. While a transaction stays open, the rows that were claimed since it began
 -- stay in the index: no claim may walk past all of them (queue_lookback.py). The last row shows how
 -- many rows were read in this way.
 -- `fairly`: at most `share` rows of each slot and account, however many rows stand before them.
@@ -29,9 +30,15 @@ WITH RECURSIVE bounds AS (
   SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
          CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
   FROM due
-  WHERE enqueued_at >= now() - make_interval(secs => %(lookback)s) AND slot < (SELECT lo FROM bounds)
-  ORDER BY enqueued_at
-  LIMIT %(budget)s
+  WHERE job_id = ANY (ARRAY(
+    SELECT job_id FROM (
+      SELECT job_id, slot FROM due
+      WHERE enqueued_at >= now() - make_interval(secs => %(lookback)s)
+      ORDER BY enqueued_at DESC
+      LIMIT %(newest)s) newest
+    WHERE slot < (SELECT lo FROM bounds)
+    LIMIT %(budget)s))
+    AND slot < (SELECT lo FROM bounds)
   FOR UPDATE SKIP LOCKED
 ), plainly AS MATERIALIZED (
   SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
