@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -66,6 +67,7 @@ SELECT id, %(account)s, 1, true, %(first)s::timestamptz FROM wanted
 # In the order in which the product locks them (docs/architecture.md), so that neither waits for
 # the other in a circle.
 _LOCKED_FIRST: Final = ("due", "inflight", "run", "attempt", "job")
+_ATTEMPTS: Final = 5
 KEPT: Final = frozenset(
     (
         *("account", "api_key", "signing_secret", "heartbeat", "tally", "accuracy"),
@@ -139,7 +141,14 @@ def settle_down(connection: psycopg.Connection) -> None:
 def purge(connection: psycopg.Connection) -> None:
     """Remove all jobs, runs and attempts, so that no phase meets what another left."""
     others = sorted(tables.job.metadata.tables.keys() - KEPT - set(_LOCKED_FIRST))
-    connection.execute(f"TRUNCATE {', '.join((*_LOCKED_FIRST, *others))}")
+    statement = f"TRUNCATE {', '.join((*_LOCKED_FIRST, *others))}"
+    for _ in range(_ATTEMPTS):
+        # Of a backlog that is still being called, transactions of several statements may have
+        # locked a later table before they ask for an earlier one.
+        with suppress(psycopg.errors.DeadlockDetected):
+            connection.execute(statement)
+            return
+    connection.execute(statement)
 
 
 def seconds_for(count: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from bench.harness import BenchHarness
 from bench.phases.crons import expressions
 from bench.plan import QUICK
 from bench.receiver import ADDRESSES
-from tests.factories import add_account, connect, one
+from tests.factories import add_account, connect, in_thread, one, wait_until_blocked
 
 FIRST = datetime(2030, 1, 1, tzinfo=UTC)
 COUNT = 40
@@ -140,6 +141,21 @@ def test_no_figure_comes_of_jobs_that_did_not_fire_just_once(
 
     with pytest.raises(Failed):
         checked(connection, booked)
+
+
+def test_a_purge_outlives_a_circle_with_what_is_still_called(
+    connection: psycopg.Connection, accounts: list[int], database: str
+) -> None:
+    bookings.book(connection, batch(accounts))
+    with connect(database) as other, ExitStack() as ending:
+        with other.transaction():
+            other.execute("LOCK inflight IN ROW EXCLUSIVE MODE")
+            purged = ending.enter_context(in_thread(lambda: bookings.purge(connection)))
+            wait_until_blocked(other)
+            # The purge has waited for longer, so that it is the one that PostgreSQL ends.
+            other.execute("LOCK due IN ROW EXCLUSIVE MODE")
+        purged()
+        assert one(other, "SELECT count(*) FROM job") == 0
 
 
 def test_nothing_is_left_after_a_purge(connection: psycopg.Connection, accounts: list[int]) -> None:
