@@ -120,7 +120,7 @@ class AsgiApp:
         environ = wsgi_bridge.build_environ(scope)
         at_once = self._quick(environ)
         if at_once is not None:
-            await wsgi_bridge.send_whole(at_once, send)
+            await self._downloads.send_kept(at_once, send)
             return
         if self._inbox_calls is not None and scope["raw_path"].startswith(_INBOXES):
             await self._inbox_calls.answer(scope, receive, send)
@@ -139,7 +139,8 @@ class AsgiApp:
         if self._direct is None or notes.get(direct_bookings.READER) is None:
             return False
         key, sent = notes[KEYS]
-        if self._downloads.unread.exhausted(self._senders.lane_of(sent)):
+        account = self._senders.account_of(sent)
+        if account is not None and self._downloads.unread.exhausted(account):
             return False
         return self._direct.take(request, key, partial(self._senders.confirm, sent))
 
@@ -168,7 +169,7 @@ class AsgiApp:
         if answer.status == _TOO_MANY and sender.account is not None:
             # Here the refusal holds neither a thread nor a slot.
             await asyncio.sleep(self._refusal_pace.delay(sender.account, time.monotonic()))
-        await self._downloads.send(answer, sender.lane, send)
+        await self._downloads.send(answer, sender.owner, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -211,7 +212,7 @@ class AsgiApp:
         """Return the response to a plain booking that was made directly, None for all others."""
         if self._direct is None or direct_bookings.is_tried(environ):
             return None
-        if self._downloads.unread.exhausted(sender.lane):
+        if self._downloads.unread.exhausted(sender.owner):
             return None
         booked = await self._direct.answer(environ)
         if booked is not None:
@@ -230,8 +231,8 @@ class AsgiApp:
         self, environ: Message, sender: Sender, *, long: bool = False
     ) -> WsgiResponse:
         """Return the application's response when it is the sender's turn, or else a refusal."""
-        if self._downloads.unread.exhausted(sender.lane):
-            refusal = refusals.unread(self._downloads.unread.held(sender.lane))
+        if self._downloads.unread.exhausted(sender.owner):
+            refusal = refusals.unread(sender, self._downloads.unread.held(sender.owner))
         else:
             try:
                 if long:

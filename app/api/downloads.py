@@ -53,11 +53,27 @@ class Downloads:
 
     async def send(self, answer: WsgiResponse, owner: Hashable, send: Send) -> None:
         """Send the whole response, or abandon it if its client reads too slowly."""
-        if answer.rest is None and len(answer.start) <= SLICE:
+        if _is_short(answer):
             await wsgi_bridge.send_whole(answer, send)
             return
         size = len(answer.start)
         self.unread.add(owner, size)
+        try:
+            await self._send_long(answer, owner, send)
+        finally:
+            self.unread.release(owner, size)
+
+    async def send_kept(self, answer: WsgiResponse, send: Send) -> None:
+        """As `send`, of a response that is kept for all clients and so counts against nobody.
+
+        Sent at once, it would be copied for each client that does not read it.
+        """
+        if _is_short(answer):
+            await wsgi_bridge.send_whole(answer, send)
+        else:
+            await self._send_long(answer, None, send)
+
+    async def _send_long(self, answer: WsgiResponse, owner: Hashable, send: Send) -> None:
         try:
             await send(
                 {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
@@ -65,8 +81,6 @@ class Downloads:
             await self._send_slices(answer, owner, send)
         except TimeoutError:
             logger.info("client.stopped_reading")
-        finally:
-            self.unread.release(owner, size)
 
     async def _send_slices(self, answer: WsgiResponse, owner: Hashable, send: Send) -> None:
         loop = asyncio.get_running_loop()
@@ -96,3 +110,8 @@ class Downloads:
         async with self._turns.slot(owner):
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, next, rest, b"")
+
+
+def _is_short(answer: WsgiResponse) -> bool:
+    """Whether a response is sent in one piece."""
+    return answer.rest is None and len(answer.start) <= SLICE

@@ -10,6 +10,7 @@ from flask import Flask, Response, request
 from app.api import auth, senders
 from app.api.context import current_context
 from app.api.fair_gate import GateRefused
+from app.api.senders import Sender
 from app.domain.limits import CONCURRENT_REQUESTS
 from app.errors import InvalidMember, RateLimited
 from app.service.limits import limits_of
@@ -50,11 +51,14 @@ def concurrent(refused: GateRefused) -> RateLimited:
     )
 
 
-def unread(held: int) -> RateLimited:
-    """Return the error for an account that does not read its responses; `held` is in bytes."""
+def unread(sender: Sender, held: int) -> RateLimited:
+    """Return the error for a sender who does not read responses, of which `held` bytes wait."""
+    who, one = "This account has", "account"
+    if sender.account is None:
+        who, one = "Clients of your network, without a key that is known here, have", "network"
     return RateLimited(
-        f"This account has not yet read {held / _MIB:.1f} MiB of responses, which is the most that "
-        "one account may leave unread.",
+        f"{who} not yet read {held / _MIB:.1f} MiB of responses, which is the most that one {one} "
+        "may leave unread.",
         remedy="Read the responses to earlier requests, or close their connections; then send this "
         "request again.",
     )

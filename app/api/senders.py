@@ -68,6 +68,15 @@ class Sender:
         """The member of the lane, which takes turns with the other members."""
         return self.network if self.account is None else None
 
+    @property
+    def owner(self) -> Hashable:
+        """For whom counts what the sender holds: the account, or the network without a valid key.
+
+        Strangers of one network must not use up what those of others may hold, nor what an account
+        may hold whose key is not known yet.
+        """
+        return self.network if self.account is None else self.account
+
 
 def note(environ: Mapping[str, Any], account: int, max_concurrent: int | None) -> None:
     """Note the account of a request for the ASGI application; None means no maximum."""
@@ -126,8 +135,8 @@ class Senders:
             sender.account, sender.max_concurrent = known
         return sender
 
-    def lane_of(self, sent: tuple[bytes, ...]) -> Hashable:
-        """The lane of the sender of these keys."""
+    def account_of(self, sent: tuple[bytes, ...]) -> int | None:
+        """The id of the account of the sender of these keys; None if no key is remembered."""
         known = self._find(sent)
         return None if known is None else known[0]
 

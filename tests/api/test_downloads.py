@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,9 @@ from app.api import downloads, wsgi_bridge
 from app.api.asgi import AsgiApp
 from app.api.downloads import MAX_UNREAD, SLICE
 from tests.api.exchange import KEYS, Exchange, Message, application, scope_of
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse
 
 
 class Chunks:
@@ -111,6 +115,61 @@ def test_who_leaves_answers_unread_is_refused_and_others_are_not() -> None:
 
     asyncio.run(crowd())
     assert refused == [False, True, False]
+
+
+def test_strangers_who_leave_answers_unread_are_refused_by_network() -> None:
+    refused: list[bool] = []
+    answered = asyncio.Semaphore(0)
+
+    def app(environ: Message, start_response: StartResponse) -> Iterable[bytes]:
+        refused.append("wakecall.refusal" in environ)
+        start_response("200 OK", [])
+        return [b"x" * (MAX_UNREAD // 2 + 1)]
+
+    asgi = AsgiApp(app)
+
+    async def ask(address: str, **headers: str) -> None:
+        async def send(_message: Message) -> None:
+            answered.release()
+            await asyncio.Event().wait()
+
+        scope = {**scope_of("GET", **headers), "client": (address, 1)}
+        await asgi(scope, Exchange().receive, send)
+
+    async def crowd() -> None:
+        asked = []
+        # The last one has a key that this process does not know yet.
+        own = {"x_api_key": KEYS["1"]}
+        for address, headers in (("192.0.2.1", {}), ("192.0.2.1", {}), ("192.0.2.2", own)):
+            asked.append(asyncio.create_task(ask(address, **headers)))
+            await answered.acquire()
+        for each in asked:
+            each.cancel()
+        await asyncio.wait(asked)
+
+    asyncio.run(crowd())
+    assert refused == [False, True, False]
+
+
+def test_an_answer_that_is_kept_for_all_is_sent_in_slices_and_given_up() -> None:
+    kept = wsgi_bridge.WsgiResponse(
+        status=200, headers=[], start=b"x" * (MAX_UNREAD // 2 + 1), rest=None
+    )
+    sent: list[int] = []
+
+    async def stuck(message: Message) -> None:
+        sent.append(len(message.get("body", b"")))
+        if len(sent) % 2 == 0:
+            await asyncio.Event().wait()
+
+    async def crowd() -> None:
+        asgi = AsgiApp(application([]), quick=lambda _: kept, send_s=0.1)
+        for _ in range(2):
+            await asgi(scope_of("GET"), Exchange().receive, stuck)
+
+    asyncio.run(crowd())
+    # The second client is not refused: the bytes are in memory once for all.
+    assert sent == [0, SLICE, 0, SLICE]
 
 
 def test_an_application_that_fails_is_closed() -> None:

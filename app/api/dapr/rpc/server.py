@@ -142,8 +142,7 @@ class RpcServer:
             return
         environ = self._heads.environ_of(call.method, call.metadata, call.peer)
         sender = self._asgi.identify(environ)
-        # Also an account's first RPC: strangers of another network must not keep it out.
-        lane = sender.network if sender.lane is None else sender.lane
+        lane = sender.owner
         if not self._rpcs.acquire(lane):
             held = self._rpcs.held(lane)
             call.fail(
