@@ -14,6 +14,7 @@ from tests.api.native.job_documents import read_xml, write
 
 URL = "<url>https://example.com/</url>"
 GOOD = f"<job>{URL}<when>2030-01-01T00:00:00Z</when></job>"
+MARK = "\ufeff"
 SCHEMA = Path(job_document.__file__).parent / "job.xsd"
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 XSD = 'xmlns:xsd="http://www.w3.org/2001/XMLSchema"'
@@ -63,6 +64,16 @@ def test_a_doctype_of_any_kind_is_refused(doctype: str) -> None:
         refused = refusal(body)
         assert isinstance(refused, MalformedDocument)
         assert "DOCTYPE" in refused.message
+
+
+@pytest.mark.parametrize("start", [f"{MARK}{MARK}", f'<?xml version="1.0"?>{MARK}'])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_second_byte_order_mark_hides_no_doctype(start: str, encoding: str) -> None:
+    doctype = "<!DOCTYPE job [<!ATTLIST url a CDATA 'b'>]>"
+    for before in (doctype, ""):
+        refused = refusal(f"{start}{before}{GOOD}".encode(encoding))
+        assert isinstance(refused, MalformedDocument)
+        assert "byte order mark" in refused.message
 
 
 def test_what_only_looks_like_a_doctype_is_data() -> None:

@@ -31,6 +31,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _STARTS: Final = ((b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
 
 _S: Final = r"[ \t\r\n]"
@@ -122,6 +123,11 @@ def _codec(family: str | None, charset: str | None, declared: str | None) -> str
 
 def _refuse_doctype(text: str) -> None:
     """Refuse a DTD before any parser sees it; it can only precede the root element."""
+    if text.startswith(_MARK):
+        # The parser would pass over this one, too, and then read a DTD.
+        raise MalformedDocument(
+            "The document has a byte order mark after its beginning.", remedy="Leave it out."
+        )
     position = 0
     while match := _BEFORE_ROOT.match(text, position):
         position = match.end()
