@@ -98,10 +98,11 @@ class Call:
         self.begin_read(came)
         return await found
 
-    async def write(self, message: bytes) -> None:
+    async def write(self, message: bytes, *, within_s: float) -> bool:
         """Send a message, and wait until it has left. It is lost where the client is gone.
 
-        Raises ConnectionError after a stop.
+        Return False if it has not left within so many seconds: the RPC is cancelled then, and what
+        is left of the message is dropped. Raises ConnectionError after a stop.
         """
         left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -110,7 +111,10 @@ class Call:
                 left.set_result(None)
 
         self._start((*self._beginning(), cygrpc.SendMessageOperation(message, _NO_FLAGS)), written)
-        await left
+        await asyncio.wait([left], timeout=within_s)
+        if not left.done() and not self._server.is_closed:
+            self._call.cancel()
+        return left.done()
 
     def finish(self, message: bytes | None, trailers: Metadata) -> None:
         """End with success, after `message` unless it is None. Nothing happens after a stop."""

@@ -13,8 +13,10 @@ from google.rpc.status_pb2 import Status
 from app.api.bodies import MAX_DOCUMENT
 from app.api.dapr.rpc.calls import OVER, Call, Metadata
 from app.api.dapr.rpc.failures import STATUS_TYPE
+from app.api.downloads import MIN_RATE, SEND_S
 from app.api.fair_gate import GateRefused, Slot
 from app.api.wsgi_bridge import Message
+from app.log import logger
 
 _TRAILERS: Final = frozenset({b"retry-after", b"ratelimit", b"ratelimit-policy", b"x-request-id"})
 """Fields of an answer that are sent on as trailing metadata."""
@@ -153,10 +155,22 @@ class RpcExchange:
             code = status.code if status.code in _CODES else Code.INTERNAL
             self.fail(code, status.message, (*trailers, (_DETAILS, body)))
             return
-        if self._writes:
-            await self._call.write(body)
+        if self._writes and not await self._write(body):
+            self.fail(Code.CANCELLED, "the answer was not read in time", tuple(trailers))
+            return
         self._is_ended = True
         self._call.finish(None if self._writes else body, tuple(trailers))
+
+    async def _write(self, body: bytes) -> bool:
+        """Write the answer; return False if its client has not read it in time.
+
+        The time is that of a response over HTTP. A client that still answers pings would otherwise
+        keep the answer in memory without end.
+        """
+        is_read = await self._call.write(body, within_s=SEND_S + len(body) / MIN_RATE)
+        if not is_read:
+            logger.info("client.stopped_reading")
+        return is_read
 
     def fail(self, code: int, details: str, trailers: Metadata = ()) -> None:
         """End the RPC with an error, unless it has ended."""

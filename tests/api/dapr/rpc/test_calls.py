@@ -17,6 +17,8 @@ from app.api.dapr.rpc.calls import Call, CallServer, Metadata
 PATH = "/test.Service/Do"
 MAX_MESSAGE = 1000
 MANY = 200
+LONG = 16_000_000
+"""Bytes that no client takes before it reads."""
 
 Answer = Callable[[Call], Any]
 
@@ -120,11 +122,30 @@ def test_an_error_has_a_code_details_and_trailers() -> None:
 def test_messages_are_written_and_read_one_after_the_other() -> None:
     async def answer(call: Call) -> None:
         while (message := await call.read()) is not None:
-            await call.write(message * 2)
+            assert await call.write(message * 2, within_s=30)
         call.finish(None, ())
 
     with served(answer) as (_, rpc):
         assert list(rpc(iter([b"a", b"b"]), timeout=30)) == [b"aa", b"bb"]
+
+
+def test_a_message_that_is_not_read_in_time_ends_the_rpc() -> None:
+    left: list[bool] = []
+    ended = threading.Event()
+
+    async def answer(call: Call) -> None:
+        await call.read()
+        left.append(await call.write(b"x" * LONG, within_s=0.2))
+        call.fail(Code.CANCELLED, "")
+        ended.set()
+
+    with served(answer) as (_, rpc):
+        called = rpc(iter([b""]), timeout=60)
+
+        assert ended.wait(30)
+        assert left == [False]
+        with pytest.raises(grpc.RpcError):
+            list(called)
 
 
 def test_a_message_that_is_too_long_ends_the_rpc_before_it_is_read() -> None:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
+from google.rpc.code_pb2 import Code
 
 from app.api.bodies import MAX_DOCUMENT
-from app.api.dapr.rpc.calls import Call
+from app.api.dapr.rpc.calls import Call, Metadata
 from app.api.dapr.rpc.exchange import RpcExchange
+from app.api.downloads import MIN_RATE, SEND_S
 from app.api.fair_gate import FairGate
 
 Came = Callable[[bool, bytes | None], object]
@@ -22,6 +24,8 @@ class FakeCall:
     def __init__(self) -> None:
         self.came: Came | None = None
         self.gone: Callable[[], object] | None = None
+        self.within_s = 0.0
+        self.ends: list[int] = []
 
     def begin_read(self, came: Came) -> None:
         assert self.came is None, "it has one message, which is read once"
@@ -29,6 +33,13 @@ class FakeCall:
 
     def watch(self, gone: Callable[[], object]) -> None:
         self.gone = gone
+
+    async def write(self, _message: bytes, *, within_s: float) -> bool:
+        self.within_s = within_s
+        return False
+
+    def fail(self, code: int, _details: str, _trailers: Metadata = ()) -> None:
+        self.ends.append(code)
 
     def bring(self, message: bytes | None, *, is_read: bool = True) -> None:
         assert self.came is not None
@@ -168,3 +179,22 @@ def test_a_message_that_does_not_come_in_time_keeps_no_place(*, is_cancelled: bo
         assert not is_full(gate)
 
     asyncio.run(check())
+
+
+def test_an_answer_that_is_not_read_in_time_ends_the_rpc(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def check() -> FakeCall:
+        call = FakeCall()
+        gate = FairGate(1, 1)
+        exchange = RpcExchange(cast("Call", call), lambda: gate.slot("a"), writes=True)
+        await exchange.send({"type": "http.response.start", "status": 200, "headers": []})
+        body = b"x" * (10 * MIN_RATE)
+        await exchange.send({"type": "http.response.body", "body": body, "more_body": False})
+        # What is done with an RPC that has ended has no effect.
+        exchange.fail(Code.INTERNAL, "")
+        return call
+
+    call = asyncio.run(check())
+    assert (call.within_s, call.ends) == (SEND_S + 10, [Code.CANCELLED])
+    assert "client.stopped_reading" in capsys.readouterr().out
