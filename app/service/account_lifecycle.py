@@ -14,7 +14,10 @@ from app.domain.timings.leases import LEASE
 from app.errors import Conflict, InvalidMember, Unavailable
 from app.service import accounts, audit
 from app.service.context import Context
+from app.service.permissions import require_owner
+from app.store import accounts as account_store
 from app.store import erasure, suspension
+from app.store.database import driver_of
 
 MAX_REASON: Final = 500
 _MAX_ROUNDS: Final = 10
@@ -60,10 +63,15 @@ def resume(
             report(freed)
 
 
-def begin_deletion(context: Context, account: Account) -> None:
-    """Suspend an account for good and revoke its keys; maintenance then deletes its data."""
-    with context.database.session() as connection, connection.transaction():
-        erasure.begin(connection, account.id)
+def begin_deletion(context: Context, account: Account, *, by: int) -> None:
+    """Suspend an account for good and revoke its keys; maintenance then deletes its data.
+
+    `by` is the owner who does it. Raises InsufficientRole.
+    """
+    with context.database.transaction() as connection:
+        account_store.lock(connection, account.id)
+        require_owner(connection, account, by)
+        erasure.begin(driver_of(connection), account.id)
         audit.record(connection, None, Action.DELETE_ACCOUNT, account.name)
 
 

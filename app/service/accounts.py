@@ -22,6 +22,7 @@ from app.errors import Conflict, InvalidMember, Misconfigured, NotFound, Unauthe
 from app.log import logger
 from app.service import audit, limits
 from app.service.context import Context
+from app.service.permissions import require_owner
 from app.store import accounts as store
 from app.store import keys as key_store
 from app.store import limits as limit_store
@@ -231,18 +232,24 @@ def note_shown(context: Context, account: Account) -> None:
 
 
 def rotate_secret(
-    context: Context, account: str, *, overlap: timedelta, unopened: _Report = _log_unopened
+    context: Context,
+    account: str,
+    *,
+    overlap: timedelta,
+    unopened: _Report = _log_unopened,
+    by: int | None = None,
 ) -> tuple[SigningSecret, ...]:
     """Create a new signing secret; earlier secrets of the account stay valid for up to `overlap`.
 
     Return the secrets that are then valid and can be decrypted, the new one first. `unopened` is
-    called for each secret that cannot be. Raises NotFound, and Conflict if too many secrets would
-    be valid.
+    called for each secret that cannot be. `by` is the owner who does it on the console. Raises
+    NotFound, InsufficientRole, and Conflict if too many secrets would be valid.
     """
     sealed = context.secret_box.seal(new_secret())
     with context.database.transaction() as connection:
         owner = _account(store.find_account(connection, account), account)
         store.retire_secrets(connection, owner.id, overlap)
+        require_owner(connection, owner, by)
         if len(store.valid_secrets(connection, owner.id)) >= MAX_SECRETS:
             raise Conflict(
                 f"This account already has {MAX_SECRETS} valid secrets, which is the maximum.",

@@ -19,7 +19,7 @@ from app.domain.scope import Scope
 from app.errors import Conflict, InsufficientScope, InvalidMember, NotFound
 from app.service import accounts, audit, limits
 from app.service.context import Context
-from app.service.permissions import require_scope
+from app.service.permissions import require_owner, require_scope
 from app.store import accounts as account_store
 from app.store import endpoints
 from app.store import keys as store
@@ -88,13 +88,16 @@ def create_with_key(context: Context, caller: Caller, wanted: Wanted) -> NewKey:
         return _create(context, connection, caller.account, wanted)
 
 
-def create_as_user(context: Context, caller: Caller, wanted: Wanted) -> NewKey:
+def create_as_user(context: Context, caller: Caller, wanted: Wanted, *, by: int) -> NewKey:
     """Create an API key for a user who is signed in, with no more rights than the user has.
 
-    Raises InsufficientScope for a broader scope, and otherwise as `create`.
+    `by` is that user, an owner. Raises InsufficientScope for a broader scope, InsufficientRole, and
+    otherwise as `create`.
     """
     require_scope(caller, wanted.scope)
     with context.database.transaction() as connection:
+        account_store.lock(connection, caller.account.id)
+        require_owner(connection, caller.account, by)
         return _create(context, connection, caller.account, wanted)
 
 
@@ -161,10 +164,14 @@ def revoke_with_key(context: Context, account: Account, key_id: str) -> None:
         audit.record(connection, account.id, Action.REVOKE_KEY, key_id)
 
 
-def revoke_as_user(context: Context, account: Account, key_id: str) -> None:
-    """As `revoke_with_key`, for an owner, who creates keys without having one. Raises NotFound."""
+def revoke_as_user(context: Context, account: Account, key_id: str, *, by: int) -> None:
+    """As `revoke_with_key`, for the owner `by`, who creates keys without having one.
+
+    Raises NotFound, InsufficientRole.
+    """
     with context.database.transaction() as connection:
         account_store.lock(connection, account.id)
+        require_owner(connection, account, by)
         found = _find(connection, account, key_id)
         store.revoke(connection, key_id)
         if found.revoked_at is None:

@@ -60,7 +60,7 @@ def test_the_last_owner_is_refused_with_a_remedy(
     assert one(connection, "SELECT count(*) FROM web_user") == 1
 
     # An account that is being deleted does not need its owner.
-    account_lifecycle.begin_deletion(context_of(app), signed_in.account)
+    account_lifecycle.begin_deletion(context_of(app), signed_in.account, by=signed_in.user_id)
     assert signed_in.post(PATH, form_of(signed_in)).status_code == 303
 
 

@@ -86,7 +86,7 @@ def test_what_is_not_there_or_being_deleted_is_refused(
 ) -> None:
     assert operator.client.get(f"{SUSPEND}?account=nobody").status_code == 404
     assert operator.post(SUSPEND, {**FORM, "account": "no\x00body"}).status_code == 404
-    account_lifecycle.begin_deletion(context_of(app), other_user.account)
+    account_lifecycle.begin_deletion(context_of(app), other_user.account, by=other_user.user_id)
     refused = operator.post(RESUME, FORM)
     assert refused.status_code == 409
     assert "is being deleted" in check_page(refused.text).text_content()

@@ -117,7 +117,7 @@ def delete_account() -> ResponseReturnValue:
             )
         attempts.count(attempts.PASSWORD, str(found.user_id))
         sign_in.prove(current_context(), found.signed_in, request.form.get("password", ""))
-        account_lifecycle.begin_deletion(current_context(), found.account)
+        account_lifecycle.begin_deletion(current_context(), found.account, by=found.user_id)
     except SHOWN as error:
         return _ask_to_delete(refused(error, values))
     flash(f"{found.account_name} is being deleted. Its keys are revoked and no calls are made.")

@@ -48,7 +48,9 @@ def create_key() -> ResponseReturnValue:
         if asked is not None:
             return asked
     try:
-        made = service.create_as_user(current_context(), viewer().caller, _wanted(values))
+        made = service.create_as_user(
+            current_context(), viewer().caller, _wanted(values), by=viewer().user_id
+        )
     except SHOWN as error:
         return _list(refused(error, values, _FIELDS))
     response = Response(status=_SEE_OTHER, headers={"Location": f"{_KEYS}/{made.key.id}"})
@@ -101,7 +103,7 @@ def ask_to_revoke(key_id: str) -> ResponseReturnValue:
 @takes()
 def revoke_key(key_id: str) -> ResponseReturnValue:
     """Revoke a key at once."""
-    service.revoke_as_user(current_context(), viewer().account, key_id)
+    service.revoke_as_user(current_context(), viewer().account, key_id, by=viewer().user_id)
     flash(f"The key {key_id} is revoked.")
     return Response(status=_SEE_OTHER, headers={"Location": _KEYS})
 

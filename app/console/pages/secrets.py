@@ -79,7 +79,10 @@ def rotate_secret() -> ResponseReturnValue:
                 "overlap", "The time is unknown.", remedy="Choose one from the list."
             )
         accounts.rotate_secret(
-            current_context(), viewer().account_name, overlap=timedelta(seconds=int(overlap))
+            current_context(),
+            viewer().account_name,
+            overlap=timedelta(seconds=int(overlap)),
+            by=viewer().user_id,
         )
     except SHOWN as error:
         form = refused(error, {"overlap": overlap})
