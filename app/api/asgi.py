@@ -181,6 +181,11 @@ class AsgiApp:
         self.shutdown()
         await send({"type": "lifespan.shutdown.complete"})
 
+    def end_waits(self) -> None:
+        """Let no request wait any longer for what may come, as the server stops."""
+        if self._inbox_calls is not None:
+            self._inbox_calls.end_waits()
+
     def shutdown(self) -> None:
         """End the threads when their work is done; no server may serve requests any more."""
         self._threads.shutdown()

@@ -11,6 +11,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
@@ -87,6 +88,7 @@ class InboxCalls:
         self._reception = reception
         self._path_prefix = path_prefix
         self._slow_s = slow_s
+        self._ends_waits = asyncio.Event()
         self._body_s = body_s
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inboxes")
         self._lookups = Batches(self._thread, reception.find, size=_BATCH, most=_MAX_WAITING)
@@ -111,6 +113,11 @@ class InboxCalls:
         self._unknown = CallRates(_UNKNOWN_PER_S, _UNKNOWN_BURST)
         self._signed = CallRates(_SIGNED_PER_S, _SIGNED_BURST)
         self._unsigned = CallRates(_UNSIGNED_PER_S, _UNSIGNED_BURST)
+
+    def end_waits(self) -> None:
+        """Answer at once from now on: a process that is being stopped is killed after 15 s."""
+        self._ends_waits.set()
+        self.long_polls.end_waits()
 
     def shutdown(self) -> None:
         """End the thread when it has stored what came."""
@@ -143,7 +150,8 @@ class InboxCalls:
         try:
             await self._take(called, scope, rest, receive, arrived_at)
             if called.answer is Answer.WAIT:
-                await asyncio.sleep(self._slow_s)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._ends_waits.wait(), self._slow_s)
             return _response(called.answer)
         finally:
             self._open.release(called.account_id)

@@ -63,6 +63,7 @@ class LongPolls:
         self._poll_s = poll_s
         self._budget = SharedBudget(most)
         self._waiting: dict[UUID, set[_Waiter]] = {}
+        self._is_ended = False
         self._polling: asyncio.Task[None] | None = None
 
     async def wait(
@@ -70,8 +71,11 @@ class LongPolls:
     ) -> bool:
         """Wait until there is a call or the time is over; return False if the client went away.
 
-        Raises RateLimited for an account of which too many requests wait.
+        After `end_waits`, return at once. Raises RateLimited for an account of which too many
+        requests wait.
         """
+        if self._is_ended:
+            return True
         held = self._budget.held(account)
         if held >= MAX_OF_ACCOUNT or not self._budget.acquire(account):
             raise RateLimited(
@@ -97,6 +101,13 @@ class LongPolls:
                 each.cancel()
             self._budget.release(account)
             self._leave(waiter)
+
+    def end_waits(self) -> None:
+        """Let no request wait any longer, whether or not there is a call."""
+        self._is_ended = True
+        for of_inbox in self._waiting.values():
+            for waiter in of_inbox:
+                waiter.came.set()
 
     def arrived(self, inbox_id: UUID, number: int) -> None:
         """Wake the requests that wait for this call, which was stored by this process."""

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections import OrderedDict
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 from app.http_server.connection import Connection
 from app.http_server.exchange import Application
@@ -30,6 +30,14 @@ MAX_CONNECTIONS: Final = 8192
 _ALL_IPV6: Final = "::"
 
 
+@runtime_checkable
+class EndsWaits(Protocol):
+    """An application of which some requests wait for something that may be long in coming."""
+
+    def end_waits(self) -> None:
+        """Answer such requests from now on without waiting, as the server stops."""
+
+
 class HttpServer:
     """Serves an ASGI application; only one event loop may use it.
 
@@ -47,6 +55,9 @@ class HttpServer:
         self.application = application
         self.takes_whole: TakesWhole | None = (
             application if isinstance(application, TakesWhole) else None
+        )
+        self._ends_waits: EndsWaits | None = (
+            application if isinstance(application, EndsWaits) else None
         )
         self.heads = KnownHeads()
         self.is_stopping = False
@@ -92,6 +103,8 @@ class HttpServer:
             listener.close()
         for waiting in self._waiting.take():
             waiting.close()
+        if self._ends_waits is not None:
+            self._ends_waits.end_waits()
         while self._running or self._taken:
             if self._running:
                 await asyncio.wait(self._running)

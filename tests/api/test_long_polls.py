@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,7 +19,16 @@ from app.api.context import current_context
 from app.api.long_polls import MAX_OF_ACCOUNT
 from app.service import accounts
 from app.store.engine import db
-from tests.api.server import Reply, Web, ask, read_reply, request, serving, until
+from tests.api.server import (
+    PATIENCE_S,
+    Reply,
+    Web,
+    ask,
+    read_reply,
+    request,
+    serving,
+    until,
+)
 
 JSON = "application/json"
 
@@ -99,6 +109,26 @@ def test_an_inbox_that_is_deleted_ends_the_wait(web: Web, key: str) -> None:
         path = f"/1/inboxes/{inbox['id']}"
         assert ask(web, request("DELETE", path, X_API_Key=key)).status == 204
         assert reply().status == 404
+
+
+def test_a_server_that_stops_ends_the_wait(web: Web, web_environ: dict[str, str], key: str) -> None:
+    inbox = make_inbox(web, key)
+    with serving(web_environ) as stopped, ExitStack() as stack:
+        connections = [stack.enter_context(stopped.connect()) for _ in range(MAX_OF_ACCOUNT + 1)]
+        for each in connections:
+            each.sendall(get(f"/1/inboxes/{inbox['id']}/calls?wait=25", key))
+        # One is refused: all others wait.
+        until(lambda: select.select(connections, (), (), 0)[0])
+
+        stopped.process.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        replies = [read_reply(each) for each in connections]
+        stopped.process.wait(PATIENCE_S)
+        took_s = time.monotonic() - begun
+
+    assert sorted(each.status for each in replies) == [200] * MAX_OF_ACCOUNT + [429]
+    assert [each.json() for each in replies if each.status == 200] == [[]] * MAX_OF_ACCOUNT
+    assert took_s < 15
 
 
 def test_waiting_holds_no_thread_and_few_of_an_account_wait(web: Web, key: str) -> None:
