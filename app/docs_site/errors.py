@@ -8,7 +8,7 @@ from app import errors
 from app.api import problems
 from app.api.logged_path import logged_path
 from app.console import rendering
-from app.docs_site import pages, responses, site
+from app.docs_site import pages, responses
 from app.docs_site.search import MAX_QUERY
 from app.log import logger
 
@@ -41,7 +41,7 @@ def _render(error: errors.WakecallError) -> Response:
 def _page(error: errors.WakecallError) -> Response:
     words = request.path.rpartition("/")[2].replace("-", " ")
     is_missing = isinstance(error, errors.NotFound)
-    found = site.current().find(words[:MAX_QUERY])[:_SUGGESTED] if is_missing else []
+    found = pages.find(words[:MAX_QUERY])[:_SUGGESTED] if is_missing else []
     html = render_template(
         "docs_site/error.html",
         **pages.frame(""),

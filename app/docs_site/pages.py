@@ -73,6 +73,13 @@ def search() -> Response:
     return response
 
 
+def find(query: str) -> list[Found]:
+    """Return the sections that match a query, when no other thread searches."""
+    index = site.current().index()
+    with _SEARCHING:
+        return index.find(query)
+
+
 def _results(query: str, theme: str | None) -> bytes:
     """Return what a query finds, in JSON or, with a theme, as a page.
 

@@ -165,9 +165,13 @@ def test_an_equal_search_is_answered_without_another(
         for accepted in ("text/html", "application/json")
     }
     client.get("/docs/search?q=retry%20delays")
+    assert client.get("/docs/no-such-page").status_code == 404
 
     # Each while no other thread searches.
-    assert asked == [*[("retry delay", True)] * 2, ("retry delays", True)]
+    assert asked == [
+        *[("retry delay", True)] * 2,
+        *[(each, True) for each in ("retry delays", "no such page")],
+    ]
     for first, second in answers.values():
         assert (first.data, first.content_type) == (second.data, second.content_type)
     assert answers["application/json"][0].get_json()[0]["url"].startswith("/docs/")
