@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import pytest
+from werkzeug.wrappers import Request
 
 from app.api import senders
 from app.api.asgi import LONG_AT_ONCE, THREADS, AsgiApp
@@ -32,6 +33,14 @@ def test_the_target_is_handed_over_as_it_came_and_decoded() -> None:
     assert seen["PATH_INFO"] == "/1/jobs/a/b\xff"
     assert seen["QUERY_STRING"] == "c=%2F"
     assert (seen["HTTP_X_API_KEY"], seen["HTTP_ACCEPT"]) == ("k", "a,b")
+
+
+@pytest.mark.parametrize("path", ["//1/runs", "/%2F/1/runs", "/1/runs"])
+def test_method_and_path_are_those_by_which_flask_finds_the_route(path: str) -> None:
+    seen = Exchange().run({**scope_of("get"), "raw_path": path.encode()})
+    asked = Request(seen)
+    assert (seen["REQUEST_METHOD"], seen["PATH_INFO"]) == (asked.method, asked.path)
+    assert seen["REQUEST_URI"].startswith(path)
 
 
 def test_a_name_with_an_underscore_is_no_header() -> None:
@@ -283,7 +292,12 @@ def test_few_long_bodies_are_answered_at_once_and_short_ones_go_past_them() -> N
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/1/runs"), ("POST", "/1/runs/redeliver"), ("POST", "/1/runs/1/redeliver")],
+    [
+        ("GET", "/1/runs"),
+        ("get", "//1/runs"),
+        ("POST", "/1/runs/redeliver"),
+        ("POST", "/1/runs/1/redeliver"),
+    ],
 )
 def test_an_account_gets_its_lists_one_after_the_other_and_other_requests_go_past_them(
     method: str, path: str
@@ -296,7 +310,7 @@ def test_an_account_gets_its_lists_one_after_the_other_and_other_requests_go_pas
     def app(environ: Message, start_response: StartResponse) -> Iterable[bytes]:
         account = environ["HTTP_ACCOUNT"]
         senders.note(environ, int(account), None)
-        if environ["PATH_INFO"] == path:
+        if environ["PATH_INFO"] == path.replace("//", "/"):
             under_way.append(account)
             most.append(under_way.count(account))
             inside.release()
