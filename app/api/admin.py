@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from app.api import wsgi_bridge
 from app.api.health import QuickAnswers
 from app.api.wsgi_bridge import Message, Receive, Send, WsgiResponse
+from app.errors import Misconfigured
 from app.http_server.server import HttpServer
 
 _NOT_FOUND = WsgiResponse(
@@ -28,19 +27,19 @@ class AdminPort:
         self._host = host
         self._port = port
         self._server = HttpServer(self._serve, max_connections=64)
-        self._listening: asyncio.Task[int] | None = None
 
-    def start(self) -> None:
-        """Begin to listen, in the running event loop."""
-        self._listening = asyncio.get_running_loop().create_task(
-            self._server.listen(self._host, self._port, backlog=128)
-        )
+    async def start(self) -> None:
+        """Begin to listen. Raises Misconfigured where the port is not available."""
+        try:
+            await self._server.listen(self._host, self._port, backlog=128)
+        except OSError as error:
+            raise Misconfigured(
+                f"WAKECALL_ADMIN_PORT cannot be {self._port} at {self._host}: {error.strerror}."
+            ) from None
 
     async def stop(self) -> None:
         """Stop listening, after the requests under way are answered."""
-        if self._listening is not None:
-            await self._listening
-            await self._server.stop()
+        await self._server.stop()
 
     async def _serve(self, scope: Message, _receive: Receive, send: Send) -> None:
         answer = self._answers.answer(wsgi_bridge.build_environ(scope)) or _NOT_FOUND

@@ -71,7 +71,7 @@ class AsgiApp:
         self,
         app: WSGIApplication,
         *,
-        begin: Callable[[], None] = lambda: None,
+        begin: Callable[[], Awaitable[None] | None] = lambda: None,
         end: Callable[[], Awaitable[None]] | None = None,
         quick: Callable[[Message], WsgiResponse | None] = lambda _: None,
         threads: int = THREADS,
@@ -173,7 +173,9 @@ class AsgiApp:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        self._begin()
+        begun = self._begin()
+        if begun is not None:
+            await begun
         await send({"type": "lifespan.startup.complete"})
         await receive()
         if self._end is not None:

@@ -53,11 +53,11 @@ def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> A
     further: list[Quick] = app.extensions.get(_QUICK, [])
     quick = (answers_with(with_metrics=admin is None).answer, *further)
 
-    def begin() -> None:
+    async def begin() -> None:
         web_process.start(settings.log_level)
         watch.start()
         if admin is not None:
-            admin.start()
+            await admin.start()
 
     async def end() -> None:
         if admin is not None:
