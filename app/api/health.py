@@ -7,6 +7,7 @@ are for other WSGI servers.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -14,7 +15,9 @@ from urllib.parse import parse_qs
 import orjson
 from flask import Flask, Response, request
 
-from app.api.context import current_context
+from app import log
+from app.api import refused_keys
+from app.api.context import context_of, current_context
 from app.api.negotiation import JSON
 from app.api.parameters import takes
 from app.api.scopes import needs_no_key
@@ -44,6 +47,25 @@ def install(app: Flask, settings: Settings) -> None:
     app.add_url_rule(READY, view_func=ready, methods=["GET"])
     if settings.admin_port is None:
         app.add_url_rule(METRICS, view_func=metrics, methods=["GET"])
+
+
+def watch_of(app: Flask) -> HealthWatch:
+    """Return the watch of a process that answers requests with keys.
+
+    It also stores what the process has counted, and which keys it has seen.
+    """
+    context, refused = context_of(app), refused_keys.refused_keys_of(app)
+    return HealthWatch(
+        context.settings,
+        lambda: {**refused.take_counts(), **log.take_dropped()},
+        write=context.key_use.store,
+    )
+
+
+async def stop_watch(app: Flask, watch: HealthWatch) -> None:
+    """Store what was counted and seen since the last time, at the orderly end of the process."""
+    context_of(app).key_use.end()
+    await asyncio.to_thread(watch.stop)
 
 
 @needs_no_key

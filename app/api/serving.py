@@ -9,7 +9,7 @@ from typing import Final
 from flask import Flask
 
 from app import log
-from app.api import refused_keys, web_process
+from app.api import health, web_process
 from app.api.admin import AdminPort
 from app.api.asgi import AsgiApp
 from app.api.context import context_of
@@ -20,7 +20,6 @@ from app.api.inbox_calls import InboxCalls
 from app.api.uploads import BODY_S
 from app.api.wsgi_bridge import Message, WsgiResponse
 from app.config import Settings
-from app.service.health_watch import HealthWatch
 from app.service.inbox_reception import Reception
 
 Quick = Callable[[Message], WsgiResponse | None]
@@ -38,12 +37,7 @@ def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> A
     """Create the ASGI application of the web process, with these deadlines in seconds."""
     context = context_of(app)
     settings: Settings = context.settings
-    refused = refused_keys.refused_keys_of(app)
-    watch = HealthWatch(
-        settings,
-        lambda: {**refused.take_counts(), **log.take_dropped()},
-        write=context.key_use.store,
-    )
+    watch = health.watch_of(app)
     answers_with = partial(QuickAnswers, watch, path_prefix=settings.path_prefix)
     admin = None
     if settings.admin_port is not None:
@@ -62,6 +56,7 @@ def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> A
     async def end() -> None:
         if admin is not None:
             await admin.stop()
+        await health.stop_watch(app, watch)
         log.flush()
 
     return AsgiApp(

@@ -26,6 +26,8 @@ MAX_AGE_S: Final = 6.0
 """Older results are not served: the database does not answer, or answers very slowly."""
 FIRST_LOOK_S: Final = 3.0
 """How long a process waits at its start for the first result."""
+LAST_LOOK_S: Final = 2.0
+"""How long a process waits at its end until what it has counted is written."""
 # The largest part of the time that reading may take, however much there is to count.
 _MAX_PART: Final = 0.02
 
@@ -64,15 +66,22 @@ class HealthWatch:
         self._unwritten: dict[tuple[str, str], float] = {}
         self._seen: _Seen | None = None
         self._looked = threading.Event()
+        self._is_ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
     def start(self) -> None:
-        """Start the thread, which runs as long as the process; return after its first reading.
+        """Start the thread, which runs until `stop`; return after its first reading.
 
         So an early probe is not answered that the database is away before the first reading. A
         database that hangs delays the start by at most FIRST_LOOK_S.
         """
-        threading.Thread(target=self._run, name="health", daemon=True).start()
+        self._thread.start()
         self._looked.wait(FIRST_LOOK_S)
+
+    def stop(self) -> None:
+        """Read and write once more, and end the thread; wait for that at most LAST_LOOK_S."""
+        self._is_ending.set()
+        self._thread.join(LAST_LOOK_S)
 
     def readiness(self) -> Readiness:
         """Return the latest readiness; nothing is ready if the latest reading is too old."""
@@ -112,14 +121,16 @@ class HealthWatch:
         return min(pause, MAX_REFRESH_S)
 
     def _run(self) -> None:
-        while True:
+        is_last = False
+        while not is_last:
+            is_last = self._is_ending.is_set()
             try:
                 pause = self.refresh()
             except Exception:  # noqa: BLE001 - no exception may end the thread
                 logger.exception("health.failed")
                 pause = MAX_REFRESH_S
             self._looked.set()
-            time.sleep(pause)
+            self._is_ending.wait(pause)
 
     def _fresh(self) -> _Seen | None:
         seen = self._seen

@@ -30,6 +30,10 @@ class KeyUse:
         if len(self._used) < MAX_KEYS:
             self._used.add(key_id)
 
+    def end(self) -> None:
+        """Let the next `store` be the last one, whatever time has passed: the process ends."""
+        self._due_at = float("-inf")
+
     def store(self, connection: psycopg.Connection) -> None:
         """Store the noted keys, unless that was done less than EVERY_S ago."""
         now = self._clock()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.server import ask, parent, read_reply, request, serving, until
+from tests.factories import connect, one
 
 ONCE = b'{"url": "http://127.0.0.1/", "when": "2099-05-11T15:30:00Z"}'
 
@@ -27,6 +28,16 @@ def test_sigterm_lets_a_request_finish_and_takes_no_more(
         busy.sendall(sent[-20:])
         assert read_reply(busy).status == 201
         assert web.process.wait(30) == 0
+
+
+def test_what_was_seen_in_the_last_minute_is_stored_at_the_end(
+    web_environ: dict[str, str], web_key: str
+) -> None:
+    with connect(web_environ["DATABASE_URL"]) as connection:
+        connection.execute("UPDATE api_key SET last_used_at = NULL")
+        with serving(web_environ) as web:
+            assert ask(web, request("GET", "/1/jobs", X_API_Key=web_key)).status == 200
+        assert one(connection, "SELECT last_used_at IS NOT NULL FROM api_key") is True
 
 
 def test_workers_end_after_a_main_process_that_was_killed(web_environ: dict[str, str]) -> None:

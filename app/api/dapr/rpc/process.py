@@ -12,7 +12,7 @@ from typing import NoReturn
 from flask import Flask, current_app
 
 from app import log, thread_failures
-from app.api import refused_keys, web_process, worker_processes
+from app.api import health, web_process, worker_processes
 from app.api.asgi import AsgiApp
 from app.api.context import context_of, current_context
 from app.api.dapr.rpc import routes
@@ -20,7 +20,6 @@ from app.api.dapr.rpc.server import RpcServer
 from app.api.direct_bookings import DirectBookings
 from app.config import Settings
 from app.log import logger
-from app.service.health_watch import HealthWatch
 
 
 def serve(host: str | None, port: int | None, *, processes: int = 1) -> NoReturn:
@@ -47,11 +46,10 @@ def _serve_here(host: str, port: int, ready: Callable[[], None]) -> NoReturn:
 
 async def _serve(app: Flask, host: str, port: int, ready: Callable[[], None]) -> None:
     settings: Settings = context_of(app).settings
-    refused = refused_keys.refused_keys_of(app)
     served = AsgiApp(app, direct=DirectBookings(app), niceness=settings.web_nice)
     server = RpcServer(served, routes.paths(), shares_port=True)
     server.listen(host, port, certificate=settings.grpc_certificate)
-    watch = HealthWatch(settings, lambda: {**refused.take_counts(), **log.take_dropped()})
+    watch = health.watch_of(app)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -61,4 +59,5 @@ async def _serve(app: Flask, host: str, port: int, ready: Callable[[], None]) ->
     ready()
     await stop.wait()
     await server.stop(web_process.DRAIN_S)
+    await health.stop_watch(app, watch)
     logger.info("grpc.stopped")

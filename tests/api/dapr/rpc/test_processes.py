@@ -25,6 +25,7 @@ from bench import certificate
 from local.instance import CHECKOUT
 from tests.api.dapr.calls import add_app
 from tests.api.dapr.rpc.client import Client, failure
+from tests.factories import connect, one
 from tests.ports import free_port
 
 DUE = "2100-01-01T00:00:00Z"
@@ -156,6 +157,19 @@ def test_the_process_asks_for_keys_shares_its_port_and_ends_in_order(
         for each in (first, second):
             lines = [json.loads(line) for line in end(each).splitlines()]
             assert lines[-1]["event"] == "grpc.stopped"
+
+
+def test_a_key_that_was_used_over_grpc_alone_is_shown_as_used(
+    environ: dict[str, str], app: Flask, key: str, database: str
+) -> None:
+    add_app(app)
+    port = f"{free_port()}"
+    with command(environ, "dapr-grpc", "--port", port) as it:
+        with channel_to(int(port)) as channel:
+            assert Client(channel, key).list() == []
+        end(it)
+    with connect(database) as connection:
+        assert one(connection, "SELECT last_used_at IS NOT NULL FROM api_key") is True
 
 
 def test_several_processes_of_dapr_grpc_share_its_port_and_end_together(
