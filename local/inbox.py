@@ -70,7 +70,10 @@ def describe(callback: Callback) -> str:
 
 
 class Inbox:
-    """The running receiver; `secrets` asks for the account's secrets, `received` is set once."""
+    """The running receiver; `secrets` asks for the account's secrets.
+
+    `received` is set at the first callback, and at the end, so that nobody waits on.
+    """
 
     def __init__(
         self,
@@ -96,6 +99,7 @@ class Inbox:
         """Stop receiving callbacks."""
         self._server.shutdown()
         self._server.server_close()
+        self.received.set()
 
     def _receive(self, path: str, headers: Mapping[str, str], body: bytes, arrived: float) -> bool:
         genuine = verified(self._known, headers, body)

@@ -12,7 +12,7 @@ from flask_migrate import upgrade
 from app.api.context import current_context
 from app.config import load
 from app.domain.user import LinkPurpose
-from app.errors import Conflict, WakecallError
+from app.errors import Conflict, Unauthenticated, WakecallError
 from app.service import accounts, keys, members, user_links
 from local.demonstration import USER
 from local.home import DEMO_KEY_FILE, write_private
@@ -38,12 +38,21 @@ def main() -> int:
 
 
 def ensure_account(key_file: Path) -> None:
-    """Create the account `demo` if there is none, and its key if `key_file` does not exist."""
+    """Create the account `demo` if there is none, and a key of it unless `key_file` has one."""
     try:
         write_private(key_file, accounts.create(current_context(), ACCOUNT))
     except Conflict:
-        if not key_file.exists():
+        if not _has_key(key_file):
             write_private(key_file, keys.create(current_context(), ACCOUNT, "make run"))
+
+
+def _has_key(file: Path) -> bool:
+    """Whether a key in this file is valid: it may be of another database, or revoked."""
+    try:
+        accounts.authenticate(current_context(), file.read_text().strip(), account=ACCOUNT)
+    except (OSError, UnicodeError, Unauthenticated):
+        return False
+    return True
 
 
 def ensure_user() -> str:

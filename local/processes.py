@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -69,12 +70,24 @@ async def start(instance: Instance, client: Client) -> None:
             command = ("/bin/sh", "-c", f"exec {commands[kind]}")
             await instance.supervisor.start(application(instance, name, command))
             instance.supervisor.keep(name)
-        said = await asyncio.to_thread(
-            await_ready, client, lambda: not _failing(instance), patience_s=_READY_S
-        )
+        said = await _until_ready(instance, client)
         if said:
             raise Misconfigured(_not_ready(instance, said))
         shown_step.result = f"{names} are ready"
+
+
+async def _until_ready(instance: Instance, client: Client) -> str:
+    """As `await_ready`, whose thread ends soon after this is cancelled: the end waits for it."""
+    is_over = threading.Event()
+    try:
+        return await asyncio.to_thread(
+            await_ready,
+            client,
+            lambda: not (is_over.is_set() or _failing(instance)),
+            patience_s=_READY_S,
+        )
+    finally:
+        is_over.set()
 
 
 def procfile(path: Path) -> dict[str, str]:

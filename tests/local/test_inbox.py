@@ -6,10 +6,12 @@ import http.client
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 
 import pytest
 from standardwebhooks import Webhook
 
+from local.demonstration import arrived
 from local.inbox import Inbox, late_ms
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -62,6 +64,16 @@ def test_a_signed_callback_is_taken_and_reported_with_its_lateness(
     )
     assert found is not None
     assert 250 <= float(found[1]) < 30_000
+
+
+def test_nobody_waits_for_a_callback_of_an_inbox_that_is_closed(inbox: Inbox) -> None:
+    waiting = Thread(target=arrived, args=(inbox.received,), daemon=True)
+    waiting.start()
+
+    inbox.close()
+
+    waiting.join(10)
+    assert not waiting.is_alive()
 
 
 def test_a_forged_callback_is_refused_and_reported(inbox: Inbox, lines: list[str]) -> None:

@@ -1,17 +1,20 @@
-"""`make run` asked to stop by several signals: those that come at once are one request."""
+"""`make run` asked to stop: several signals at once are one request, and it ends without delay."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+import threading
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from app import stop_requests
-from local import run
+from app.errors import Unavailable
+from local import processes, run
+from local.client import Client
 from local.instance import Instance
 
 
@@ -38,3 +41,28 @@ def test_only_a_later_signal_hurries(
 
     asyncio.run(ask_three_times())
     assert len(hurries) == hurried
+
+
+def test_a_start_that_is_broken_off_waits_for_no_process_to_be_ready() -> None:
+    asked = threading.Event()
+
+    class Silent(Client):
+        def ask(self, *_: object) -> tuple[int, str]:
+            asked.set()
+            raise Unavailable("no answer")
+
+    instance = cast(
+        "Instance", SimpleNamespace(processes={}, supervisor=SimpleNamespace(deaths={}))
+    )
+
+    async def begin_and_break_off() -> None:
+        start = asyncio.create_task(processes.start(instance, Silent(host="127.0.0.1", port=1)))
+        await asyncio.to_thread(asked.wait)
+        start.cancel()
+        await asyncio.wait({start})
+
+    # The end of the event loop waits for all threads.
+    running = threading.Thread(target=asyncio.run, args=(begin_and_break_off(),), daemon=True)
+    running.start()
+    running.join(20)
+    assert not running.is_alive()
