@@ -39,6 +39,17 @@ SETTINGS: Final[Mapping[str, str]] = {
     "wal_level": "minimal",
 }
 
+_OF_WEB: Final = 18
+_OF_WORKER: Final = 5
+_OF_OTHERS: Final = 30
+"""Connections of a web process, of a worker, and of all else: scheduler, quarantine, commands."""
+
+
+def settings_for(*, webs: int, workers: int) -> Mapping[str, str]:
+    """SETTINGS, with room for the connections of so many processes (docs/operations.md)."""
+    wanted = _OF_OTHERS + webs * _OF_WEB + workers * _OF_WORKER
+    return {**SETTINGS, "max_connections": f"{max(wanted, int(SETTINGS['max_connections']))}"}
+
 
 def program(cluster: Cluster, log: Path, settings: Mapping[str, str] = SETTINGS) -> Program:
     """The server of this cluster; SIGINT ends its sessions and stops it in good order."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import psycopg
 
+from app.config import number
 from app.errors import Misconfigured
 from app.store.sessions import SessionOptions, open_session
 from local import cluster as clusters
@@ -37,6 +38,7 @@ async def _start_postgres(instance: Instance) -> bool:
             shown_step.result = f"{await asyncio.to_thread(_server_version, given)}, given"
         instance.facts["database_url"] = given
         return True
+    settings = _postgres_settings(instance)
     with step("PostgreSQL", "starting") as shown_step:
         cluster = await asyncio.to_thread(
             clusters.prepare,
@@ -45,7 +47,7 @@ async def _start_postgres(instance: Instance) -> bool:
             homes.password(instance.home.path / "postgres-password"),
             instance.owner,
         )
-        program = postgres.program(cluster, instance.home.log / "postgres.log")
+        program = postgres.program(cluster, instance.home.log / "postgres.log", settings)
         words = listen(program)
         await instance.supervisor.start(program)
         try:
@@ -62,6 +64,13 @@ async def _start_postgres(instance: Instance) -> bool:
     instance.environment["DATABASE_URL"] = url
     instance.facts["database_url"] = url
     return cluster.fresh
+
+
+def _postgres_settings(instance: Instance) -> Mapping[str, str]:
+    """The settings of the embedded PostgreSQL for the processes of this instance."""
+    environ = instance.environment
+    webs = number(environ, "WEB_CONCURRENCY", default=2, minimum=1, maximum=64)
+    return postgres.settings_for(webs=webs, workers=instance.settings.workers)
 
 
 async def _start_valkey(instance: Instance) -> str:

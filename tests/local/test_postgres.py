@@ -74,6 +74,17 @@ def test_the_server_of_real_data_keeps_what_it_has_confirmed() -> None:
     assert not {"fsync", "synchronous_commit", "full_page_writes"} & set(postgres.SETTINGS)
 
 
+@pytest.mark.parametrize(("webs", "workers", "least"), [(2, 4, 100), (2, 64, 362), (64, 1, 1163)])
+def test_the_server_has_room_for_the_connections_of_all_processes(
+    webs: int, workers: int, least: int
+) -> None:
+    """As docs/operations.md counts them: 18 of a web, 5 of a worker, 6 of a scheduler."""
+    settings = postgres.settings_for(webs=webs, workers=workers)
+
+    assert int(settings["max_connections"]) >= least
+    assert {**settings, "max_connections": "100"} == postgres.SETTINGS
+
+
 def test_nobody_gets_in_without_the_password(folder: Path, at: Path) -> None:
     cluster = prepare(folder, at)
     with server(cluster, folder) as running:
