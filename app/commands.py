@@ -54,6 +54,9 @@ def report_errors(command: Callable[P, None]) -> Callable[P, None]:
         except (SQLAlchemyError, psycopg.Error) as error:
             click.echo(_with_remedy(error), err=True)
             raise SystemExit(1) from None
+        except UnicodeEncodeError:
+            click.echo("An argument has bytes that are not UTF-8.", err=True)
+            raise SystemExit(1) from None
 
     return run
 

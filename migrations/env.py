@@ -5,14 +5,21 @@ import time
 from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from app.api.context import current_context
 from app.log import describe_error
+from app.store.database_errors import sqlstate
 from app.store.engine import db, migration_engine
 
 TURN = 7233012457
 PAUSE_S = 0.1
+REMEDIES = {
+    "42501": "The role of DATABASE_URL needs the right to make tables in the database's schema: "
+    "let it own the database.",
+    "55P03": "Run this command again: it goes on with what is left.",
+}
+"""What the operator can do about an error, by its SQLSTATE."""
 
 
 def migrate() -> None:
@@ -22,8 +29,12 @@ def migrate() -> None:
     with open_directly(engine) as connection:
         wait_for_turn(connection)
         context.configure(connection=connection, target_metadata=db.metadata)
-        with context.begin_transaction():
-            context.run_migrations()
+        try:
+            with context.begin_transaction():
+                context.run_migrations()
+        except DBAPIError as error:
+            reason = " ".join(describe_error(error).split())
+            raise CommandError(f"{reason}. {REMEDIES.get(sqlstate(error), '')}".strip()) from error
 
 
 def open_directly(engine: Engine) -> Connection:

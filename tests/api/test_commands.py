@@ -16,6 +16,7 @@ from app.store.tables import account
 from tests.factories import connect
 
 ROOT = Path(__file__).parent.parent.parent
+EMPTY = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
 
 
 @pytest.fixture
@@ -257,6 +258,68 @@ def test_a_database_without_tables_is_reported_in_a_line(
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")
     assert failure(runner, *arguments).startswith("42P01: relation ")
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (
+            f"{EMPTY}; REVOKE CREATE ON SCHEMA public FROM CURRENT_USER",
+            "Error: 42501: permission denied for schema public. The role of DATABASE_URL needs",
+        ),
+        ("DROP TABLE alembic_version", "Error: 42P07: relation "),
+    ],
+)
+def test_a_migration_that_fails_says_why_in_a_line(
+    environ: dict[str, str], database: str, before: str, said: str
+) -> None:
+    with connect(database) as connection:
+        connection.execute(before)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
+    assert done.stderr.startswith(said)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("account", "limit", "\udcff"),
+        ("account", "suspend", "demo", "--reason", "\udcff"),
+        (
+            "dapr-app",
+            "add",
+            "demo",
+            "--app-id",
+            "shop",
+            "--url",
+            "http://127.0.0.1/",
+            "--token",
+            "\udcff",
+        ),
+        ("invite", "create", "--note", "\udcff"),
+        ("key", "create", "demo", "--label", "\udcff"),
+        ("key", "revoke", "\udcff"),
+    ],
+    ids=" ".join,
+)
+def test_an_argument_that_is_not_utf8_is_refused_in_a_line(
+    runner: FlaskCliRunner, arguments: tuple[str, ...]
+) -> None:
+    run(runner, "account", "create", "demo")
+
+    refused = runner.invoke(args=arguments)
+
+    assert isinstance(refused.exception, SystemExit), refused.exception
+    assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
 
 
 def test_a_database_of_an_older_schema_is_reported_in_a_line(
