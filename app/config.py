@@ -7,6 +7,7 @@ import os
 import re
 import ssl
 import sys
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -29,6 +30,11 @@ DEFAULT_GRACE: Final = 8
 
 SECRET_KEY_FILE: Final = "secret-key"  # noqa: S105 - a file name
 _DEFAULT_REDIS_URL: Final = "redis://127.0.0.1:6379/0"
+_DEFAULT_PORT: Final = 8000
+_KEY_BYTES: Final = 32
+_MAX_DIGITS: Final = 18
+_MAX_SHOWN: Final = 60
+"""Characters of an invalid value that a message quotes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,10 +95,11 @@ def load(environ: Mapping[str, str]) -> Settings:
     """
     home = Path(environ.get("WAKECALL_HOME") or "var").absolute()
     instance = _instance(home)
+    _check_ports(environ)
     return Settings(
         home=home,
         host=environ.get("HOST") or "127.0.0.1",
-        port=number(environ, "PORT", default=8000, minimum=1, maximum=65535),
+        port=number(environ, "PORT", default=_DEFAULT_PORT, minimum=1, maximum=65535),
         database_url=_database_url(environ, instance, home),
         redis_url=check_redis_url(
             environ.get("REDIS_URL") or instance.get("redis_url") or _DEFAULT_REDIS_URL
@@ -153,6 +160,15 @@ def check_ca_file(path: str | None) -> None:
         ) from None
 
 
+def _check_ports(environ: Mapping[str, str]) -> None:
+    """Raise Misconfigured for one port for two purposes: each would get half of the connections."""
+    port, admin_port = (environ.get(name, "").strip() for name in ("PORT", "WAKECALL_ADMIN_PORT"))
+    if admin_port and _integer(admin_port) == _integer(port or f"{_DEFAULT_PORT}"):
+        raise Misconfigured(
+            f"WAKECALL_ADMIN_PORT must be another port than PORT, not {admin_port}."
+        )
+
+
 def _database_url(environ: Mapping[str, str], instance: Mapping[str, str], home: Path) -> str:
     found = environ.get("DATABASE_URL") or instance.get("database_url")
     if not found:
@@ -170,12 +186,20 @@ def number(
     text = environ.get(name, "").strip()
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or not minimum <= int(text) <= maximum:
+    found = _integer(text)
+    if found is None or not minimum <= found <= maximum:
         raise Misconfigured(
             f"{name} must be an integer from {minimum} to {maximum} (default {default}), "
-            f"not {text!r}."
+            f"not {text[:_MAX_SHOWN]!r}."
         )
-    return int(text)
+    return found
+
+
+def _integer(text: str) -> int | None:
+    """Return the integer that ASCII digits are; None for others, and above all bounds there are."""
+    digits = text.lstrip("0") or "0"
+    is_read = text.isascii() and text.isdigit() and len(digits) <= _MAX_DIGITS
+    return int(digits) if is_read else None
 
 
 def _refused_keys(text: str) -> int | None:
@@ -291,7 +315,8 @@ def _targets(list_name: str, environ: Mapping[str, str], instance: Mapping[str, 
         "allow": environ.get("WAKECALL_ALLOW_TARGETS"),
         "deny": environ.get("WAKECALL_DENY_TARGETS"),
     }[list_name]
-    if given is not None or environ.get("DATABASE_URL"):
+    is_set = given is not None if list_name == "allow" else bool(given)
+    if is_set or environ.get("DATABASE_URL"):
         return given or ""
     return str(instance.get(f"{list_name}_targets", ""))
 
@@ -316,26 +341,45 @@ def _limit(environ: Mapping[str, str], limit: Limit) -> int | None:
         return None
     unit = limit.setting_unit
     minimum, maximum = -(-limit.minimum // unit), limit.maximum // unit
-    if not text.isascii() or not text.isdigit() or not minimum <= int(text) <= maximum:
+    found = _integer(text)
+    if found is None or not minimum <= found <= maximum:
         or_off = ", or `off`" if limit.can_be_off else ""
         raise Misconfigured(
-            f"{limit.setting} must be an integer from {minimum} to {maximum}{or_off}, not {text!r}."
+            f"{limit.setting} must be an integer from {minimum} to {maximum}{or_off}, "
+            f"not {text[:_MAX_SHOWN]!r}."
         )
-    return int(text) * unit
+    return found * unit
 
 
 def _secret_keys(environ: Mapping[str, str], home: Path) -> tuple[str, ...]:
     """Return the keys for signing secrets: the first one encrypts, all decrypt.
 
-    So a key can be replaced while secrets that were encrypted with it are still stored.
+    So a key can be replaced while secrets that were encrypted with it are still stored. Raises
+    Misconfigured, and quotes nothing of a key.
     """
-    text = environ.get("WAKECALL_SECRET_KEY")
+    text, source = environ.get("WAKECALL_SECRET_KEY"), "WAKECALL_SECRET_KEY"
     if not text:
+        file = home / SECRET_KEY_FILE
+        source = f"The file {file}"
         try:
-            text = (home / SECRET_KEY_FILE).read_text()
+            text = file.read_text(errors="replace")
         except OSError:
             text = ""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not all(map(_is_secret_key, found)):
+        raise Misconfigured(
+            f"{source} is not a Fernet key (32 bytes in URL-safe base64), or several of them, "
+            "separated by commas."
+        )
+    return found
+
+
+def _is_secret_key(text: str) -> bool:
+    """Whether it is a key as `cryptography.fernet` reads it."""
+    try:
+        return len(urlsafe_b64decode(text)) == _KEY_BYTES
+    except ValueError:
+        return False
 
 
 def _instance(home: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64encode
 from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
@@ -15,6 +16,7 @@ from app.domain.limits import DEFAULTS
 from app.errors import Misconfigured
 
 DATABASE = {"DATABASE_URL": "postgresql://nowhere/x"}
+KEYS = tuple(urlsafe_b64encode(bytes([number] * 32)).decode() for number in range(3))
 
 
 def test_defaults(tmp_path: Path) -> None:
@@ -33,20 +35,20 @@ def test_servers_and_keys_of_the_running_instance_are_found(tmp_path: Path) -> N
         "allow_targets": "127.0.0.0/8",
     }
     (tmp_path / INSTANCE_FILE).write_text(json.dumps(instance))
-    (tmp_path / SECRET_KEY_FILE).write_text("new,old\n")
+    (tmp_path / SECRET_KEY_FILE).write_text(f"{KEYS[0]},{KEYS[1]}\n")
 
     settings = load({"WAKECALL_HOME": str(tmp_path)})
 
     assert settings.database_url == instance["database_url"]
     assert settings.redis_url == instance["redis_url"]
-    assert settings.secret_keys == ("new", "old")
+    assert settings.secret_keys == KEYS[:2]
     assert [str(each) for each in settings.allow_targets] == ["127.0.0.0/8"]
     forbidden = load({"WAKECALL_HOME": str(tmp_path), "WAKECALL_ALLOW_TARGETS": ""})
     assert forbidden.allow_targets == ()
-    given = load({"WAKECALL_HOME": str(tmp_path), **DATABASE, "WAKECALL_SECRET_KEY": "own"})
+    given = load({"WAKECALL_HOME": str(tmp_path), **DATABASE, "WAKECALL_SECRET_KEY": KEYS[2]})
     assert given.allow_targets == ()
     assert given.database_url == DATABASE["DATABASE_URL"]
-    assert given.secret_keys == ("own",)
+    assert given.secret_keys == KEYS[2:]
 
 
 def test_limits_are_those_of_the_running_instance_with_its_servers(tmp_path: Path) -> None:
@@ -94,6 +96,14 @@ def test_without_a_database_the_line_says_what_to_do(tmp_path: Path) -> None:
         ("WAKECALL_WEB_NICE", "20"),
         ("WAKECALL_WEB_NICE", "-1"),
         ("WAKECALL_GRACE", "8s"),
+        ("WAKECALL_GRACE", "9" * 5000),
+        ("WAKECALL_LIMIT_JOBS", "9" * 5000),
+        ("WAKECALL_REFUSED_KEYS", "9" * 5000),
+        ("WAKECALL_ADMIN_PORT", "8000"),
+        ("WAKECALL_ADMIN_PORT", "08000"),
+        ("WAKECALL_SECRET_KEY", "a password"),
+        ("WAKECALL_SECRET_KEY", f"{KEYS[0]},old"),
+        ("WAKECALL_SECRET_KEY", "ä" * 44),
     ],
 )
 def test_what_cannot_work_is_named(tmp_path: Path, name: str, value: str) -> None:
@@ -102,6 +112,32 @@ def test_what_cannot_work_is_named(tmp_path: Path, name: str, value: str) -> Non
 
     assert name in refused.value.message
     assert "\n" not in refused.value.message
+    assert len(refused.value.message) < 300
+
+
+def test_a_number_may_begin_with_any_number_of_zeros(tmp_path: Path) -> None:
+    found = load({**DATABASE, "WAKECALL_HOME": str(tmp_path), "WAKECALL_GRACE": f"{'0' * 5000}8"})
+
+    assert found.grace == 8
+
+
+@pytest.mark.parametrize("text", [b"no key\n", b"\xff\xfe"])
+def test_a_file_that_is_not_a_key_is_named_and_not_quoted(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / SECRET_KEY_FILE).write_bytes(text)
+
+    with pytest.raises(Misconfigured, match=SECRET_KEY_FILE) as refused:
+        load({**DATABASE, "WAKECALL_HOME": str(tmp_path)})
+
+    assert "no key" not in refused.value.message
+
+
+def test_an_empty_list_of_denied_networks_is_not_set(tmp_path: Path) -> None:
+    instance = {"database_url": "postgresql://here/x", "deny_targets": "203.0.113.0/24"}
+    (tmp_path / INSTANCE_FILE).write_text(json.dumps(instance))
+
+    found = load({"WAKECALL_HOME": str(tmp_path), "WAKECALL_DENY_TARGETS": ""})
+
+    assert found.deny_targets == (ip_network("203.0.113.0/24"),)
 
 
 @pytest.mark.parametrize(
