@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import argparse
 import json
+import socket
+import sys
+from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Final, NoReturn
 
 from app.http_server import processes
 from app.http_server.processes import Workers
 from app.http_server.worker import Address
 
+_MAX_DIGITS: Final = 9
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports an error in one line: the arguments are values of settings, in the Procfile."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the process."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
 
 def main() -> None:
     """Serve until a signal."""
     asked = _arguments()
+    if objection := _judge_address(asked.host, asked.port):
+        sys.exit(objection)
     processes.run(
         asked.application,
         Address(
@@ -34,20 +51,77 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m app.http_server", description=__doc__)
+    parser = _Parser(prog="python -m app.http_server", description=__doc__)
     add = parser.add_argument
     add("application", help="module:name of the ASGI application")
     add("--host", required=True, help="address to listen at")
-    add("--port", type=int, required=True, help="port to listen at")
-    add("--workers", type=int, default=1, help="number of processes")
-    add("--backlog", type=int, default=2048, help="connections that wait in the kernel")
-    add("--max-connections", type=int, default=8192, help="connections of one process")
-    add("--workers-kill-timeout", type=int, default=15, help="seconds a process has to end")
-    add("--workers-max-rss", type=int, help="MiB above which a process is replaced")
-    add("--rss-sample-interval", type=int, default=5, help="seconds between looks at the memory")
+    add("--port", type=_between(1, 65_535), required=True, help="port to listen at")
+    add("--workers", type=_between(1, 64), default=1, help="number of processes")
+    add(
+        "--backlog",
+        type=_between(1, 65_535),
+        default=2048,
+        help="connections that wait in the kernel",
+    )
+    add(
+        "--max-connections",
+        type=_between(1, 1_000_000),
+        default=8192,
+        help="connections of one process",
+    )
+    add(
+        "--workers-kill-timeout",
+        type=_between(1, 3600),
+        default=15,
+        help="seconds a process has to end",
+    )
+    add(
+        "--workers-max-rss",
+        type=_between(1, 1_000_000),
+        help="MiB above which a process is replaced",
+    )
+    add(
+        "--rss-sample-interval",
+        type=_between(1, 3600),
+        default=5,
+        help="seconds between looks at the memory",
+    )
     add("--log-level", default="warning", help="of the process that starts the others")
     add("--log-config", type=Path, help="JSON file for logging.config.dictConfig")
     return parser.parse_args()
+
+
+def _between(least: int, most: int) -> Callable[[str], int]:
+    """Return a function that reads an integer within these bounds."""
+
+    def read(text: str) -> int:
+        is_number = text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
+        if not is_number or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(
+                f"must be an integer from {least} to {most}, not {text[:60]!r}"
+            )
+        return int(text)
+
+    return read
+
+
+def _judge_address(host: str, port: int) -> str | None:
+    """Return why no process can listen there; None if one can.
+
+    The port is bound and does not listen: beside another server, no connection comes here.
+    """
+    try:
+        family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET  # noqa: PLR2004 - IPv6
+    except ValueError:
+        return f"HOST must be an IP address of this machine, not {host[:60]!r}."
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return f"No process can listen at port {port} of {host}: {error.strerror}."
+    return None
 
 
 if __name__ == "__main__":
