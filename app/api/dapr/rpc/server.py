@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Hashable, Mapping
 from functools import partial
 from pathlib import Path
@@ -100,15 +101,7 @@ class RpcServer:
         `certificate` is a file with certificates, and that with their key. Raises Misconfigured.
         """
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        credentials = None
-        if certificate is not None:
-            try:
-                chain, key = (each.read_bytes() for each in certificate)
-            except OSError as error:
-                raise Misconfigured(
-                    f"The certificate or its key cannot be read: {error}."
-                ) from None
-            credentials = grpc.ssl_server_credentials([(key, chain)])
+        credentials = None if certificate is None else _credentials(*certificate)
         found = self._server.listen(address, credentials)
         if not found:
             raise Misconfigured(
@@ -178,3 +171,21 @@ class RpcServer:
     def _slot(self, lane: Hashable) -> Slot:
         share = None if self._is_alone else self._reads.half_of_rest(lane)
         return self._reads.slot(lane, share=share)
+
+
+def _credentials(chain: Path, key: Path) -> grpc.ServerCredentials:
+    """Return what ends TLS with this certificate; raises Misconfigured.
+
+    The library would say nothing of what is wrong with it.
+    """
+    try:
+        # A password is never asked for: the library takes no key that has one.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain, key, password="")
+        return grpc.ssl_server_credentials([(key.read_bytes(), chain.read_bytes())])
+    except ssl.SSLError as error:
+        reason = (error.reason or "no certificate in PEM").lower().replace("_", " ")
+        raise Misconfigured(
+            f"WAKECALL_GRPC_CERTIFICATE and WAKECALL_GRPC_KEY cannot be used together: {reason}."
+        ) from None
+    except OSError as error:
+        raise Misconfigured(f"The certificate or its key cannot be read: {error}.") from None

@@ -298,3 +298,27 @@ def test_a_certificate_that_is_not_there_is_reported_in_a_line(
     assert it.returncode != 0
     assert line in lines
     assert lines.count("\n") == 1
+
+
+@pytest.mark.parametrize("wrong", ["certificate", "key", "another"])
+def test_a_certificate_that_cannot_be_used_is_reported_in_a_line(
+    environ: dict[str, str], app: Flask, tmp_path: Path, wrong: str
+) -> None:
+    chain, key = certificate.make(tmp_path, ["127.0.0.1"]), tmp_path / certificate.KEY
+    match wrong:
+        case "certificate":
+            chain.write_text("no certificate")
+        case "key":
+            key.write_text("no key")
+        case _:
+            other = key.read_text()
+            certificate.make(tmp_path, ["127.0.0.1"])
+            key.write_text(other)
+    settings = {"WAKECALL_GRPC_CERTIFICATE": f"{chain}", "WAKECALL_GRPC_KEY": f"{key}"}
+
+    with command({**environ, **settings}, "dapr-grpc", "--port", f"{free_port()}") as it:
+        _, lines = it.communicate(timeout=READY)
+
+    assert it.returncode == 1
+    assert lines.count("\n") == 1
+    assert "WAKECALL_GRPC_CERTIFICATE and WAKECALL_GRPC_KEY cannot be used together: " in lines
