@@ -67,8 +67,8 @@ def list_jobs(
 ) -> Iterator[Found]:
     """Find the caller's jobs with their content, as `app.store.job_pages.page` does.
 
-    They must be read inside the context, which fetches a few at a time. Raises InvalidMember for a
-    filter that the order rules out.
+    They must be read inside the context, which fetches a few at a time. One snapshot shows them and
+    where the next page begins. Raises InvalidMember for a filter that the order rules out.
     """
     if sort is JobSort.NEXT and wanted.enabled is False:
         raise InvalidMember(
@@ -77,7 +77,7 @@ def list_jobs(
             remedy="Give another sort, or omit enabled.",
         )
     with (
-        context.database.transaction() as connection,
+        context.database.snapshot() as connection,
         job_pages.page(connection, caller.account, wanted, sort, after=after, limit=limit) as found,
     ):
         yield found

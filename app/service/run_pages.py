@@ -50,9 +50,10 @@ def list_page(
 ) -> RunPage:
     """Return the page of matching runs that follows `after`, or with `towards_newer` precedes it.
 
-    A page before which there is none is the first one, and full.
+    A page before which there is none is the first one, and full. One snapshot shows its runs and
+    where the pages beside it begin.
     """
-    with context.database.transaction() as connection:
+    with context.database.snapshot() as connection:
         if after is not None and towards_newer:
             found = _newer(connection, caller, wanted, after, limit)
             if found is not None:

@@ -94,9 +94,10 @@ def list_runs(
 ) -> Iterator[Found]:
     """Find the newest `limit` runs of the account that match the filter, live and settled.
 
-    They must be read as the runs of `list_runs_of_job`.
+    They must be read as the runs of `list_runs_of_job`. One snapshot shows them and where the next
+    page begins.
     """
-    with context.database.transaction() as connection:
+    with context.database.snapshot() as connection:
         found = run_list.page(connection, caller.account.id, wanted, after=after, limit=limit)
         runs = history.runs_of(connection, found.rows, brief=brief)
         yield Found(runs=runs, resume_at=found.resume_at)

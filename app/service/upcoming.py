@@ -33,10 +33,11 @@ def list_upcoming(
 ) -> Iterator[Found]:
     """Find the next firings of the caller's jobs, as `app.store.upcoming.page` does.
 
-    They must be read inside the context, which fetches a few at a time.
+    They must be read inside the context, which fetches a few at a time. One snapshot shows them and
+    where the next page begins.
     """
     with (
-        context.database.transaction() as connection,
+        context.database.snapshot() as connection,
         upcoming.page(
             connection, caller.account.id, wanted, until=until, after=after, limit=limit
         ) as found,
