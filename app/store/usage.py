@@ -78,9 +78,12 @@ INSERT INTO usage_slot
 VALUES (%(account_id)s, %(slot)s, %(jobs)s, %(bytes)s, %(answers)s, %(jobs_quota)s,
         %(bytes_quota)s, %(answers_quota)s)
 """
-# The slot with the least room is credited with what became free.
+# The slot with the least room is credited with what became free. Only where the account had more
+# than its limit when its quota was last divided, the quotas add up to more than the limit.
 _MIN_ROOM: Final = f"""
-SELECT slot FROM usage_slot WHERE account_id = %(account_id)s AND slot >= {_FIRST_SLOT}
+SELECT slot, (sum(jobs_quota) OVER ())::bigint, (sum(bytes_quota) OVER ())::bigint,
+       (sum(answers_quota) OVER ())::bigint
+FROM usage_slot WHERE account_id = %(account_id)s AND slot >= {_FIRST_SLOT}
 ORDER BY jobs_quota - jobs, bytes_quota - bytes LIMIT 1
 """  # noqa: S608 - as above
 _CREDIT: Final = """
@@ -245,14 +248,21 @@ def _give_back(connection: psycopg.Connection, account_id: int) -> None:
     if row is None:
         # The account was deleted, and its slots with it.
         return
-    if min(released) < 0:
-        # More was added than released, and no single slot may have room for it.
-        balance(connection, account_id, Allowed(*row), drift=NOTHING.minus(released))
-        return
-    least = connection.execute(_MIN_ROOM, {"account_id": account_id}).fetchone()
-    if least is not None:
-        params = {"account_id": account_id, "slot": least[0], **released._asdict()}
+    allowed = Allowed(*row)
+    slot, *quotas = connection.execute(_MIN_ROOM, {"account_id": account_id}).fetchone() or (None,)
+    # More was added than released, and no single slot may have room for it; or the account has more
+    # than its limit, and what it releases is no room for anything else.
+    if min(released) < 0 or _exceed(quotas, allowed):
+        balance(connection, account_id, allowed, drift=NOTHING.minus(released))
+    elif slot is not None:
+        params = {"account_id": account_id, "slot": slot, **released._asdict()}
         connection.execute(_CREDIT, params)
+
+
+def _exceed(quotas: Sequence[int], allowed: Allowed) -> bool:
+    """Return whether the quotas of an account, added up, are more than its limits."""
+    limits = zip(quotas, allowed, strict=False)
+    return any(most is not None and quota > most for quota, most in limits)
 
 
 def _store(connection: psycopg.Connection, account_id: int, shares: Sequence[Share]) -> None:

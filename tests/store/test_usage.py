@@ -107,6 +107,25 @@ def test_no_more_is_booked_than_the_quota_allows(
     assert allow(connection, account_id, 7) == NOTHING
 
 
+def test_an_account_above_its_limit_books_nothing_in_the_place_of_what_ends(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    jobs(connection, account_id, 20)
+    allow(connection, account_id, 7)
+    for left in (15, 10, 7):
+        connection.execute("DELETE FROM job WHERE id IN (SELECT id FROM job OFFSET %s)", (left,))
+        fold(connection)
+        assert used(connection, account_id) == truth(connection, account_id)
+        with pytest.raises(psycopg.OperationalError) as refused:
+            jobs(connection, account_id, 1)
+        assert refused.value.sqlstate == "53W01"
+    connection.execute("DELETE FROM job WHERE id IN (SELECT id FROM job LIMIT 2)")
+    fold(connection)
+    jobs(connection, account_id, 2)
+    with pytest.raises(psycopg.OperationalError):
+        jobs(connection, account_id, 1)
+
+
 def test_a_session_books_in_another_slot_where_its_own_has_no_room(
     connection: psycopg.Connection, account_id: int
 ) -> None:
