@@ -118,16 +118,17 @@ FROM ({_USED}) AS u,
      (SELECT coalesce(sum(answer_bytes(key, headers, body)), 0) AS bytes
       FROM kept_answer WHERE account_id = %(account_id)s) a
 """  # noqa: S608 - as above
-_DUE_FOR_RECOUNT: Final = """
-SELECT account_id FROM usage
-WHERE recounted_at < clock_timestamp() - %(age)s::interval
-ORDER BY recounted_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+# It counts as recounted from the beginning on: an account that cannot be counted in time keeps no
+# other from being recounted.
+_BEGIN_RECOUNT: Final = """
+UPDATE usage SET recounted_at = clock_timestamp()
+WHERE account_id = (SELECT account_id FROM usage
+                    WHERE recounted_at < clock_timestamp() - %(age)s::interval
+                    ORDER BY recounted_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
+RETURNING account_id
 """
 _BUSY: Final = """
 SELECT account_id FROM usage_slot GROUP BY account_id HAVING max(booked) > %(booked)s
-"""
-_RECOUNTED: Final = """
-UPDATE usage SET recounted_at = clock_timestamp() WHERE account_id = %(account_id)s
 """
 
 
@@ -227,18 +228,20 @@ def fold_page(connection: psycopg.Connection, *, after: int, limit: int) -> int 
 def recount_one(connection: psycopg.Connection, *, age: timedelta) -> tuple[int, Use] | None:
     """Recount one account that was last recounted more than `age` ago, and correct its count.
 
-    Returns its id and the counting error; None if there is no such account.
+    Returns its id and the counting error; None if there is no such account. A million jobs take
+    seconds, so the quota of the account is locked only if its count is wrong.
     """
-    with connection.transaction():
-        row = connection.execute(_DUE_FOR_RECOUNT, {"age": age}).fetchone()
-        if row is None:
-            return None
-        (account_id,) = row
-        limits = lock(connection, account_id)
-        drift = _use(connection, _DRIFT, account_id)
-        if drift != NOTHING:
+    row = connection.execute(_BEGIN_RECOUNT, {"age": age}).fetchone()
+    if row is None:
+        return None
+    (account_id,) = row
+    drift = _use(connection, _DRIFT, account_id)
+    if drift != NOTHING:
+        with connection.transaction():
+            limits = lock(connection, account_id)
+            # Another process may have corrected it before the lock.
+            drift = _use(connection, _DRIFT, account_id)
             balance(connection, account_id, limits, drift=drift)
-        connection.execute(_RECOUNTED, {"account_id": account_id})
     return account_id, drift
 
 

@@ -187,6 +187,43 @@ def test_what_was_counted_wrongly_is_mended_while_others_book(
     assert recounted(connection) == []
 
 
+SLOWLY = """
+CREATE OR REPLACE FUNCTION answer_bytes(key text, headers jsonb, body bytea)
+RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN PERFORM pg_advisory_lock_shared(1); RETURN 0; END $$
+"""
+
+
+def test_an_account_that_takes_too_long_to_count_keeps_no_other_from_being_recounted(
+    connection: psycopg.Connection, other: psycopg.Connection, account_id: int
+) -> None:
+    small = one(connection, "INSERT INTO account (name) VALUES ('small') RETURNING id")
+    for each in (account_id, small):
+        allow(connection, each, 100)
+        connection.execute(
+            "UPDATE usage SET recounted_at = now() - interval '3 days' + %s * interval '1 hour'"
+            " WHERE account_id = %s",
+            (each, each),
+        )
+    connection.execute(
+        "INSERT INTO kept_answer (account_id, key, fingerprint, status, headers, body, sealed)"
+        " VALUES (%s, 'key', sha256(''), 201, '[]', '', false)",
+        (account_id,),
+    )
+    connection.execute(SLOWLY)
+    other.execute("SELECT pg_advisory_lock(1)")
+    with in_thread(lambda: recounted(connection)) as finish:
+        wait_until_blocked(other)
+        # What the account is allowed is not locked meanwhile.
+        other.execute("SET lock_timeout = '2s'")
+        allow(other, account_id, 200)
+        other.execute("SELECT pg_cancel_backend(%s)", (connection.info.backend_pid,))
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            finish()
+
+    assert recounted(connection) == [(small, NOTHING)]
+
+
 def recounted(connection: psycopg.Connection) -> list[tuple[int, Use]]:
     found = []
     while (each := usage.recount_one(connection, age=timedelta(days=1))) is not None:
