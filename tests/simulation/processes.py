@@ -149,9 +149,12 @@ class SimulatedScheduler:
             )
         )
         maintenance = Maintenance(
-            around.connection("maintenance"), retention_days=400, clock=uptime, clock_watch=watch
+            around.connection("maintenance"),
+            retention_days=400,
+            clock=uptime,
+            clock_watch=watch,
+            interval=_MAINTENANCE_S,
         )
-        maintenance.interval = _MAINTENANCE_S
         self._threads.add(maintenance)
 
     def next_at(self) -> float:

@@ -152,6 +152,32 @@ def test_a_step_that_fails_keeps_no_other_from_being_taken_and_comes_again(
     made.close()
 
 
+def test_a_step_that_has_left_rows_is_taken_again_soon(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "_PURGED", 2)
+    monkeypatch.setattr(maintenance, "_STEPS", 2)
+    now = 0.0
+    made = Maintenance(
+        ReconnectingConnection(database, "maintenance"), retention_days=30, clock=lambda: now
+    )
+    turns = []
+    with connect(database) as connection:
+        # As of events: one row for each run that is reported.
+        connection.execute(
+            "INSERT INTO superseded (job_id, version, url, superseded_at) SELECT"
+            " gen_random_uuid(), 1, 'http://a/', clock_timestamp() - interval '40 days'"
+            " FROM generate_series(1, 10)"
+        )
+        for _ in range(4):
+            made.run_once()
+            turns.append((one(connection, "SELECT count(*) FROM superseded"), made.interval))
+            now += made.interval
+    made.close()
+
+    assert turns == [(6, 5.0), (2, 5.0), (0, 30.0), (0, 30.0)]
+
+
 def test_without_a_database_no_step_is_reported_as_failed() -> None:
     made = Maintenance(
         ReconnectingConnection("postgresql://127.0.0.1:1/nowhere", "maintenance"), retention_days=30
