@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -13,6 +13,11 @@ from app.domain.one_time import At
 from app.domain.trigger import from_document, next_after
 from app.store.job_ends import end_locked, has_fired
 from app.store.queries import run, value
+
+FIRST: Final = UUID(int=0)
+"""The position before all jobs."""
+
+_LAST: Final = UUID(int=(1 << 128) - 1)
 
 
 class _Orphan(NamedTuple):
@@ -34,13 +39,23 @@ class Repaired(NamedTuple):
     """Jobs that had no firing left."""
 
 
+def last_unarmed(connection: psycopg.Connection, *, after: UUID, most: int) -> UUID | None:
+    """Return the last of the `most` jobs after `after` that have no next firing; None if fewer."""
+    found: UUID | None = value(run(connection, "last_unarmed", {"after": after, "most": most}))
+    return found
+
+
 def rearm_orphans(
     connection: psycopg.Connection,
     *,
     limit: int,
     unreadable: Callable[[UUID, Exception], None],
+    after: UUID = FIRST,
+    until: UUID | None = None,
 ) -> Repaired:
     """Arm or end up to `limit` jobs that have neither a next firing nor a run under way.
+
+    They are searched among the jobs after `after` and, if it is given, up to `until`.
 
     A one-time job that never fired gets its instant back and fires late. A recurring job gets the
     firing after the last one in history, so that the claim finds the missed ones. A job whose next
@@ -50,7 +65,8 @@ def rearm_orphans(
     armed = 0
     over: list[UUID] = []
     with connection.transaction():
-        rows = run(connection, "orphans", {"limit": limit}).fetchall()
+        params = {"limit": limit, "after": after, "until": until or _LAST}
+        rows = run(connection, "orphans", params).fetchall()
         for orphan in map(_Orphan._make, rows):
             try:
                 next_at = orphan.blocked_next_at

@@ -178,6 +178,37 @@ def test_a_step_that_has_left_rows_is_taken_again_soon(
     assert turns == [(6, 5.0), (2, 5.0), (0, 30.0), (0, 30.0)]
 
 
+def test_orphans_are_searched_a_part_at_a_time(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "_UNARMED", 2)
+    monkeypatch.setattr(maintenance, "_SEARCH_S", 0.0)
+    now = 0.0
+    made = Maintenance(
+        ReconnectingConnection(database, "maintenance"), retention_days=30, clock=lambda: now
+    )
+    armed = []
+    with connect(database) as connection:
+        account = add_account(connection)
+        for _ in range(5):
+            book(connection, account, due_in=60, cron="0 0/15 * * * ?")
+        connection.execute("UPDATE due SET next_at = NULL")
+        connection.execute("UPDATE job SET updated_at = updated_at - interval '1 hour'")
+        for _ in range(4):
+            made.run_once()
+            armed.append(one(connection, "SELECT count(next_at) FROM due"))
+            now += 31.0
+        # From the first one on again.
+        connection.execute(
+            "UPDATE due SET next_at = NULL WHERE job_id = (SELECT id FROM job ORDER BY id LIMIT 1)"
+        )
+        made.run_once()
+        assert one(connection, "SELECT count(next_at) FROM due") == 5
+    made.close()
+
+    assert armed == [2, 4, 5, 5]
+
+
 def test_without_a_database_no_step_is_reported_as_failed() -> None:
     made = Maintenance(
         ReconnectingConnection("postgresql://127.0.0.1:1/nowhere", "maintenance"), retention_days=30
