@@ -141,14 +141,17 @@ def insert_of_app(
 
 def insert_jobs(connection: psycopg.Connection, account_id: int, jobs: Sequence[Job]) -> None:
     """Store new jobs and their due rows, all of them or none; raises NameTaken."""
+    # In the order of their names, so that two transactions with the same names do not wait for each
+    # other in a circle.
+    in_order = sorted(jobs, key=lambda each: each.booking.name or "")
     others = {
         "account_id": account_id,
-        "ids": [each.id for each in jobs],
-        "recurring": [is_recurring(each.booking.trigger) for each in jobs],
-        "nexts": [each.next_at for each in jobs],
+        "ids": [each.id for each in in_order],
+        "recurring": [is_recurring(each.booking.trigger) for each in in_order],
+        "nexts": [each.next_at for each in in_order],
     }
     with minding_names():
-        run(connection, "book_together", columns_of([each.booking for each in jobs]) | others)
+        run(connection, "book_together", columns_of([each.booking for each in in_order]) | others)
 
 
 def find(connection: Connection, account_id: int, job_id: UUID) -> Job | None:

@@ -291,3 +291,20 @@ def test_an_unchanged_put_waits_for_nobody(context: Context, caller: Caller, dat
     with locking(database, JOBS_LOCK):
         # For the lock it would wait as long as lock_timeout, and be refused then.
         assert put(context, caller) == job
+
+
+def test_two_transactions_with_the_same_names_do_not_wait_for_each_other_in_a_circle(
+    context: Context, caller: Caller, connection: psycopg.Connection
+) -> None:
+    # Its limits are stored with its first booking.
+    jobs.create(context, caller, OFTEN)
+    first, second = (replace(OFTEN, name=name) for name in "ab")
+    made = jobs.judge_together(context, caller, [first, second])
+    connection.execute("BEGIN")
+    store.insert_jobs(connection, caller.account.id, made[:1])
+    with in_thread(lambda: jobs.create_together(context, caller, [second, first])) as finish:
+        wait_until_blocked(connection)
+        store.insert_jobs(connection, caller.account.id, made[1:])
+        connection.execute("COMMIT")
+        with pytest.raises(Conflict, match="name"):
+            finish()
