@@ -22,6 +22,10 @@ from app.store.run_filter import MAX_EXAMINED, restrict, restrict_further
 # use the index for unpark as well.
 _DELAYED: Final = "(attempts > 0 OR planned_at IS NOT NULL)"
 _PROMPT: Final = "attempts = 0 AND planned_at IS NULL AND look_at < now() + interval '2 minutes'"
+# Of a suspended account, a run without an attempt is not checked before the account is resumed.
+_SUSPENDED: Final = (
+    "attempts = 0 AND planned_at IS NULL AND look_at = CAST('infinity' AS timestamptz)"
+)
 
 _NEAR: Final = timedelta(days=2)
 """Runs due so near to the beginning of a page are read first, because most pages hold only these.
@@ -140,6 +144,7 @@ def _sources(wanted: RunFilter) -> Iterator[tuple[str, list[str]]]:
         else:
             yield history.LIVE_ROWS, [_DELAYED]
             yield history.LIVE_ROWS, [_PROMPT]
+            yield history.LIVE_ROWS, [_SUSPENDED]
     settled = wanted.states & SETTLED
     if settled and wanted.job_id is not None:
         yield history.SETTLED_ROWS, []

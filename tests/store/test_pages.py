@@ -21,7 +21,8 @@ from app.domain.run_filter import RunFilter
 from app.store import history, redelivery, run_list
 from app.store.engine import db
 from app.store.parking import Parking, park
-from tests.factories import add_account, one
+from app.store.rescue import check
+from tests.factories import add_account, book, claim_all, one
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LIMIT = 50
@@ -110,6 +111,18 @@ def test_a_run_parked_for_long_before_any_attempt_is_in_the_list(
     assert park(connection, [back]) == ({run_id}, set())
 
     assert [run.id for run in walk(account_id)] == [run_id]
+
+
+def test_a_run_that_waits_until_its_account_is_resumed_is_in_the_list(
+    app: Flask, connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (claimed,) = claim_all(connection)
+    connection.execute("UPDATE account SET suspended_at = clock_timestamp()")
+    connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
+    assert check(connection, limit=10, leases_count=True).to_notify == []
+
+    assert [run.id for run in walk(account_id)] == [claimed.run_id]
 
 
 def test_what_is_given_narrows_the_list(
