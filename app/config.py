@@ -30,7 +30,6 @@ DEFAULT_GRACE: Final = 8
 
 SECRET_KEY_FILE: Final = "secret-key"  # noqa: S105 - a file name
 _DEFAULT_REDIS_URL: Final = "redis://127.0.0.1:6379/0"
-_DEFAULT_PORT: Final = 8000
 _KEY_BYTES: Final = 32
 _MAX_DIGITS: Final = 18
 _MAX_SHOWN: Final = 60
@@ -95,11 +94,10 @@ def load(environ: Mapping[str, str]) -> Settings:
     """
     home = Path(environ.get("WAKECALL_HOME") or "var").absolute()
     instance = _instance(home)
-    _check_ports(environ)
-    return Settings(
+    settings = Settings(
         home=home,
         host=environ.get("HOST") or "127.0.0.1",
-        port=number(environ, "PORT", default=_DEFAULT_PORT, minimum=1, maximum=65535),
+        port=number(environ, "PORT", default=8000, minimum=1, maximum=65535),
         database_url=_database_url(environ, instance, home),
         redis_url=check_redis_url(
             environ.get("REDIS_URL") or instance.get("redis_url") or _DEFAULT_REDIS_URL
@@ -142,6 +140,12 @@ def load(environ: Mapping[str, str]) -> Settings:
             environ.get("WAKECALL_GRPC_CERTIFICATE"), environ.get("WAKECALL_GRPC_KEY")
         ),
     )
+    if settings.admin_port == settings.port:
+        # The processes of both would share it, and each get half of the connections.
+        raise Misconfigured(
+            f"WAKECALL_ADMIN_PORT must be another port than PORT, not {settings.port}."
+        )
+    return settings
 
 
 def check_ca_file(path: str | None) -> None:
@@ -158,15 +162,6 @@ def check_ca_file(path: str | None) -> None:
             f"WAKECALL_CA_FILE must be a file of certificates in PEM, not {path!r}: "
             f"{error.strerror or error}."
         ) from None
-
-
-def _check_ports(environ: Mapping[str, str]) -> None:
-    """Raise Misconfigured for one port for two purposes: each would get half of the connections."""
-    port, admin_port = (environ.get(name, "").strip() for name in ("PORT", "WAKECALL_ADMIN_PORT"))
-    if admin_port and _integer(admin_port) == _integer(port or f"{_DEFAULT_PORT}"):
-        raise Misconfigured(
-            f"WAKECALL_ADMIN_PORT must be another port than PORT, not {admin_port}."
-        )
 
 
 def _database_url(environ: Mapping[str, str], instance: Mapping[str, str], home: Path) -> str:

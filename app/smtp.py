@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from email.errors import InvalidHeaderDefect, MessageError
 from email.message import EmailMessage
@@ -84,8 +84,7 @@ def read_server(url: str, sender: str) -> SmtpServer | None:
 def send(server: SmtpServer, recipient: str, subject: str, text: str) -> None:
     """Send a mail; raises OSError, or SMTPException, which is one too, and Unwritable."""
     message = _compose(server, recipient, subject, text)
-    connection = _connect(server)
-    try:
+    with closing(_connect(server)) as connection:
         if server.user is not None:
             connection.login(server.user, server.password)
         # The recipient is given, because reading it from the header may find another one.
@@ -93,8 +92,6 @@ def send(server: SmtpServer, recipient: str, subject: str, text: str) -> None:
         # The server has the mail. If it does not say goodbye, the mail is not to be sent again.
         with suppress(OSError):
             connection.quit()
-    finally:
-        connection.close()
 
 
 def _is_mailbox(text: str) -> bool:

@@ -71,7 +71,7 @@ class AsgiApp:
         self,
         app: WSGIApplication,
         *,
-        begin: Callable[[], Awaitable[None] | None] = lambda: None,
+        begin: Callable[[], Awaitable[None]] | None = None,
         end: Callable[[], Awaitable[None]] | None = None,
         quick: Callable[[Message], WsgiResponse | None] = lambda _: None,
         threads: int = THREADS,
@@ -173,9 +173,8 @@ class AsgiApp:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        begun = self._begin()
-        if begun is not None:
-            await begun
+        if self._begin is not None:
+            await self._begin()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         if self._end is not None:

@@ -90,7 +90,7 @@ class Downloads:
             nonlocal sent
             for at in range(0, len(piece), SLICE):
                 part = piece[at : at + SLICE]
-                latest = begun + self._send_s + sent / MIN_RATE
+                latest = begun + reading_s(sent, self._send_s)
                 async with asyncio.timeout_at(min(loop.time() + self._send_s, latest)):
                     await send({"type": "http.response.body", "body": part, "more_body": True})
                 sent += len(part)
@@ -110,6 +110,11 @@ class Downloads:
         async with self._turns.slot(owner):
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, next, rest, b"")
+
+
+def reading_s(size: int, send_s: float = SEND_S) -> float:
+    """Return how many seconds a client may take to read so many bytes of a response."""
+    return send_s + size / MIN_RATE
 
 
 def _is_short(answer: WsgiResponse) -> bool:

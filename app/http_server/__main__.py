@@ -16,6 +16,15 @@ from app.http_server.processes import Workers
 from app.http_server.worker import Address
 
 _MAX_DIGITS: Final = 9
+_NUMBERS: Final = (
+    ("workers", 64, 1, "number of processes"),
+    ("backlog", 65_535, 2048, "connections that wait in the kernel"),
+    ("max-connections", 1_000_000, 8192, "connections of one process"),
+    ("workers-kill-timeout", 3600, 15, "seconds a process has to end"),
+    ("workers-max-rss", 1_000_000, None, "MiB above which a process is replaced"),
+    ("rss-sample-interval", 3600, 5, "seconds between looks at the memory"),
+)
+"""Options that are integers from 1 on: the greatest one, the default, and what it is."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -56,36 +65,8 @@ def _arguments() -> argparse.Namespace:
     add("application", help="module:name of the ASGI application")
     add("--host", required=True, help="address to listen at")
     add("--port", type=_between(1, 65_535), required=True, help="port to listen at")
-    add("--workers", type=_between(1, 64), default=1, help="number of processes")
-    add(
-        "--backlog",
-        type=_between(1, 65_535),
-        default=2048,
-        help="connections that wait in the kernel",
-    )
-    add(
-        "--max-connections",
-        type=_between(1, 1_000_000),
-        default=8192,
-        help="connections of one process",
-    )
-    add(
-        "--workers-kill-timeout",
-        type=_between(1, 3600),
-        default=15,
-        help="seconds a process has to end",
-    )
-    add(
-        "--workers-max-rss",
-        type=_between(1, 1_000_000),
-        help="MiB above which a process is replaced",
-    )
-    add(
-        "--rss-sample-interval",
-        type=_between(1, 3600),
-        default=5,
-        help="seconds between looks at the memory",
-    )
+    for name, most, default, about in _NUMBERS:
+        add(f"--{name}", type=_between(1, most), default=default, help=about)
     add("--log-level", default="warning", help="of the process that starts the others")
     add("--log-config", type=Path, help="JSON file for logging.config.dictConfig")
     return parser.parse_args()

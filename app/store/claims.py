@@ -16,12 +16,7 @@ from app.domain.dapr.series import MAX_TOGETHER, MAX_TOGETHER_OF_ALL, further_ti
 from app.domain.firing_rate import SHARING, UNLIMITED, Bound, FiringLimits, reason
 from app.domain.rearm import Rearmed, rearm
 from app.domain.run import FIRST_TOKEN, RunState
-from app.domain.timings.claiming import (
-    ENQUEUED_AT_ONCE,
-    MAX_INSTANT,
-    RENOTIFY_AFTER,
-    UNBOUNDED_S,
-)
+from app.domain.timings.claiming import ENQUEUED_AT_ONCE, MAX_INSTANT, RENOTIFY_AFTER, UNBOUNDED_S
 from app.domain.trigger import Trigger, from_document
 from app.store import postponing
 from app.store.counters import add_counters
@@ -123,6 +118,7 @@ class _Decided(NamedTuple):
 
 _Schedule = tuple[dict[str, str], str | None, float | None]
 _NOBODY: Final[list[int]] = []
+_ALWAYS: Final = {"newest": ENQUEUED_AT_ONCE, "renotify_after": RENOTIFY_AFTER}
 _MAX_OWED: Final = 500
 """Postponed firings of one account that one claim makes at most."""
 
@@ -184,13 +180,7 @@ def _claim(
     limits: FiringLimits,
 ) -> Claims:
     with connection.pipeline(), connection.transaction():
-        params = {
-            **choice,
-            "ahead": ahead,
-            "newest": ENQUEUED_AT_ONCE,
-            "renotify_after": RENOTIFY_AFTER,
-            **_bounds(limits),
-        }
+        params = {**choice, **_ALWAYS, "ahead": ahead, **_bounds(limits)}
         rows = [_ClaimedRow._make(row) for row in run(connection, "claim_due", params).fetchall()]
         (read,) = (row.found for row in rows if row.found is not None)
         claimed = [
@@ -385,8 +375,7 @@ def _record_missed(connection: psycopg.Connection, decided: Sequence[_Decided]) 
     missed = [each for each in decided if each.missed]
     if not missed:
         return
-    alone = [each for each in missed if each.fire_at is None]
-    if alone:
+    if alone := [each for each in missed if each.fire_at is None]:
         leave_out(
             connection,
             [

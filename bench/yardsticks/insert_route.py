@@ -6,7 +6,6 @@ Served like Wakecall's web, with the same ASGI application, engine and session s
 from __future__ import annotations
 
 import os
-from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -68,5 +67,9 @@ def _insert() -> Response:
     return Response(f"{row_id}", 201, content_type="text/plain; charset=utf-8")
 
 
+async def _begin() -> None:
+    web_process.start("info")
+
+
 if "DATABASE_URL" in os.environ:
-    asgi = AsgiApp(create_app(load(os.environ)), begin=partial(web_process.start, "info"))
+    asgi = AsgiApp(create_app(load(os.environ)), begin=_begin)

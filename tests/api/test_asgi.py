@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -352,7 +352,10 @@ def test_an_account_gets_its_lists_one_after_the_other_and_other_requests_go_pas
 def test_the_process_begins_and_ends_with_the_server() -> None:
     begun: list[str] = []
 
-    async def live(begin: Callable[[], None]) -> list[Message]:
+    async def begin() -> None:
+        begun.append("begun")
+
+    async def live() -> list[Message]:
         events = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
         sent: list[Message] = []
 
@@ -365,7 +368,7 @@ def test_the_process_begins_and_ends_with_the_server() -> None:
         await AsgiApp(application([]), begin=begin)({"type": "lifespan"}, receive, send)
         return sent
 
-    messages = asyncio.run(live(lambda: begun.append("begun")))
+    messages = asyncio.run(live())
     assert begun == ["begun"]
     assert [message["type"] for message in messages] == [
         "lifespan.startup.complete",

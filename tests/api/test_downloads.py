@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable, Iterator
+from asyncio import Semaphore
+from collections.abc import Coroutine, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -88,6 +89,17 @@ def test_a_long_answer_must_be_read_at_a_least_rate() -> None:
     assert chunks.closed.is_set()
 
 
+async def in_turn(asking: Iterable[Coroutine[None, None, None]], answered: Semaphore) -> None:
+    """Each asks once the one before was answered, and reads nothing; in the end all give up."""
+    asked = []
+    for each in asking:
+        asked.append(asyncio.create_task(each))
+        await answered.acquire()
+    for task in asked:
+        task.cancel()
+    await asyncio.wait(asked)
+
+
 def test_who_leaves_answers_unread_is_refused_and_others_are_not() -> None:
     exchange = Exchange(chunks=[b"x" * (MAX_UNREAD // 2 + 1)])
     asgi = AsgiApp(exchange.app)
@@ -104,16 +116,7 @@ def test_who_leaves_answers_unread_is_refused_and_others_are_not() -> None:
             scope_of("GET", account=account, x_api_key=KEYS[account]), exchange.receive, send
         )
 
-    async def crowd() -> None:
-        asked = []
-        for account in ("1", "1", "2"):
-            asked.append(asyncio.create_task(ask(account)))
-            await answered.acquire()
-        for each in asked:
-            each.cancel()
-        await asyncio.wait(asked)
-
-    asyncio.run(crowd())
+    asyncio.run(in_turn([ask("1"), ask("1"), ask("2")], answered))
     assert refused == [False, True, False]
 
 
@@ -136,18 +139,9 @@ def test_strangers_who_leave_answers_unread_are_refused_by_network() -> None:
         scope = {**scope_of("GET", **headers), "client": (address, 1)}
         await asgi(scope, Exchange().receive, send)
 
-    async def crowd() -> None:
-        asked = []
-        # The last one has a key that this process does not know yet.
-        own = {"x_api_key": KEYS["1"]}
-        for address, headers in (("192.0.2.1", {}), ("192.0.2.1", {}), ("192.0.2.2", own)):
-            asked.append(asyncio.create_task(ask(address, **headers)))
-            await answered.acquire()
-        for each in asked:
-            each.cancel()
-        await asyncio.wait(asked)
-
-    asyncio.run(crowd())
+    # The last one has a key that this process does not know yet.
+    own = ask("192.0.2.2", x_api_key=KEYS["1"])
+    asyncio.run(in_turn([ask("192.0.2.1"), ask("192.0.2.1"), own], answered))
     assert refused == [False, True, False]
 
 

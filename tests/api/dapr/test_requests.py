@@ -17,11 +17,6 @@ from app.store import job_names
 from tests.api.dapr.calls import APP, DUE, JOBS, add_app, error_of, schedule
 from tests.factories import one
 
-DIRECT_INVOKE = (
-    404,
-    "ERR_DIRECT_INVOKE",
-    "failed getting app id either from the URL path or the header dapr-app-id",
-)
 FAILED = "failed to schedule job due to: rpc error: code ="
 MALFORMED = "ERR_MALFORMED_REQUEST"
 

@@ -13,7 +13,7 @@ from google.rpc.status_pb2 import Status
 from app.api.bodies import MAX_DOCUMENT
 from app.api.dapr.rpc.calls import OVER, Call, Metadata
 from app.api.dapr.rpc.failures import STATUS_TYPE
-from app.api.downloads import MIN_RATE, SEND_S
+from app.api.downloads import reading_s
 from app.api.fair_gate import GateRefused, Slot
 from app.api.wsgi_bridge import Message
 from app.log import logger
@@ -167,7 +167,7 @@ class RpcExchange:
         The time is that of a response over HTTP. A client that still answers pings would otherwise
         keep the answer in memory without end.
         """
-        is_read = await self._call.write(body, within_s=SEND_S + len(body) / MIN_RATE)
+        is_read = await self._call.write(body, within_s=reading_s(len(body)))
         if not is_read:
             logger.info("client.stopped_reading")
         return is_read
