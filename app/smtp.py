@@ -89,7 +89,7 @@ def send(server: SmtpServer, recipient: str, subject: str, text: str) -> None:
             connection.login(server.user, server.password)
         # The recipient is given, because reading it from the header may find another one.
         connection.send_message(message, to_addrs=[recipient])
-        # The server has the mail. If it does not say goodbye, the mail is not to be sent again.
+        # The server has the mail. If it does not answer this with 221, the mail is not sent again.
         with suppress(OSError):
             connection.quit()
 
