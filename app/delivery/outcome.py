@@ -22,6 +22,7 @@ _DENIED: Final = "The host leads to an address that callbacks may not reach."
 _FLOOD: Final = "The answer has too many frames that carry no data."
 _FINAL: Final = 200
 _BODILESS: Final = (204, 304)
+_MILLISECOND: Final = 0.001
 
 _LOST: Final = (pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING)
 
@@ -159,8 +160,16 @@ def _late(transfer: Transfer, text: str) -> str:
     if connecting(transfer):
         return f"No connection within the time allowed: {text}."
     if _securing(transfer):
-        return f"The TLS handshake was not finished within {transfer.connect_within:.3g} s."
+        return f"The TLS handshake was not finished within {_handshake_limit(transfer)}."
     return f"No complete answer within the time allowed: {text}."
+
+
+def _handshake_limit(transfer: Transfer) -> str:
+    """The limit that ended the handshake, as it was set: a call's includes resolving the name."""
+    limit = transfer.call.timeout
+    if transfer.before + transfer.connect_within >= limit - _MILLISECOND:
+        return f"the {limit:g} s of the call"
+    return f"{transfer.connect_within:.3g} s"
 
 
 def _incomplete(lines: list[bytes], status: int) -> str | None:

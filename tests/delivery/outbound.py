@@ -22,13 +22,14 @@ LOOPBACK: tuple[Network, ...] = (ip_network("127.0.0.1/32"), ip_network("::1/128
 
 
 class Names:
-    """Answers as set by the test, in the next step of the loop; other names are never answered."""
+    """Answers as set by the test, `slowness` seconds later; other names are never answered."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self.answers: dict[str, Resolution] = {}
         self.asked: list[str] = []
         self.closed = False
+        self.slowness = 0.0
 
     def answer(self, host: str, *addresses: str, lifetime: float = 60.0) -> None:
         """Answer with these addresses from now on."""
@@ -41,7 +42,12 @@ class Names:
     def resolve(self, host: str, on_resolved: OnResolved) -> None:
         """As `Lookup.resolve`."""
         self.asked.append(host)
-        if host in self.answers:
+        if host not in self.answers:
+            return
+        if self.slowness:
+            after = self._loop.clock() + self.slowness
+            self._loop.call_at(after, on_resolved, self.answers[host])
+        else:
             self._loop.call_soon(on_resolved, self.answers[host])
 
     def close(self) -> None:

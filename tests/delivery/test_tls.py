@@ -107,7 +107,8 @@ def handshake(start: bytes, more: bytes = b"") -> Iterator[int]:
 
 @pytest.mark.parametrize("scheme", ["https", "HTTPS"])
 @pytest.mark.parametrize(
-    ("connect_timeout", "timeout", "limit"), [(0.5, 6.0, "0.5"), (5.0, 0.25, "0.25")]
+    ("connect_timeout", "timeout", "limit"),
+    [(0.5, 6.0, "0.5 s"), (5.0, 0.25, "the 0.25 s of the call")],
 )
 @pytest.mark.parametrize(
     ("start", "more"), [(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc", b"\3"), (b"", b"")]
@@ -118,10 +119,18 @@ def test_a_handshake_that_is_not_finished_is_named_with_its_limit(
     with handshake(start, more) as port, Outbound(connect_timeout=connect_timeout) as outbound:
         reply = outbound.send(f"{scheme}://127.0.0.1:{port}/", timeout=timeout)
     assert (reply.status, reply.error, reply.connected) == (None, "timeout", True)
-    assert reply.error_detail == f"The TLS handshake was not finished within {limit} s."
+    assert reply.error_detail == f"The TLS handshake was not finished within {limit}."
     assert reply.timing.connect is not None
     assert reply.timing.tls is None
     assert reply.timing.total < 5000
+
+
+def test_the_limit_of_a_call_is_named_whole_where_its_name_took_a_part_of_it() -> None:
+    with handshake(b"") as port, outbound_to_hook(None) as outbound:
+        outbound.names.slowness = 0.1
+        reply = outbound.send(f"https://hook.example:{port}/", timeout=0.4)
+    assert reply.timing.dns is not None
+    assert reply.error_detail == "The TLS handshake was not finished within the 0.4 s of the call."
 
 
 def test_an_answer_that_does_not_come_after_the_handshake_is_named_as_such(
