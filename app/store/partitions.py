@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -19,10 +19,22 @@ MAX_MOVED: Final = 10_000
 
 # Several maintenance loops may run; one at a time creates and drops partitions. These statements
 # wait for all readers of the history (a backup may read for an hour), and writers of the history
-# queue behind them. So they wait for a lock for 50 ms only, and are tried again later.
+# queue behind them. So they wait for a lock for 50 ms only, and are tried again later. Where a
+# constraint says that the default partition has no row of a day, it is not read for rows of it.
 _BEGIN: Final = f"""
-SELECT set_config('lock_timeout', '50ms', true), pg_try_advisory_xact_lock({Lock.PARTITIONS})
+SELECT set_config('lock_timeout', '50ms', true), set_config('constraint_exclusion', 'on', true),
+       pg_try_advisory_xact_lock({Lock.PARTITIONS})
 """
+# While this constraint is valid, the default partition is not read when one of a day is attached.
+_SHUT: Final = """
+ALTER TABLE {rest} ADD CONSTRAINT days_ahead CHECK (due_at < {low} OR due_at >= {high}) NOT VALID
+"""
+_VALIDATE: Final = "ALTER TABLE {rest} VALIDATE CONSTRAINT days_ahead"
+_OPEN: Final = "ALTER TABLE {rest} DROP CONSTRAINT IF EXISTS days_ahead"
+_IS_SHUT: Final = """
+SELECT FROM pg_constraint WHERE conrelid = %(rest)s::regclass AND conname = 'days_ahead'
+"""
+_PATIENTLY: Final = "SELECT set_config('statement_timeout', '600s', true)"
 _EXISTING: Final = """
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = %(parent)s::regclass
@@ -98,17 +110,17 @@ def make_ahead(connection: psycopg.Connection, today: date) -> Made:
     crowded: list[str] = []
     for table in TABLES:
         existing = _existing(connection, table)
-        for day in days:
-            name = _name(table, day)
-            if name in existing:
-                continue
-            with _alone(connection) as alone:
-                if not alone or name in _existing(connection, table):
-                    continue
-                if _make(connection, table, day):
-                    made += 1
-                else:
-                    crowded.append(name)
+        missing = [day for day in days if _name(table, day) not in existing]
+        with _shut(connection, table, [day for day in missing if day > today]):
+            for day in missing:
+                name = _name(table, day)
+                with _alone(connection) as alone:
+                    if not alone or name in _existing(connection, table):
+                        continue
+                    if _make(connection, table, day):
+                        made += 1
+                    else:
+                        crowded.append(name)
     return Made(made, tuple(crowded))
 
 
@@ -189,7 +201,57 @@ def _alone(connection: psycopg.Connection) -> Iterator[bool]:
     """A transaction with a lock timeout of 50 ms; yields False if another loop is in one."""
     with connection.transaction():
         row = connection.execute(_BEGIN).fetchone()
-        yield row is not None and bool(row[1])
+        yield row is not None and bool(row[-1])
+
+
+@contextmanager
+def _shut(connection: psycopg.Connection, table: str, days: Sequence[date]) -> Iterator[None]:
+    """Keep rows of these days, which are to come, out of the default partition meanwhile.
+
+    One account may fill the default partition, with jobs whose dueTime is always older than what is
+    kept. To read all of it while it is locked would hold up the history of every account. The
+    constraint is validated beside those who write; of a day that has begun rows may be written.
+    """
+    _open(connection, table)
+    if not days:
+        yield
+        return
+    names = {
+        "rest": _default(table),
+        "low": sql.Literal(_midnight(days[0]).isoformat()),
+        "high": sql.Literal(_midnight(days[-1] + timedelta(days=1)).isoformat()),
+    }
+    with _alone(connection) as alone:
+        if alone:
+            for statement in (_OPEN, _SHUT):
+                connection.execute(sql.SQL(statement).format(**names))
+    try:
+        if alone:
+            _validate(connection, table)
+        yield
+    finally:
+        _open(connection, table)
+
+
+def _validate(connection: psycopg.Connection, table: str) -> None:
+    """Validate the constraint, if it holds and is still there.
+
+    Where the clock was set back, rows may be there that deny it; another loop may have removed it.
+    """
+    errors = psycopg.errors
+    with suppress(errors.CheckViolation, errors.UndefinedObject), _alone(connection) as alone:
+        if alone:
+            connection.execute(_PATIENTLY)
+            connection.execute(sql.SQL(_VALIDATE).format(rest=_default(table)))
+
+
+def _open(connection: psycopg.Connection, table: str) -> None:
+    """Remove the constraint: this loop's, or that of one that has ended without doing so."""
+    if connection.execute(_IS_SHUT, {"rest": f"{table}_default"}).fetchone() is None:
+        return
+    with _alone(connection) as alone:
+        if alone:
+            connection.execute(sql.SQL(_OPEN).format(rest=_default(table)))
 
 
 def _make(connection: psycopg.Connection, table: str, day: date) -> bool:

@@ -118,6 +118,66 @@ def test_another_loop_that_is_at_it_is_left_to_it(
         assert drop_before(connection, today + timedelta(days=30)).dropped == 0
 
 
+def rows_read(connection: psycopg.Connection) -> int:
+    """How many rows of the default partition have been read from its beginning so far."""
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    read = "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'run_default'"
+    return int(one(connection, read))
+
+
+CONSTRAINTS = "SELECT count(*) FROM pg_constraint WHERE conname = 'days_ahead'"
+
+
+def test_the_default_partition_is_read_once_for_a_day_ahead(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    today = datetime.now(UTC).date()
+    make_ahead(connection, today - timedelta(days=1))
+    for _ in range(5):
+        book(connection, account_id, due_in=-400 * 86400)
+    settle(connection, [settlement_of(run) for run in claim_and_take(connection)])
+    before = rows_read(connection)
+
+    assert make_ahead(connection, today) == (len(TABLES), ())
+
+    assert rows_read(connection) - before == 5
+    assert one(connection, CONSTRAINTS) == 0
+
+
+def test_rows_of_a_day_ahead_are_moved_where_a_clock_was_set_back(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    today = datetime.now(UTC).date()
+    drop_before(connection, today + timedelta(days=30))
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    settle(connection, [settlement_of(run)])
+
+    assert make_ahead(connection, today - timedelta(days=3)) == (len(TABLES) * (DAYS_AHEAD + 2), ())
+
+    assert one(connection, "SELECT count(*) FROM run_default") == 0
+    assert one(connection, "SELECT id FROM run") == run.id
+    assert one(connection, CONSTRAINTS) == 0
+
+
+def test_a_constraint_that_an_interrupted_loop_left_is_removed(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    today = datetime.now(UTC).date()
+    make_ahead(connection, today)
+    for table in TABLES:
+        connection.execute(
+            f"ALTER TABLE {table}_default ADD CONSTRAINT days_ahead CHECK (due_at < '2000-01-01')"
+        )
+
+    assert make_ahead(connection, today) == (0, ())
+
+    assert one(connection, CONSTRAINTS) == 0
+    book(connection, account_id, due_in=-400 * 86400)
+    settle(connection, [settlement_of(run) for run in claim_and_take(connection)])
+    assert one(connection, "SELECT count(*) FROM run_default") == 1
+
+
 def test_what_was_due_long_ago_is_kept_from_when_it_happened(
     connection: psycopg.Connection, account_id: int
 ) -> None:
