@@ -46,6 +46,10 @@ class LoopThread(threading.Thread):
     def close(self) -> None:
         """Release what the thread used; called at its end."""
 
+    def is_stopping(self) -> bool:
+        """Return whether `stop` was called."""
+        return self._ended.is_set()
+
     def stop(self) -> None:
         """Let the thread end after the present turn."""
         self._ended.set()

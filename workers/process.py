@@ -14,15 +14,22 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import Final, NoReturn
 
+import psycopg
+
 from app import config, log, thread_failures
 from app.config import Settings
 from app.descriptor_limit import raise_descriptor_limit
 from app.errors import Misconfigured
 from app.stop_requests import StopRequests
+from app.store.connection import ReconnectingConnection
+from app.store.database_errors import Kind, kind_of
+from app.store.database_state import schema_lack
 
 _KEPT_CONNECTIONS: Final = 2048
 _SPARE_FILES: Final = 256
 _YOUNG_OBJECTS: Final = 50_000
+_SCHEMA_S: Final = 0.5
+"""How often the schema is looked at while it is awaited."""
 
 
 def configure(kind: str) -> Settings:
@@ -55,6 +62,32 @@ def prepare_for_calls(calls: int) -> None:
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS, 50, 50)
     raise_descriptor_limit(calls + _KEPT_CONNECTIONS + _SPARE_FILES)
+
+
+def await_schema(database_url: str, *, has_ended: Callable[[], bool]) -> bool:
+    """Wait until the database has the schema of this release; log what it lacks.
+
+    A process may be started before the migration, and could read none of its tables. Returns
+    whether the schema is there; it is not where `has_ended` came first.
+    """
+    database = ReconnectingConnection(database_url, "schema")
+    is_logged = False
+    while not has_ended():
+        try:
+            with database.use() as connection:
+                lack = schema_lack(connection)
+        except psycopg.Error as error:
+            if kind_of(error) is Kind.REFUSED:
+                raise
+        else:
+            if lack is None:
+                database.close()
+                return True
+            if not is_logged:
+                log.logger.error("database.not_migrated", reason=lack)
+                is_logged = True
+        time.sleep(_SCHEMA_S)
+    return False
 
 
 def on_stop(stop: Callable[[], None], *, hurry: Callable[[], None] | None = None) -> None:

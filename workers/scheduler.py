@@ -51,7 +51,14 @@ from workers.maintenance import Maintenance, log_unreadable
 from workers.notified_runs import NotifiedRuns
 from workers.notifier import OVERDUE, Notifier, batches, redis_client
 from workers.overdue_offers import OverdueOffers
-from workers.process import configure, exit_in_order, exit_misconfigured, identity, on_stop
+from workers.process import (
+    await_schema,
+    configure,
+    exit_in_order,
+    exit_misconfigured,
+    identity,
+    on_stop,
+)
 from workers.queue_choice import by_queue, well_served
 from workers.queue_lookback import LeftBehindSearch, Lookback
 from workers.resealing import resealing
@@ -340,6 +347,8 @@ def main() -> None:
     mailer = mailing(settings)
     on_stop(scheduler.stop)
     logger.info("process.started", retention_days=settings.retention_days)
+    if not await_schema(settings.database_url, has_ended=scheduler.is_stopping):
+        exit_in_order()
     run_counter = RunCounter(
         ReconnectingConnection(settings.database_url, "run_counter"), limits=settings.limits
     )

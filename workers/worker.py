@@ -13,6 +13,7 @@ from app.store.takes import Ticket
 from workers.dispatch.runtime import WorkerRuntime
 from workers.notifier import SUSPECT, redis_client
 from workers.process import (
+    await_schema,
     configure,
     exit_in_order,
     exit_misconfigured,
@@ -87,7 +88,8 @@ def main() -> None:
         exit_misconfigured(error)
     on_stop(worker.stop, hurry=worker.hurry)
     logger.info("process.started", concurrency=settings.concurrency)
-    worker.run()
+    if await_schema(settings.database_url, has_ended=lambda: worker.stopping):
+        worker.run()
     exit_in_order()
 
 

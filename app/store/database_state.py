@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+import psycopg
 from sqlalchemy import Connection, text
 
 from app.store.database_errors import sqlstate
@@ -27,7 +28,9 @@ _STATE: Final = text("""
 SELECT current_setting('transaction_read_only')::boolean,
        to_regclass('alembic_version') IS NOT NULL
 """)
-_REVISION: Final = text("SELECT max(version_num) FROM alembic_version")
+_HAS_TABLES: Final = "SELECT to_regclass('alembic_version') IS NOT NULL"
+_REVISION: Final = "SELECT max(version_num) FROM alembic_version"
+_NO_TABLES: Final = f"The database has no tables. {_UPGRADE}"
 
 
 @cache
@@ -43,16 +46,28 @@ def obstacle(connection: Connection) -> str | None:
     """
     read_only, has_tables = connection.execute(_STATE).one()
     if not has_tables:
-        return f"The database has no tables. {_UPGRADE}"
+        return _NO_TABLES
     if read_only:
         return _READ_ONLY
-    revision = connection.execute(_REVISION).scalar_one() or "none"
-    if revision == "none" or revision < needed_revision():
-        return (
-            f"The database has the schema revision {revision}, but this release needs "
-            f"{needed_revision()}. {_UPGRADE}"
-        )
-    return None
+    return _lack(connection.execute(text(_REVISION)).scalar_one())
+
+
+def schema_lack(connection: psycopg.Connection) -> str | None:
+    """Return what the schema lacks, with the remedy; None if this release can use it."""
+    found = connection.execute(_HAS_TABLES).fetchone()
+    if found is None or not found[0]:
+        return _NO_TABLES
+    revision = connection.execute(_REVISION).fetchone()
+    return _lack(revision[0] if revision else None)
+
+
+def _lack(revision: str | None) -> str | None:
+    if revision and revision >= needed_revision():
+        return None
+    return (
+        f"The database has the schema revision {revision or 'none'}, but this release needs "
+        f"{needed_revision()}. {_UPGRADE}"
+    )
 
 
 def obstacle_of(error: BaseException | None) -> str:
