@@ -20,6 +20,7 @@ from app.domain.target import judge_url
 from app.errors import Conflict, InvalidMember, NotFound
 from app.service import audit, limits
 from app.service.context import Context
+from app.service.permissions import require_owner
 from app.store import accounts as account_store
 from app.store import endpoints as store
 
@@ -46,7 +47,7 @@ def register(dialect: Dialect, kind: EndpointKind) -> None:
         limits.register_count(kind.limit, partial(store.count, dialect=dialect))
 
 
-def put(
+def put(  # noqa: PLR0913 - what an endpoint has
     context: Context,
     account: Account,
     dialect: Dialect,
@@ -56,11 +57,13 @@ def put(
     token: str | None,
     keep_token: bool = False,
     protocol: AppProtocol = AppProtocol.HTTP,
+    by: int | None = None,
 ) -> tuple[Endpoint, bool]:
     """Create or replace an endpoint; return it, and whether it was created.
 
     Existing jobs use the new URL and protocol from their next call on. With `keep_token` the stored
-    token is kept. Raises InvalidMember, LimitReached.
+    token is kept. `by` is the owner who does it on the console. Raises InvalidMember, LimitReached,
+    InsufficientRole.
     """
     if not _is_name(name):
         raise InvalidMember(
@@ -82,6 +85,7 @@ def put(
         sealed = context.secret_box.seal(token)
     with context.database.transaction() as connection:
         account_store.lock(connection, account.id)
+        require_owner(connection, account, by)
         if keep_token:
             sealed = _kept_token(store.find(connection, account.id, dialect, name), url)
         used = store.count(connection, account.id, dialect)
@@ -144,14 +148,22 @@ def list_endpoints(
 
 
 def delete(
-    context: Context, account: Account, dialect: Dialect, name: str, *, unused: bool = False
+    context: Context,
+    account: Account,
+    dialect: Dialect,
+    name: str,
+    *,
+    unused: bool = False,
+    by: int | None = None,
 ) -> None:
     """Delete an endpoint. With `unused`, raise Conflict if any job is sent to it.
 
-    Raises NotFound.
+    `by` is the owner who does it on the console. Raises NotFound, InsufficientRole.
     """
     _check_possible(dialect, name)
     with context.database.transaction() as connection:
+        account_store.lock(connection, account.id)
+        require_owner(connection, account, by)
         if unused:
             _check_unused(connection, account, dialect, name)
         if not store.remove(connection, account.id, dialect, name):

@@ -168,9 +168,17 @@ def list_all(context: Context) -> Iterator[Invitation]:
         yield from store.every(connection)
 
 
-def revoke(context: Context, invitation_id: int, *, account: Account | None = None) -> None:
-    """Revoke an invitation, of the account if one is given. Raises NotFound."""
+def revoke(
+    context: Context, invitation_id: int, *, account: Account | None = None, by: int | None = None
+) -> None:
+    """Revoke an invitation, of the account if one is given, by its owner `by` or the operator.
+
+    Raises NotFound, InsufficientRole.
+    """
     with context.database.transaction() as connection:
+        if account is not None:
+            account_store.lock(connection, account.id)
+            require_owner(connection, account, by)
         found = store.revoke(
             connection, invitation_id, account_id=None if account is None else account.id
         )

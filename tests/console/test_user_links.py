@@ -18,6 +18,8 @@ from app.domain.user import LinkPurpose
 from app.errors import Conflict, InsufficientRole, NotFound
 from app.service import account_lifecycle, accounts, invitations, keys, members, user_links
 from app.service.context import Context
+from app.service.dapr import apps
+from app.service.fusion import runners
 from app.service.keys import Wanted
 from app.service.sign_in import Browser
 from tests.console.invite import invite
@@ -144,6 +146,21 @@ REQUESTS: dict[str, ByOwner] = {
     ),
     "deletion": lambda context, account, by, _: account_lifecycle.begin_deletion(
         context, account, by=by
+    ),
+    "app": lambda context, account, by, _: apps.put(
+        context, account, "shop", url="https://evil.example", token=None, by=by
+    ),
+    "removal of an app": lambda context, account, by, _: apps.delete(
+        context, account, "shop", by=by
+    ),
+    "runner": lambda context, account, by, _: runners.put(
+        context, account, "spark", url="https://evil.example", by=by
+    ),
+    "removal of a runner": lambda context, account, by, _: runners.delete(
+        context, account, "spark", by=by
+    ),
+    "revocation of an invitation": lambda context, account, by, _: invitations.revoke(
+        context, 1, account=account, by=by
     ),
 }
 

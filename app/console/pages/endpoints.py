@@ -64,6 +64,7 @@ def put_app() -> ResponseReturnValue:
             token=token,
             keep_token=token is None and bool(values[_KEEP]),
             protocol=AppProtocol(values["protocol"]),
+            by=viewer().user_id,
         )
     except SHOWN as error:
         return _list(refused(error, values, _APP_FIELDS))
@@ -78,7 +79,13 @@ def put_runner() -> ResponseReturnValue:
     """Add a Fusion runner, or replace the one of that type."""
     values = {name: request.form.get(name, "") for name in ("runner", "runner_url")}
     try:
-        runners.put(current_context(), viewer().account, values["runner"], url=values["runner_url"])
+        runners.put(
+            current_context(),
+            viewer().account,
+            values["runner"],
+            url=values["runner_url"],
+            by=viewer().user_id,
+        )
     except SHOWN as error:
         return _list(refused(error, values, _RUNNER_FIELDS))
     flash(f"The runner of {values['runner']} jobs is saved.")
@@ -123,7 +130,7 @@ def delete_endpoint(kind: str) -> ResponseReturnValue:
     name = request.form.get("name", "")
     delete = apps.delete if kind == _APP else runners.delete
     try:
-        delete(current_context(), viewer().account, name)
+        delete(current_context(), viewer().account, name, by=viewer().user_id)
     except NotFound:
         raise
     except SHOWN as error:

@@ -75,7 +75,9 @@ def invite() -> ResponseReturnValue:
 @takes()
 def revoke_invitation(number: int) -> ResponseReturnValue:
     """End an invitation."""
-    invitations.revoke(current_context(), _bounded(number), account=viewer().account)
+    invitations.revoke(
+        current_context(), _bounded(number), account=viewer().account, by=viewer().user_id
+    )
     flash("The invitation is revoked.")
     return _redirect_back()
 

@@ -30,10 +30,12 @@ def put(
     token: str | None,
     keep_token: bool = False,
     protocol: AppProtocol = AppProtocol.HTTP,
+    by: int | None = None,
 ) -> tuple[Endpoint, bool]:
     """Create or replace an app; True where it is new.
 
-    Without `token` the app has none, or with `keep_token` the one it had. Raises InvalidMember.
+    Without `token` the app has none, or with `keep_token` the one it had. `by` is the owner who
+    does it on the console. Raises InvalidMember, InsufficientRole.
     """
     if not _APP_ID.fullmatch(app_id):
         raise InvalidMember(
@@ -51,6 +53,7 @@ def put(
         token=token,
         keep_token=keep_token,
         protocol=protocol,
+        by=by,
     )
 
 
@@ -80,9 +83,12 @@ def list_page(
     return endpoints.list_endpoints(context, account, Dialect.DAPR, after=after or "", limit=limit)
 
 
-def delete(context: Context, account: Account, app_id: str) -> None:
-    """Delete an app that has no jobs. Raises NotFound, Conflict."""
-    endpoints.delete(context, account, Dialect.DAPR, app_id, unused=True)
+def delete(context: Context, account: Account, app_id: str, *, by: int | None = None) -> None:
+    """Delete an app that has no jobs; `by` is the owner who does it on the console.
+
+    Raises NotFound, Conflict, InsufficientRole.
+    """
+    endpoints.delete(context, account, Dialect.DAPR, app_id, unused=True, by=by)
 
 
 def callee(context: Context, account: Account, app_id: str) -> Callee:

@@ -26,14 +26,21 @@ def get(context: Context, account: Account, kind: str) -> Endpoint:
     return endpoints.get(context, account, Dialect.FUSION, _checked(kind))
 
 
-def put(context: Context, account: Account, kind: str, *, url: str) -> tuple[Endpoint, bool]:
-    """Create or replace a runner; return whether it is new. Raises InvalidMember."""
-    return endpoints.put(context, account, Dialect.FUSION, _checked(kind), url=url, token=None)
+def put(
+    context: Context, account: Account, kind: str, *, url: str, by: int | None = None
+) -> tuple[Endpoint, bool]:
+    """Create or replace a runner; return whether it is new.
+
+    `by` is the owner who does it on the console. Raises InvalidMember, InsufficientRole.
+    """
+    return endpoints.put(
+        context, account, Dialect.FUSION, _checked(kind), url=url, token=None, by=by
+    )
 
 
-def delete(context: Context, account: Account, kind: str) -> None:
-    """Delete a runner. Raises NotFound."""
-    endpoints.delete(context, account, Dialect.FUSION, _checked(kind))
+def delete(context: Context, account: Account, kind: str, *, by: int | None = None) -> None:
+    """Delete a runner, by an owner or the operator. Raises NotFound, InsufficientRole."""
+    endpoints.delete(context, account, Dialect.FUSION, _checked(kind), by=by)
 
 
 def _checked(kind: str) -> str:
