@@ -36,6 +36,8 @@ SETTINGS = ROOT / "docs" / "settings.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 
 NOT_OURS = {"PATH"}
+COMMANDS = {"__main__", "command"}
+"""The modules of a target of `make` that read its variables."""
 OFFERED: tuple[click.Command, ...] = (
     *(commands.account, commands.key, commands.secret),
     *(dapr_commands.dapr_app, dapr_commands.run_sidecar, dapr_commands.run_grpc),
@@ -69,7 +71,11 @@ def first_cells(page: Path) -> dict[str, list[str]]:
 def variables_read() -> set[str]:
     """The environment variables that Python, Procfile and Makefile read."""
     found = set()
-    makes = (ROOT / "tests" / name / "__main__.py" for name in ("soak", "chaos"))
+    makefile = (ROOT / "Makefile").read_text()
+    started = {
+        ROOT.joinpath(*name.split(".")) for name in re.findall(r"-m (tests[.\w]+)", makefile)
+    }
+    makes = [each for folder in started for each in folder.glob("*.py") if each.stem in COMMANDS]
     for source in [*SOURCES, ROOT / "wsgi.py", *makes]:
         # What HTTP code calls `environ` is a request.
         is_web = not {"api", "console", "docs_site"}.isdisjoint(source.parts)
@@ -77,11 +83,8 @@ def variables_read() -> set[str]:
         for node in ast.walk(ast.parse(source.read_text())):
             found |= set(_names(node, mappings))
     found |= set(re.findall(r"\$\{(\w+)", (ROOT / "Procfile").read_text()))
-    found |= set(
-        re.findall(
-            r"^(?:export )?([A-Z]+)(?: \?=|$)", (ROOT / "Makefile").read_text(), re.MULTILINE
-        )
-    )
+    found |= set(re.findall(r"^(?:export )?([A-Z]+)(?: \?=|$)", makefile, re.MULTILINE))
+    found |= set(re.findall(r"\$\(or \$\(([A-Z]+)\)", makefile))
     return (found | {each.setting for each in limits.TABLE}) - NOT_OURS
 
 
