@@ -11,17 +11,21 @@ from uuid import UUID
 import psycopg
 
 from app.domain import counters
-from app.domain.dapr.schedule import DaprSchedule
-from app.domain.dapr.series import MAX_TOGETHER, MAX_TOGETHER_OF_ALL, further_ticks
+from app.domain.dapr.series import MAX_TOGETHER, MAX_TOGETHER_OF_ALL
 from app.domain.firing_rate import SHARING, UNLIMITED, Bound, FiringLimits, reason
-from app.domain.rearm import Rearmed, rearm
 from app.domain.run import FIRST_TOKEN, RunState
-from app.domain.timings.claiming import ENQUEUED_AT_ONCE, MAX_INSTANT, RENOTIFY_AFTER, UNBOUNDED_S
-from app.domain.trigger import Trigger, from_document
+from app.domain.timings.claiming import (
+    ENQUEUED_AT_ONCE,
+    FAIR_AT_ONCE,
+    MAX_INSTANT,
+    RENOTIFY_AFTER,
+    UNBOUNDED_S,
+)
 from app.store import postponing
+from app.store.claim_decisions import Decided, Due, Schedule, decide
 from app.store.counters import add_counters
 from app.store.job_ends import end_finished
-from app.store.misfires import LeftOut, leave_out, of_columns
+from app.store.misfires import LeftOut, leave_out
 from app.store.queries import Rows, run
 
 
@@ -48,28 +52,6 @@ class Claims(NamedTuple):
     """How many firings of each account a limit postponed."""
 
 
-class _Due(NamedTuple):
-    """A locked due row, of which the statement made no run."""
-
-    account_id: int
-    job_id: UUID
-    version: int
-    due_at: datetime
-    now: datetime
-    serial: bool
-    standing: bool
-    remaining: int | None
-    recurring: bool
-    crowded: bool
-    """Whether its account has more due than it may begin."""
-    expected_at: datetime | None
-    """When its row was expected, where its firing was postponed."""
-    bound: str | None
-    """The limit that postponed it."""
-    latest: datetime = MAX_INSTANT
-    """Firings up to this instant are claimed now."""
-
-
 class _ClaimedRow(NamedTuple):
     """A row of `claim_due`: a run that has begun, a due row that is locked, or what was read.
 
@@ -93,32 +75,17 @@ class _ClaimedRow(NamedTuple):
     found: int | None
 
     @property
-    def due(self) -> _Due:
+    def due(self) -> Due:
         """The due row, where it is one."""
-        return _Due(self.account_id, *self[3:-1])
+        return Due(self.account_id, *self[3:-1])
 
 
-class _Decided(NamedTuple):
-    """What the claim does with a due row; `ends_job`: whether the job ends with the run."""
-
-    due: _Due
-    fire_at: datetime | None
-    next_at: datetime | None
-    ends_job: bool
-    missed: int = 0
-    left_out: int = 0
-    further: tuple[datetime | None, ...] = ()
-    """Further ticks that its run may call, then the tick that follows them, if any."""
-
-    @property
-    def firings(self) -> int:
-        """How many ticks its run is to call; 0 without a run."""
-        return 0 if self.fire_at is None else max(1, len(self.further))
-
-
-_Schedule = tuple[dict[str, str], str | None, float | None]
 _NOBODY: Final[list[int]] = []
-_ALWAYS: Final = {"newest": ENQUEUED_AT_ONCE, "renotify_after": RENOTIFY_AFTER}
+_ALWAYS: Final = {
+    "newest": ENQUEUED_AT_ONCE,
+    "shared": FAIR_AT_ONCE,
+    "renotify_after": RENOTIFY_AFTER,
+}
 _MAX_OWED: Final = 500
 """Postponed firings of one account that one claim makes at most."""
 
@@ -160,7 +127,8 @@ def claim_fairly(
 ) -> Claims:
     """Claim at most `share` jobs of each tenth of a second and account, `lookback` seconds back.
 
-    Accounts in `skip` have enough under way already. `until` as `claim` has it.
+    Accounts divide FAIR_AT_ONCE jobs, where that is less. Those in `skip` have enough under way
+    already. `until` as `claim` has it.
     """
     choice = {"budget": 0, "share": share, "lookback": lookback, "skip": list(skip), "most_owed": 0}
     choice["until"] = until
@@ -214,7 +182,7 @@ def _claim(
     return Claims(claimed, read, Counter(each.firing.account_id for each in sifted.postponed))
 
 
-def _believed(due: _Due, ahead: float, until: datetime) -> _Due:
+def _believed(due: Due, ahead: float, until: datetime) -> Due:
     """The row with the clock as far as it is believed, and with the end of what is claimed."""
     now = min(due.now, until)
     return due._replace(now=now, latest=min(now + timedelta(seconds=ahead), until))
@@ -235,28 +203,28 @@ def _bounds(limits: FiringLimits) -> dict[str, Any]:
     }
 
 
-def _firings(decided: Sequence[_Decided]) -> Counter[int]:
+def _firings(decided: Sequence[Decided]) -> Counter[int]:
     return Counter(each.due.account_id for each in decided for _ in range(each.firings))
 
 
-def _firing(each: _Decided) -> postponing.Firing:
+def _firing(each: Decided) -> postponing.Firing:
     due = each.due
     due_at = each.fire_at or due.due_at
     return postponing.Firing(due.job_id, due.account_id, due_at, due.expected_at, due.now)
 
 
-def _left_out(each: _Decided) -> _Decided:
+def _left_out(each: Decided) -> Decided:
     """The firings before a postponed one that were too late, and are not made."""
     return each._replace(fire_at=None, missed=each.left_out, ends_job=False)
 
 
 def _decided(
     connection: psycopg.Connection,
-    found: Sequence[_Due],
+    found: Sequence[Due],
     unreadable: Callable[[UUID, Exception], None],
-) -> list[_Decided]:
+) -> list[Decided]:
     recurring = [due for due in found if due.recurring]
-    schedules: dict[UUID, _Schedule] = {}
+    schedules: dict[UUID, Schedule] = {}
     if recurring:
         jobs = {
             "ids": [due.job_id for due in recurring],
@@ -265,15 +233,15 @@ def _decided(
         schedules = {row[0]: row[1:] for row in run(connection, "triggers", jobs).fetchall()}
     most = MAX_TOGETHER_OF_ALL // max(1, len(recurring))
     return [
-        _decide(due, schedules, unreadable, min(most, MAX_TOGETHER))
+        decide(due, schedules, unreadable, min(most, MAX_TOGETHER))
         if due.recurring
-        else _Decided(due, due.due_at, None, ends_job=True)
+        else Decided(due, due.due_at, None, ends_job=True)
         for due in found
     ]
 
 
 def _move_on(
-    connection: psycopg.Connection, decided: Sequence[_Decided], limits: FiringLimits
+    connection: psycopg.Connection, decided: Sequence[Decided], limits: FiringLimits
 ) -> list[Rows]:
     """Re-arm these jobs and make their runs; the rows are read once all statements are sent."""
     if not decided:
@@ -301,7 +269,7 @@ def _move_on(
     return answers
 
 
-def _columns(made: Sequence[_Decided]) -> dict[str, Any]:
+def _columns(made: Sequence[Decided]) -> dict[str, Any]:
     return {
         "job_ids": [each.due.job_id for each in made],
         "account_ids": [each.due.account_id for each in made],
@@ -314,7 +282,7 @@ def _columns(made: Sequence[_Decided]) -> dict[str, Any]:
     }
 
 
-def _further(made: Sequence[_Decided]) -> dict[str, Any]:
+def _further(made: Sequence[Decided]) -> dict[str, Any]:
     """As arrays in text form: one of arrays would have to be as long for each run."""
     return {"further": [_array(each.further) if each.further else None for each in made]}
 
@@ -324,53 +292,7 @@ def _array(instants: Sequence[datetime | None]) -> str:
     return f"{{{','.join(items)}}}"
 
 
-def _decide(
-    due: _Due,
-    schedules: Mapping[UUID, _Schedule],
-    unreadable: Callable[[UUID, Exception], None],
-    most: int,
-) -> _Decided:
-    """Where the trigger cannot be evaluated, the job has no next firing, but does not end.
-
-    `most` is how many further ticks its run may have.
-    """
-    try:
-        document, policy, window = schedules[due.job_id]
-        misfire = of_columns(policy, window)
-        trigger = from_document(document)
-        each = rearm(
-            trigger,
-            due_at=due.due_at,
-            now=due.now,
-            misfire=misfire,
-            postponed=due.bound is not None,
-        )
-        further = _ticks(trigger, due, each, most)
-    except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
-        unreadable(due.job_id, error)
-        return _Decided(due, due.due_at, None, ends_job=False)
-    next_at = None if due.remaining == 1 else each.next_at
-    final = next_at is None and not due.standing
-    return _Decided(due, each.fire_at, next_at, final, each.missed, each.left_out, further)
-
-
-def _ticks(trigger: Trigger, due: _Due, each: Rearmed, most: int) -> tuple[datetime | None, ...]:
-    """The further ticks that the run may call; none where a limit of the account applies."""
-    if not isinstance(trigger, DaprSchedule) or each.fire_at is None or each.next_at is None:
-        return ()
-    if due.crowded or due.bound is not None or not due.serial:
-        return ()
-    left = most if due.remaining is None else min(most, due.remaining - 1)
-    ahead = due.latest - due.now
-    found = further_ticks(
-        trigger, each.fire_at, each.next_at, now=due.now, ahead=ahead, most=max(0, left)
-    )
-    if due.remaining is not None and len(found) == due.remaining:
-        found[-1] = None
-    return tuple(found)
-
-
-def _record_missed(connection: psycopg.Connection, decided: Sequence[_Decided]) -> None:
+def _record_missed(connection: psycopg.Connection, decided: Sequence[Decided]) -> None:
     """Count missed firings; those that no run stands for enter history as a run of their own."""
     missed = [each for each in decided if each.missed]
     if not missed:

@@ -290,7 +290,7 @@ BREAKAGES: Final = (
     ),
     Breakage(
         "rearm: missed firings are not counted",
-        patch=lambda: patch("app.store.claims.rearm", _rearm_from_due),
+        patch=lambda: patch("app.store.claim_decisions.rearm", _rearm_from_due),
         kinds=("missed",),
     ),
     Breakage(

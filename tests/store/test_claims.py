@@ -309,33 +309,6 @@ def test_a_run_that_would_begin_before_it_is_due_cannot_be_stored(
         connection.execute("UPDATE inflight SET send_at = due_at - interval '1 ms'")
 
 
-def test_a_share_of_every_account_is_claimed_past_any_backlog(
-    connection: psycopg.Connection, account_id: int
-) -> None:
-    neighbour = add_account(connection, "neighbour")
-    moment = in_seconds(-0.5)
-    for _ in range(50):
-        book(connection, account_id, due_in=-0.5)
-    connection.execute("UPDATE due SET next_at = %s", (moment,))
-    theirs = book(connection, neighbour, due_in=-0.1)
-
-    def fairly(skip: list[int]) -> set[int]:
-        claimed = claim_fairly(
-            connection,
-            share=5,
-            ahead=0.3,
-            lookback=2.0,
-            skip=skip,
-            unreadable=lambda *_: None,
-        ).runs
-        return {each.account_id for each in claimed}
-
-    assert fairly([]) == {account_id, neighbour}
-    assert one(connection, "SELECT count(*) FROM inflight") == 6
-    assert one(connection, "SELECT state FROM inflight WHERE job_id = %s", theirs) == "claimed"
-    assert fairly([account_id]) == set()
-
-
 def test_a_taken_run_no_longer_counts_as_outstanding(
     connection: psycopg.Connection, account_id: int
 ) -> None:

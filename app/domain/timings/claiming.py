@@ -56,6 +56,10 @@ FAIR_SHARE: Final = 10
 """Jobs of each account that one claim takes of each tenth of a second while the budget is used
 up."""
 
+FAIR_AT_ONCE: Final = 1000
+"""Jobs that one such claim takes, of all accounts together: where thousands have jobs that are due
+in one moment, workers are notified of the first within a tenth of a second."""
+
 FAIR_CLAIM_S: Final = 0.1
 """How long after a claim of these shares the next one comes, at least, within a tick or in the next
 one: well within LOOK_AHEAD, so that what becomes due during a long tick is on time."""

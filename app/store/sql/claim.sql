@@ -10,8 +10,12 @@
 -- `plainly` reads. While a transaction stays open, the rows that were claimed since it began
 -- stay in the index: no claim may walk past all of them (queue_lookback.py). The last row shows how
 -- many rows were read in this way.
--- `fairly`: at most `share` rows of each slot and account, however many rows stand before them.
--- This skip scan reads one index entry for each slot and account, never a backlog.
+-- `fairly`: at most `share` rows of each slot and account, however many rows stand before them, and
+-- at most `shared` rows. This skip scan reads one index entry for each slot and account, never a
+-- backlog. One slot of each account has its turn before the second of any. Where `shared` is not
+-- enough for all, accounts have fewer rows each. The latest slots come first, so that what is not
+-- late yet is on time: `plainly` begins with the earliest. Within a slot chance decides, so that no
+-- account waits for the same others each time.
 -- A one-time job moves on, and its run begins, in this statement. A recurring job is only locked:
 -- what follows is computed in Python and written later in the same transaction. The same holds for
 -- rows of an account that has more due than it may begin (app/domain/firing_rate.py), and for
@@ -58,15 +62,22 @@ WITH RECURSIVE bounds AS (
     SELECT slot, account_id FROM due
     WHERE (slot, account_id) > (pair.slot, pair.account_id) AND slot <= (SELECT hi FROM bounds)
     ORDER BY slot, account_id LIMIT 1) following
+), turn AS MATERIALIZED (
+  SELECT slot, account_id,
+         greatest(1, least(%(share)s, %(shared)s / count(*) FILTER (WHERE nth = 1) OVER ())) AS most
+  FROM (
+    SELECT slot, account_id, row_number() OVER (PARTITION BY account_id ORDER BY slot DESC) AS nth
+    FROM pair WHERE account_id <> ALL (%(skip)b::bigint[])) each
+  ORDER BY nth, slot DESC, random()
 ), fairly AS MATERIALIZED (
-  SELECT picked.* FROM pair, LATERAL (
+  SELECT picked.* FROM turn, LATERAL (
     SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
            CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
     FROM due
-    WHERE due.slot = pair.slot AND due.account_id = pair.account_id
-    LIMIT %(share)s
+    WHERE due.slot = turn.slot AND due.account_id = turn.account_id
+    LIMIT turn.most
     FOR UPDATE SKIP LOCKED) picked
-  WHERE pair.account_id <> ALL (%(skip)b::bigint[])
+  LIMIT %(shared)s
 ), bounded AS MATERIALIZED (
   SELECT q.*, CASE WHEN runs IS NOT NULL THEN greatest(0, runs - under_way(account_id)) END AS room
   FROM unnest(%(accounts)b::bigint[], %(rates)b::int[], %(runs)b::int[], %(queued)b::boolean[])

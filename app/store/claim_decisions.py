@@ -1,0 +1,106 @@
+"""Claim decisions: whether a due row makes a run now, and when its job is due next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from app.domain.dapr.schedule import DaprSchedule
+from app.domain.dapr.series import further_ticks
+from app.domain.rearm import Rearmed, rearm
+from app.domain.timings.claiming import MAX_INSTANT
+from app.domain.trigger import Trigger, from_document
+from app.store.misfires import of_columns
+
+
+class Due(NamedTuple):
+    """A locked due row, of which the statement made no run."""
+
+    account_id: int
+    job_id: UUID
+    version: int
+    due_at: datetime
+    now: datetime
+    serial: bool
+    standing: bool
+    remaining: int | None
+    recurring: bool
+    crowded: bool
+    """Whether its account has more due than it may begin."""
+    expected_at: datetime | None
+    """When its row was expected, where its firing was postponed."""
+    bound: str | None
+    """The limit that postponed it."""
+    latest: datetime = MAX_INSTANT
+    """Firings up to this instant are claimed now."""
+
+
+class Decided(NamedTuple):
+    """What the claim does with a due row; `ends_job`: whether the job ends with the run."""
+
+    due: Due
+    fire_at: datetime | None
+    next_at: datetime | None
+    ends_job: bool
+    missed: int = 0
+    left_out: int = 0
+    further: tuple[datetime | None, ...] = ()
+    """Further ticks that its run may call, then the tick that follows them, if any."""
+
+    @property
+    def firings(self) -> int:
+        """How many ticks its run is to call; 0 without a run."""
+        return 0 if self.fire_at is None else max(1, len(self.further))
+
+
+Schedule = tuple[dict[str, str], str | None, float | None]
+"""The columns of a job's trigger, misfire policy and misfire window."""
+
+
+def decide(
+    due: Due,
+    schedules: Mapping[UUID, Schedule],
+    unreadable: Callable[[UUID, Exception], None],
+    most: int,
+) -> Decided:
+    """Return what becomes of a due row, by the schedules of the recurring jobs.
+
+    Where the trigger cannot be evaluated, `unreadable` is called: the job has no next firing, but
+    does not end. `most` is how many further ticks its run may have.
+    """
+    try:
+        document, policy, window = schedules[due.job_id]
+        misfire = of_columns(policy, window)
+        trigger = from_document(document)
+        each = rearm(
+            trigger,
+            due_at=due.due_at,
+            now=due.now,
+            misfire=misfire,
+            postponed=due.bound is not None,
+        )
+        further = _ticks(trigger, due, each, most)
+    except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
+        unreadable(due.job_id, error)
+        return Decided(due, due.due_at, None, ends_job=False)
+    next_at = None if due.remaining == 1 else each.next_at
+    final = next_at is None and not due.standing
+    return Decided(due, each.fire_at, next_at, final, each.missed, each.left_out, further)
+
+
+def _ticks(trigger: Trigger, due: Due, each: Rearmed, most: int) -> tuple[datetime | None, ...]:
+    """The further ticks that the run may call; none where a limit of the account applies."""
+    if not isinstance(trigger, DaprSchedule) or each.fire_at is None or each.next_at is None:
+        return ()
+    if due.crowded or due.bound is not None or not due.serial:
+        return ()
+    left = most if due.remaining is None else min(most, due.remaining - 1)
+    ahead = due.latest - due.now
+    found = further_ticks(
+        trigger, each.fire_at, each.next_at, now=due.now, ahead=ahead, most=max(0, left)
+    )
+    if due.remaining is not None and len(found) == due.remaining:
+        found[-1] = None
+    return tuple(found)
