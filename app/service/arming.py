@@ -45,7 +45,10 @@ def on_resume(connection: Connection, job: Job, misfire: Misfire, now: datetime)
     """Return the next firing of a locked job that was paused.
 
     Without a further firing, return None for a permanent job and raise Conflict for any other job.
+    The schedule of a job that has made all its counted firings goes on, but the job does not.
     """
+    if job.booking.remaining == 0:
+        raise _over(job)
     if not isinstance(job.booking.trigger, At):
         since = inflight.made_up_to(driver_of(connection), job.id, CANCEL_DEADLINE)
         next_at = firing_after_pause(job.booking.trigger, since=since, now=now, misfire=misfire)

@@ -85,7 +85,8 @@ def decide(
     except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
         unreadable(due.job_id, error)
         return Decided(due, due.due_at, None, ends_job=False)
-    next_at = None if due.remaining == 1 else each.next_at
+    is_last = due.remaining is not None and due.remaining <= 1
+    next_at = None if is_last else each.next_at
     final = next_at is None and not due.standing
     return Decided(due, each.fire_at, next_at, final, each.missed, each.left_out, further)
 
@@ -96,11 +97,9 @@ def _ticks(trigger: Trigger, due: Due, each: Rearmed, most: int) -> tuple[dateti
         return ()
     if due.crowded or due.bound is not None or not due.serial:
         return ()
-    left = most if due.remaining is None else min(most, due.remaining - 1)
+    left = most if due.remaining is None else max(0, min(most, due.remaining - 1))
     ahead = due.latest - due.now
-    found = further_ticks(
-        trigger, each.fire_at, each.next_at, now=due.now, ahead=ahead, most=max(0, left)
-    )
-    if due.remaining is not None and len(found) == due.remaining:
+    found = further_ticks(trigger, each.fire_at, each.next_at, now=due.now, ahead=ahead, most=left)
+    if found and len(found) == due.remaining:
         found[-1] = None
     return tuple(found)

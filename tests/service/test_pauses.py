@@ -26,6 +26,7 @@ from tests.factories import claim_and_take, in_seconds, one
 from tests.service.listed import of_job
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, claimed_beside, due_now
 from tests.store.test_settling import settlement_of
+from tests.store.test_ticks import book as book_ticks
 
 
 def let_pass(connection: psycopg.Connection, job: Job) -> datetime:
@@ -204,6 +205,20 @@ def test_a_schedule_that_ended_while_paused_cannot_be_resumed(
     with pytest.raises(Conflict, match="never fires again"):
         pauses.resume(context, caller, job.id)
     assert not jobs.get(context, caller, job.id).booking.enabled
+
+
+def test_a_job_that_has_made_all_its_counted_ticks_cannot_be_resumed(
+    context: Context, caller: Caller, connection: psycopg.Connection
+) -> None:
+    """Armed again, its row failed each claim, so that no job of any account was claimed."""
+    job_id = book_ticks(connection, caller.account.id, late=1.0, remaining=1)
+    claim_and_take(connection)
+    paused = pauses.pause(context, caller, job_id)
+
+    with pytest.raises(Conflict, match="never fires again"):
+        pauses.resume(context, caller, job_id)
+
+    assert jobs.get(context, caller, job_id) == paused
 
 
 def test_a_call_by_hand_leaves_the_schedule_as_it_is(

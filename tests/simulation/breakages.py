@@ -219,7 +219,7 @@ BREAKAGES: Final = (
     Breakage(
         "rearm: ticks are not counted",
         "rearm",
-        "remaining = remaining - 1",
+        "remaining = remaining - least(remaining, 1)",
         "remaining = remaining",
     ),
     Breakage(

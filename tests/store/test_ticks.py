@@ -105,6 +105,19 @@ def due(connection: psycopg.Connection, job_id: UUID) -> tuple[Any, ...] | None:
     return connection.execute(query, [job_id]).fetchone()
 
 
+def test_a_row_without_ticks_left_does_not_keep_others_from_being_claimed(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    empty = book(connection, account_id, late=5.0, remaining=0)
+    connection.execute("UPDATE job SET name = 'b' WHERE id = %s", [empty])
+    other = book(connection, account_id, late=5.0)
+
+    claim_all(connection)
+
+    assert due(connection, empty) == (None, None, 0)
+    assert one(connection, "SELECT count(*) FROM inflight WHERE job_id = %s", other) == 1
+
+
 def test_a_claim_hands_over_what_is_due_and_comes_soon(
     connection: psycopg.Connection, account_id: int
 ) -> None:

@@ -161,11 +161,11 @@ CROSS JOIN LATERAL (SELECT * FROM job WHERE id = v.id AND account_id = v.account
 -- Every claimed row moves on in the claiming transaction: after a crash before the commit it is
 -- still due, and after the commit its run exists. Where calls must not overlap, the next firing
 -- waits in held_at until this run is settled (unblock). A tick is counted when it is claimed: each
--- is claimed once.
+-- is claimed once. Below 0, which a CHECK refuses, one row would undo each claim of all jobs.
 UPDATE due
 SET next_at = CASE WHEN NOT v.held THEN v.next_at END,
     held_at = CASE WHEN v.held THEN v.next_at END,
-    remaining = remaining - 1, owed_at = NULL, owed_till = NULL, owed_for = NULL,
+    remaining = remaining - least(remaining, 1), owed_at = NULL, owed_till = NULL, owed_for = NULL,
     enqueued_at = NULL
 FROM unnest(%(ids)b::uuid[], %(nexts)b::timestamptz[], %(helds)b::bool[]) AS v (id, next_at, held)
 WHERE due.job_id = ANY (ARRAY[v.id]);
