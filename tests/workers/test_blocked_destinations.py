@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from app.domain.circuit_breaker import BlockReason
+from app.domain.circuit_breaker import CLOSED, DOWN_AFTER, BlockReason
 from app.domain.run import Reply
 from tests.workers.harness import OK, OTHER, REFUSED, SECRET, URL, Capped, block_reasons, taken
 from workers.dispatch.calls import WITHDRAWN
@@ -70,6 +70,36 @@ def test_a_probe_that_was_withdrawn_leaves_the_way_to_the_next(harness: Capped) 
 
     harness.lease_many(2)
     harness.poll_cancellations()
+    assert len(harness.engine.calls) == 1
+
+
+def test_a_probe_that_succeeds_last_leaves_the_way_to_the_next_outage(harness: Capped) -> None:
+    """Calls from before the outage closed the breaker, while the probe was still under way."""
+    harness.lease_many(1)
+    harness.clock.now += 0.01
+    for _ in range(DOWN_AFTER):
+        harness.lease(0.0)
+        _, done, _ = harness.engine.calls.pop()
+        done(REFUSED)
+        harness.step()
+    harness.step(1.0)
+    harness.lease_many(1)
+    before, probe = harness.engine.calls
+    before[1](OK)
+    harness.engine.calls.remove(before)
+    for _ in range(4):
+        harness.lease(0.0)
+        harness.engine.calls.pop()[1](OK)
+        harness.step()
+    assert harness.destination().breaker is CLOSED
+    probe[1](OK)
+    harness.engine.calls.clear()
+    harness.step()
+
+    harness.go_down()
+    harness.step(60.0)
+    harness.lease_many(1)
+
     assert len(harness.engine.calls) == 1
 
 

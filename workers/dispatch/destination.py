@@ -112,6 +112,16 @@ class Destination(Generic[_Run]):
         self.share = share_of(connections, workers)
         self.update_limit()
 
+    def end(self, run: _Run) -> None:
+        """Count the end of a call that was in flight. If it was the probe, another may begin.
+
+        Whatever became of the breaker since: a probe that is forgotten here keeps all others from
+        being made.
+        """
+        self.in_flight -= 1
+        if self.probe is run:
+            self.probe = None
+
     def update_limit(self) -> None:
         """Compute `limit` again, as the share, the breaker or the expected runs have changed."""
         self.limit = max(0, self.share - self.expected) if self.breaker is CLOSED else 0

@@ -118,7 +118,7 @@ class FlowControl:
         destination = leased.destination
         if destination is None:
             return
-        destination.in_flight -= 1
+        destination.end(leased)
         destination.last_used_at = now
         took = now - leased.begun_at
         known = destination.seconds
@@ -139,9 +139,7 @@ class FlowControl:
         destination = leased.destination
         if destination is None:
             return
-        destination.in_flight -= 1
-        if destination.probe is leased:
-            destination.probe = None
+        destination.end(leased)
         leased.waiting_since = 0.0
         self._refill(destination)
 
@@ -301,8 +299,6 @@ class FlowControl:
     def _update_breaker(
         self, leased: LeasedRun, destination: Destination[LeasedRun], reply: Reply, now: float
     ) -> None:
-        if destination.probe is leased:
-            destination.probe = None
         before = destination.breaker
         destination.breaker = breaker = on_reply(
             before,
