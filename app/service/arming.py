@@ -37,7 +37,7 @@ def on_update(
     if isinstance(booking.trigger, At) and inflight.was_called(
         driver_of(connection), current.id, first
     ):
-        raise _made(first)
+        raise made(first)
     return first
 
 
@@ -56,11 +56,12 @@ def on_resume(connection: Connection, job: Job, misfire: Misfire, now: datetime)
             raise _over(job)
         return next_at
     if inflight.was_made(driver_of(connection), job.id, job.booking.trigger.instant):
-        raise _made(job.booking.trigger.instant)
+        raise made(job.booking.trigger.instant)
     return job.booking.trigger.instant
 
 
-def _made(instant: datetime) -> Conflict:
+def made(instant: datetime) -> Conflict:
+    """Return the error for a one-time job whose firing was made, or is being made."""
     return Conflict(
         f"The only firing of the job, at {format_utc(instant)}, was already made or is being made "
         "now.",

@@ -242,7 +242,8 @@ def store_next_version(
 ) -> Job:
     """Store the next version of a locked job; `first` is its first firing, None for no firing.
 
-    `now` was read under the lock. Raises NameTaken if another job has the booking's name.
+    `now` was read under the lock. Raises NameTaken if another job has the booking's name, and
+    Conflict if the old version makes the only firing of the new one.
     """
     next_at: datetime | None = None
     if booking.enabled:
@@ -349,10 +350,17 @@ def _claim_overdue(
 def _after_kept(
     booking: Booking, next_at: datetime | None, kept: datetime | None
 ) -> datetime | None:
-    """Return the first firing after `kept`, the old version's last firing that is still called."""
-    if next_at is None or kept is None or kept < next_at or not is_recurring(booking.trigger):
+    """Return the first firing after `kept`, the old version's last firing that is still called.
+
+    Raises Conflict if the new version's only firing is at the instant of `kept`.
+    """
+    if next_at is None or kept is None or kept < next_at:
         return next_at
-    return next_after(booking.trigger, kept)
+    if is_recurring(booking.trigger):
+        return next_after(booking.trigger, kept)
+    if kept == next_at:
+        raise arming.made(next_at)
+    return next_at
 
 
 def check_read_only(read_only: ReadOnlyMembers, current: Job, now: datetime) -> None:

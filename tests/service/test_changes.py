@@ -8,13 +8,15 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from app.domain.account import Caller
 from app.domain.call_options import CallOptions
 from app.domain.job import ReadOnlyMembers
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.one_time import At
-from app.errors import NotFound
+from app.domain.trigger import to_document
+from app.errors import Conflict, NotFound
 from app.service import jobs
 from app.service.context import Context
 from app.store.claims import Claimed
@@ -179,6 +181,36 @@ def test_an_update_does_not_repeat_a_firing_of_the_old_version_that_stands(
     )
 
     assert updated.next_at == quarter + timedelta(minutes=15)
+
+
+@pytest.mark.parametrize("is_claimed", [False, True])
+def test_the_only_firing_is_not_repeated_by_an_update_just_before_it(
+    context: Context,
+    caller: Caller,
+    connection: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_claimed: bool,
+) -> None:
+    job = jobs.create(context, caller, booking())
+    instant = in_seconds(-0.5)
+    due_now(connection, job, ago=0.5)
+    connection.execute("UPDATE due SET next_at = %s", (instant,))
+    trigger = At(instant=instant)
+    written = Jsonb(to_document(trigger))
+    connection.execute("UPDATE job SET trigger = %s", (written,))
+    if is_claimed:
+        claim_all(connection)
+    # The update came 50 ms before the instant: the firing is left to take place.
+    just_before = instant - timedelta(milliseconds=50)
+    monkeypatch.setattr(jobs, "read_clock", lambda _connection: just_before)
+
+    with pytest.raises(Conflict, match="already made or is being made"):
+        jobs.update(context, caller, job.id, booking(trigger, data=b"two"), ReadOnlyMembers())
+
+    assert jobs.get(context, caller, job.id).version == 1
+    moved = booking(At(instant=just_before + timedelta(hours=1)))
+    assert jobs.update(context, caller, job.id, moved, ReadOnlyMembers()).version == 2
 
 
 def test_pausing_withdraws_everything_and_a_later_update_arms_again(
