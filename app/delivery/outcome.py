@@ -8,10 +8,14 @@ import pycurl
 
 from app.delivery import grpc
 from app.delivery.transfer import BLANK, MAX_HEADER_BYTES, MAX_HEADER_LINES, Transfer
+from app.domain.completion import HEADER
 from app.domain.run import Reply, Timing
 
 _KEPT_VALUE: Final = 1024
 _KEPT_HEADERS: Final = 8 * 1024
+
+_MEANT: Final = frozenset({"retry-after", HEADER.lower()})
+"""Fields that decide what follows, which are kept wherever they stand."""
 
 _WEIRD_REPLY: Final = 8
 _TOO_LARGE: Final = 100
@@ -193,7 +197,7 @@ def _was_answered_early(transfer: Transfer, number: int) -> bool:
     refused = transfer.too_many_headers or transfer.malformed is not None
     if refused or not transfer.lines or _incomplete(transfer.lines, status):
         return False
-    fields = {name.lower(): value for name, value in _headers(transfer.lines)}
+    fields = _all_fields(transfer.lines)
     length = "0" if status in _BODILESS else fields.get("content-length")
     return length == str(transfer.body_bytes) and "transfer-encoding" not in fields
 
@@ -221,10 +225,12 @@ def _headers(lines: list[bytes]) -> tuple[tuple[str, str], ...]:
     room = _KEPT_HEADERS
     for line in lines[_final_section(lines) :]:
         name, colon, value = line.partition(b":")
-        room -= len(line)
-        if not colon or room < 0:
+        if not colon:
             break
-        kept.append((name.decode("latin-1"), value.strip().decode("latin-1")[:_KEPT_VALUE]))
+        room -= len(line)
+        text = name.decode("latin-1")
+        if room >= 0 or text.lower() in _MEANT:
+            kept.append((text, value.strip().decode("latin-1")[:_KEPT_VALUE]))
     return tuple(kept)
 
 

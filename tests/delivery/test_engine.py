@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from app.delivery.request import USER_AGENT, Call
+from app.domain.completion import within
 from app.domain.run import Reply
 from tests.delivery.outbound import Outbound
 from tests.receiver import (
@@ -141,6 +142,22 @@ def test_interim_answers_are_not_mistaken_for_the_answer(
     reply = outbound.send(receiver.url())
     assert reply.status == 200
     assert reply.headers == (("X-Final", "yes"), ("Content-Length", "0"))
+
+
+def test_what_a_receiver_asks_for_counts_behind_however_many_other_headers(
+    outbound: Outbound, receiver: Receiver
+) -> None:
+    policy = b"Content-Security-Policy: " + b"a" * 9000 + b"\r\n"
+    asked = b"retry-after: 7\r\nWakecall-Complete: later; within=60\r\nX-Last: no\r\n"
+    head = b"HTTP/1.1 202 Accepted\r\nX-First: yes\r\n"
+    receiver.default = say(head + policy + asked + b"Content-Length: 0\r\n\r\n")
+    reply = outbound.send(receiver.url())
+    assert reply.headers == (
+        ("X-First", "yes"),
+        ("retry-after", "7"),
+        ("Wakecall-Complete", "later; within=60"),
+    )
+    assert within(reply) == 60
 
 
 def test_one_hanging_of_200_delays_nobody(outbound: Outbound, receiver: Receiver) -> None:
