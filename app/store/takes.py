@@ -68,8 +68,9 @@ class Taken(NamedTuple):
     """Bytes of a payload that was left in the database (`payloads`); 0 where `data` is complete."""
     depth: int = 0
     """How many calls led to this one, one to the next."""
-    missed_in_pause: bool = False
-    """Whether it was due while its job was paused, and is made because the job was resumed."""
+    precedes_version: bool = False
+    """Whether it was due before its job's version was made: while the job was paused, or before a
+    Dapr job was booked."""
     further: list[datetime | None] | None = None
     """Further ticks of its job that it may call, and after them the tick that follows, if any."""
     type_url: str | None = None

@@ -57,7 +57,7 @@ def test_what_a_recurring_job_missed_while_paused_is_made_up_for_as_it_asks(
     assert jobs.get(context, caller, job.id) == resumed
     (run,) = claim_and_take(connection)
 
-    assert (run.due_at, run.job_version, run.missed_in_pause) == (first, 3, True)
+    assert (run.due_at, run.job_version, run.precedes_version) == (first, 3, True)
     assert run.missed - missed in (0, 1)
     following = jobs.get(context, caller, job.id).next_at
     expected = first + timedelta(minutes=15) if misfire == ALL else job.next_at
@@ -154,5 +154,5 @@ def test_what_is_due_after_a_resumption_was_not_missed_in_the_pause(
 
     (run,) = claim_and_take(connection)
 
-    assert (run.job_version, run.missed_in_pause) == (2, False)
+    assert (run.job_version, run.precedes_version) == (2, False)
     assert run.remaining < -1

@@ -26,7 +26,7 @@ def test_a_take_returns_all_that_is_needed_to_send(
     assert 0 < run.remaining <= 0.2
     assert run.send_at == run.due_at
     assert (run.ends_job, run.attempts, run.reclaims, run.missed) == (True, 0, 0, 0)
-    assert not run.missed_in_pause
+    assert not run.precedes_version
     query = "SELECT lease_until - clock_timestamp() <= %s FROM inflight"
     assert one(connection, query, LEASE) is True
 

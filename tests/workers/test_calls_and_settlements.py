@@ -193,7 +193,7 @@ def test_only_what_the_schedule_made_says_how_late_the_service_is(
 
 
 def test_what_was_missed_in_a_pause_does_not_say_how_late_the_service_is(harness: Harness) -> None:
-    harness.lease(-600.0, missed_in_pause=True)
+    harness.lease(-600.0, precedes_version=True)
     harness.engine.answer(Reply(status=204))
     _, settlement = harness.channels.settlements.popleft()
     assert settlement.attempt is not None

@@ -199,7 +199,7 @@ class LeasedRun:
             attempt=attempt,
             within=within,
             may_notify=self.wants_event(state),
-            counts_for_lateness=run.kind == RunKind.SCHEDULED and not run.missed_in_pause,
+            counts_for_lateness=run.kind == RunKind.SCHEDULED and not run.precedes_version,
             serial=run.serial,
         )
         return (
@@ -232,7 +232,6 @@ class LeasedRun:
             send_at=following,
             planned_at=None,
             missed=0,
-            missed_in_pause=False,
             attempts=0,
             attempts_before_redelivery=0,
         )

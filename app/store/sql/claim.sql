@@ -290,8 +290,8 @@ SELECT p.run_id AS id, %(token)s AS token, p.job_id, p.account_id, p.version AS 
        e.url AS base, e.sealed_token,
        CASE WHEN p.size > %(longest)s THEN p.size ELSE 0 END AS size,
        coalesce(p.depth, 0) AS depth,
-       coalesce(p.version > 1 AND p.next_at < p.updated_at - %(margin)s::interval, false)
-         AS missed_in_pause,
+       coalesce((p.version > 1 OR p.dialect = 'dapr')
+                AND p.next_at < p.updated_at - %(margin)s::interval, false) AS precedes_version,
        NULL::timestamptz[] AS further, p.type_url, e.protocol
 FROM picked p
 LEFT JOIN LATERAL (

@@ -6,8 +6,8 @@
 -- The payload is that of the run's own version, even if that is superseded; an endpoint is read as
 -- it is now. A payload of more than `longest` bytes, whose size is known without reading it, is
 -- left in the database until the worker has room for it in memory (payloads).
--- A firing that was due before its version was made was missed while its job was paused: only a
--- resumption arms a job in the past.
+-- A firing that was due before its version was made says nothing about the service: a resumption arms
+-- a job in the past, and so does the booking of a Dapr job whose first tick has passed.
 WITH held AS (
   SELECT i.id
   FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
@@ -38,7 +38,8 @@ SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at
        coalesce(j.endpoint, s.endpoint) AS endpoint, e.url AS base, e.sealed_token,
        CASE WHEN c.size > %(longest)s THEN c.size ELSE 0 END AS size,
        greatest(t.depth, coalesce(j.depth, s.depth, 0)) AS depth,
-       coalesce(t.job_version > 1 AND t.due_at < j.updated_at - %(margin)s::interval, false) AS missed_in_pause,
+       coalesce((t.job_version > 1 OR j.dialect = 'dapr')
+                AND t.due_at < j.updated_at - %(margin)s::interval, false) AS precedes_version,
        t.further, CASE WHEN j.id IS NULL THEN s.type_url ELSE j.type_url END AS type_url, e.protocol
 FROM taken t
 LEFT JOIN LATERAL (SELECT * FROM job WHERE id = t.job_id AND account_id = t.account_id LIMIT 1) j

@@ -15,7 +15,7 @@ from app.api import bodies, wsgi_bridge
 from app.service.dapr import jobs as service
 from app.store import job_names
 from tests.api.dapr.calls import APP, DUE, JOBS, add_app, error_of, schedule
-from tests.factories import one
+from tests.factories import claim_and_take, one
 
 FAILED = "failed to schedule job due to: rpc error: code ="
 MALFORMED = "ERR_MALFORMED_REQUEST"
@@ -85,6 +85,9 @@ def test_a_one_shot_may_be_due_at_once(dapr: FlaskClient, connection: psycopg.Co
         assert schedule(dapr, name, {"dueTime": due}).status_code == 204
     query = "SELECT count(*) FROM due WHERE next_at <= clock_timestamp() AND NOT serial"
     assert one(connection, query) == 3
+    early = {each.url: each.precedes_version for each in claim_and_take(connection)}
+    assert early["/job/past"], "it does not tell how late the service is"
+    assert early["/job/ago"]
 
 
 def test_content_type_and_accept_are_not_looked_at(dapr: FlaskClient) -> None:
