@@ -13,8 +13,9 @@ def claim_in_parts(
 ) -> tuple[list[Claimed], bool]:
     """Claim parts of up to CLAIMED_AT_ONCE rows until the budget, or CLAIM_S, is used up.
 
-    Return what was claimed, and whether there may be more. As soon as firings are postponed, which
-    takes long, no further part is claimed, since the runs of others wait for the end of the tick.
+    Return what was claimed, and whether there may be more. As soon as firings are postponed, or
+    rows are left because of what their jobs have missed, no further part is claimed: both take
+    long, and the runs of others wait for the end of the tick.
     """
     claimed: list[Claimed] = []
     began = clock()
@@ -22,9 +23,9 @@ def claim_in_parts(
         most = min(budget, CLAIMED_AT_ONCE)
         part = claim(most)
         claimed += part.runs
-        if part.found < most:
+        if part.found < most and not part.is_cut:
             return claimed, False
-        if part.postponed or clock() - began >= CLAIM_S:
+        if part.is_cut or part.postponed or clock() - began >= CLAIM_S:
             break
         budget -= most
     return claimed, True

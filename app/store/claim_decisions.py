@@ -1,18 +1,22 @@
-"""Claim decisions: whether a due row makes a run now, and when its job is due next."""
+"""Claim decisions: which firing of each claimed job is made, and when the job is due next."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import psycopg
+
 from app.domain.dapr.schedule import DaprSchedule
-from app.domain.dapr.series import further_ticks
+from app.domain.dapr.series import MAX_TOGETHER, MAX_TOGETHER_OF_ALL, further_ticks
+from app.domain.fusion.time_triggers import TimeTriggers
 from app.domain.rearm import Rearmed, rearm
-from app.domain.timings.claiming import MAX_INSTANT
+from app.domain.timings.claiming import MAX_INSTANT, MISSED_AT_ONCE
 from app.domain.trigger import Trigger, from_document
 from app.store.misfires import of_columns
+from app.store.queries import run
 
 
 class Due(NamedTuple):
@@ -48,6 +52,8 @@ class Decided(NamedTuple):
     left_out: int = 0
     further: tuple[datetime | None, ...] = ()
     """Further ticks that its run may call, then the tick that follows them, if any."""
+    searches: int = 1
+    """How many schedules were searched for each of its firings."""
 
     @property
     def firings(self) -> int:
@@ -55,20 +61,53 @@ class Decided(NamedTuple):
         return 0 if self.fire_at is None else max(1, len(self.further))
 
 
-Schedule = tuple[dict[str, str], str | None, float | None]
-"""The columns of a job's trigger, misfire policy and misfire window."""
+_Schedule = tuple[dict[str, str], str | None, float | None]
 
 
-def decide(
+def decide_all(
+    connection: psycopg.Connection,
+    found: Sequence[Due],
+    unreadable: Callable[[UUID, Exception], None],
+) -> list[Decided]:
+    """Return what a claim does with these locked rows, in their order.
+
+    Rows are left out once MISSED_AT_ONCE firings were searched for: they stay due, for a later
+    claim. To count the missed firings of one job takes up to half a second; meanwhile the calls of
+    all accounts wait, and PostgreSQL ends a session that stands still in a transaction for too
+    long. Rows that are due last come first, as they have missed least.
+    """
+    recurring = [due for due in found if due.recurring]
+    schedules: dict[UUID, _Schedule] = {}
+    if recurring:
+        jobs = {
+            "ids": [due.job_id for due in recurring],
+            "account_ids": [due.account_id for due in recurring],
+        }
+        schedules = {row[0]: row[1:] for row in run(connection, "triggers", jobs).fetchall()}
+    most = min(MAX_TOGETHER_OF_ALL // max(1, len(recurring)), MAX_TOGETHER)
+    decided: dict[UUID, Decided] = {}
+    searched = 0
+    for due in sorted(recurring, key=lambda each: each.due_at, reverse=True):
+        if searched >= MISSED_AT_ONCE:
+            break
+        each = decided[due.job_id] = _decide(due, schedules, unreadable, most)
+        searched += (each.missed + each.left_out) * each.searches
+    return [
+        decided[due.job_id] if due.recurring else Decided(due, due.due_at, None, ends_job=True)
+        for due in found
+        if due.job_id in decided or not due.recurring
+    ]
+
+
+def _decide(
     due: Due,
-    schedules: Mapping[UUID, Schedule],
+    schedules: Mapping[UUID, _Schedule],
     unreadable: Callable[[UUID, Exception], None],
     most: int,
 ) -> Decided:
-    """Return what becomes of a due row, by the schedules of the recurring jobs.
+    """Where the trigger cannot be evaluated, the job has no next firing, but does not end.
 
-    Where the trigger cannot be evaluated, `unreadable` is called: the job has no next firing, but
-    does not end. `most` is how many further ticks its run may have.
+    `most` is how many further ticks its run may have.
     """
     try:
         document, policy, window = schedules[due.job_id]
@@ -88,7 +127,10 @@ def decide(
     is_last = due.remaining is not None and due.remaining <= 1
     next_at = None if is_last else each.next_at
     final = next_at is None and not due.standing
-    return Decided(due, each.fire_at, next_at, final, each.missed, each.left_out, further)
+    searches = len(trigger.triggers) if isinstance(trigger, TimeTriggers) else 1
+    return Decided(
+        *(due, each.fire_at, next_at, final, each.missed, each.left_out, further, searches)
+    )
 
 
 def _ticks(trigger: Trigger, due: Due, each: Rearmed, most: int) -> tuple[datetime | None, ...]:

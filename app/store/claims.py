@@ -11,7 +11,6 @@ from uuid import UUID
 import psycopg
 
 from app.domain import counters
-from app.domain.dapr.series import MAX_TOGETHER, MAX_TOGETHER_OF_ALL
 from app.domain.firing_rate import SHARING, UNLIMITED, Bound, FiringLimits, reason
 from app.domain.run import FIRST_TOKEN, RunState
 from app.domain.timings.claiming import (
@@ -22,7 +21,7 @@ from app.domain.timings.claiming import (
     UNBOUNDED_S,
 )
 from app.store import postponing
-from app.store.claim_decisions import Decided, Due, Schedule, decide
+from app.store.claim_decisions import Decided, Due, decide_all
 from app.store.counters import add_counters
 from app.store.job_ends import end_finished
 from app.store.misfires import LeftOut, leave_out
@@ -50,6 +49,8 @@ class Claims(NamedTuple):
     """How many due rows it read in the order of their time, whether it claimed them or not."""
     postponed: Counter[int]
     """How many firings of each account a limit postponed."""
+    is_cut: bool = False
+    """Whether it left rows, which are still due, as jobs have missed too many firings."""
 
 
 class _ClaimedRow(NamedTuple):
@@ -159,7 +160,7 @@ def _claim(
         # A postponed row may be found twice: in its account's queue, and when it was expected.
         rows_of = {row.job_id: row.due for row in rows if row.job_id}
         found = [_believed(each, ahead, choice["until"]) for each in rows_of.values()]
-        decided = _decided(connection, list(found), unreadable) if found else []
+        decided = decide_all(connection, found, unreadable) if found else []
         firings = [_firing(each) for each in decided if each.due.crowded and each.fire_at]
         runs = Counter(each.account_id for each in claimed)
         sifted = postponing.sift(connection, firings, limits, ahead, runs + _firings(decided))
@@ -179,7 +180,8 @@ def _claim(
     end_finished(connection, over)
     for answer in begun:
         claimed += map(Claimed._make, answer.fetchall())
-    return Claims(claimed, read, Counter(each.firing.account_id for each in sifted.postponed))
+    postponed = Counter(each.firing.account_id for each in sifted.postponed)
+    return Claims(claimed, read, postponed, is_cut=len(decided) < len(found))
 
 
 def _believed(due: Due, ahead: float, until: datetime) -> Due:
@@ -216,28 +218,6 @@ def _firing(each: Decided) -> postponing.Firing:
 def _left_out(each: Decided) -> Decided:
     """The firings before a postponed one that were too late, and are not made."""
     return each._replace(fire_at=None, missed=each.left_out, ends_job=False)
-
-
-def _decided(
-    connection: psycopg.Connection,
-    found: Sequence[Due],
-    unreadable: Callable[[UUID, Exception], None],
-) -> list[Decided]:
-    recurring = [due for due in found if due.recurring]
-    schedules: dict[UUID, Schedule] = {}
-    if recurring:
-        jobs = {
-            "ids": [due.job_id for due in recurring],
-            "account_ids": [due.account_id for due in recurring],
-        }
-        schedules = {row[0]: row[1:] for row in run(connection, "triggers", jobs).fetchall()}
-    most = MAX_TOGETHER_OF_ALL // max(1, len(recurring))
-    return [
-        decide(due, schedules, unreadable, min(most, MAX_TOGETHER))
-        if due.recurring
-        else Decided(due, due.due_at, None, ends_job=True)
-        for due in found
-    ]
 
 
 def _move_on(

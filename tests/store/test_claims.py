@@ -25,6 +25,8 @@ from tests.factories import (
     wait_until_blocked,
 )
 
+EVERY_TEN = "0 0/10 * * * ?"
+
 
 def test_claims_what_is_due_within_the_look_ahead_and_nothing_else(
     connection: psycopg.Connection, account_id: int
@@ -333,3 +335,26 @@ def test_a_run_of_a_suspended_account_does_not_count_as_outstanding(
 
     still = one(connection, "SELECT id FROM inflight WHERE job_id = %s", theirs)
     assert still_claimed(connection, ids) == {still}
+
+
+def test_a_claim_leaves_jobs_that_missed_much_to_the_next_ones(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    """All at once, 500 of them took longer than a session may stand still in a transaction."""
+    missed = {book(connection, account_id, due_in=-8 * 86400, cron=EVERY_TEN) for _ in range(12)}
+    recent = {book(connection, account_id, due_in=-1, cron=EVERY_TEN) for _ in range(3)}
+    recent.add(book(connection, account_id, due_in=-9 * 86400))
+
+    made: list[set[UUID]] = []
+    cut: list[bool] = []
+    for _ in range(3):
+        claims = claim(connection, budget=500, ahead=0.3, unreadable=Mock())
+        cut.append(claims.is_cut)
+        ids = [each.run_id for each in claims.runs]
+        rows = connection.execute("SELECT job_id FROM inflight WHERE id = ANY (%s)", (ids,))
+        made.append({row[0] for row in rows})
+
+    assert cut == [True, True, False]
+    assert [len(each & missed) for each in made] == [5, 5, 2]
+    assert recent <= made[0], "who missed little does not wait"
+    assert one(connection, "SELECT max(missed) FROM inflight") == 1000

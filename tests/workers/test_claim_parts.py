@@ -51,3 +51,15 @@ def test_parts_are_claimed_until_there_are_no_more_or_time_or_budget_is_used_up(
 
     assert queue.parts == parts
     assert more is has_more
+
+
+def test_a_part_that_left_rows_is_the_last_of_its_tick_and_not_of_all() -> None:
+    parts: list[int] = []
+
+    def claim(most: int) -> Claims:
+        parts.append(most)
+        return Claims([], 20, Counter(), is_cut=True)
+
+    _, more = claim_in_parts(claim, budget=BUDGET, clock=lambda: 0.0)
+
+    assert (parts, more) == ([500], True)

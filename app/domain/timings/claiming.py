@@ -37,6 +37,10 @@ CLAIM_S: Final = 0.1
 """How long a tick goes on claiming the earliest rows: on a slow or busy machine CLAIM_BUDGET rows
 may take longer than LOOK_AHEAD, and what is due next would be late, whosever it is."""
 
+MISSED_AT_ONCE: Final = 5000
+"""Missed firings that one claim searches for, of all jobs together: each takes up to 20 µs. A job
+that has been begun is finished, with up to 1,000 of them for each of its triggers."""
+
 MIN_CLAIM: Final = 200
 """Where the budget has room for fewer runs, only FAIR_SHARE is claimed: many small claims
 would cost more than one."""
