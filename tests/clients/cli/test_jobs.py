@@ -106,6 +106,33 @@ def test_a_local_time_is_sent_as_an_instant(real: Commands) -> None:
 
 
 @pytest.mark.parametrize(
+    ("local", "rules", "members"),
+    [
+        ("2099-10-25T02:30:00", (), {}),
+        ("2099-10-25T02:30:00", ("--on-overlap", "second"), {"onOverlap": "second"}),
+        ("2099-10-25T02:30:00", ("--on-overlap", "first"), {"onOverlap": "first"}),
+        ("2099-03-29T02:30:00", ("--on-gap", "next"), {"onGap": "next"}),
+    ],
+)
+def test_a_local_time_is_the_instant_that_the_service_reads(
+    real: Commands, local: str, rules: tuple[str, ...], members: dict[str, str]
+) -> None:
+    """The console shows such a command beside such a document."""
+    schedule = {"when": local, "timezone": "Europe/Berlin", **members}
+    expected = real.run(
+        *("api", "POST", "/1/jobs?dryRun=true", "-d", json.dumps({"url": TARGET, **schedule}))
+    ).json()["when"]
+    options = ("--at", local, "--tz", "Europe/Berlin", *rules, "--json")
+
+    booked = real.run("book", TARGET, *options)
+    previewed = real.run("preview", *options)
+
+    assert (booked.code, previewed.code) == (0, 0), booked.err + previewed.err
+    assert booked.json()["when"] == expected
+    assert [each["utc"] for each in previewed.json()["next"]] == [expected]
+
+
+@pytest.mark.parametrize(
     ("options", "reason"),
     [
         ((), "--at, --in and --cron"),
@@ -119,6 +146,8 @@ def test_a_local_time_is_sent_as_an_instant(real: Commands) -> None:
         (("--in", "1h", "--retry", "sometimes"), "none, fast, standard, patient"),
         (("--in", "1h", "--check", "--wait"), "nothing to wait for"),
         (("--at", "2099-03-29T02:30", "--tz", "Europe/Berlin"), "does not exist"),
+        (("--at", "2099-03-29", "--on-overlap", "both"), "first or second"),
+        (("--at", "9999-12-31T23:59:59-12:00"), "out of range"),
         (("--in", "1h", "--tz", "Europe/Nowhere"), "no time zone"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -42,7 +43,52 @@ def test_a_time_without_an_offset_is_one_of_the_zone(text: str, instant: datetim
     assert times.parse_instant(text, BERLIN) == instant
 
 
-@pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "2026-03-29T02:30", "0001-01-01"])
+@pytest.mark.parametrize(
+    ("text", "rules", "hour"),
+    [
+        ("2026-10-25T02:30", {}, 1),
+        ("2026-10-25T02:30", {"on_overlap": "second"}, 1),
+        ("2026-10-25T02:30", {"on_overlap": "first"}, 0),
+        ("2026-10-25T03:30", {"on_overlap": "first"}, 2),
+        ("2026-10-25T02:30+02:00", {"on_overlap": "second"}, 0),
+    ],
+)
+@pytest.mark.parametrize("is_of_machine", [False, True])
+def test_of_a_time_that_occurs_twice_the_rule_chooses_one(
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    rules: dict[str, str],
+    hour: int,
+    *,
+    is_of_machine: bool,
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        found = times.parse_instant(text, None if is_of_machine else BERLIN, **rules)
+    time.tzset()
+    assert found == datetime(2026, 10, 25, hour, 30, tzinfo=UTC)
+    with pytest.raises(ValueError, match="first or second"):
+        times.parse_instant(text, BERLIN, on_overlap="both")
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-03-29T02:00", "2026-03-29T02:30:00.5", "2026-03-29T02:59:59"]
+)
+def test_a_time_that_does_not_exist_may_be_the_end_of_the_gap(text: str) -> None:
+    found = times.parse_instant(text, BERLIN, on_gap="next")
+    assert found == datetime(2026, 3, 29, 1, tzinfo=UTC)
+    with pytest.raises(ValueError, match="does not exist"):
+        times.parse_instant(text, BERLIN, on_gap="skip")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "soon", "2026-13-01", "2026-03-29T02:30", "0001-01-01"),
+        "9999-12-31T23:59:59-12:00",
+    ],
+)
 def test_a_time_that_does_not_exist_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"not an instant|does not exist|out of range"):
         times.parse_instant(text, BERLIN)

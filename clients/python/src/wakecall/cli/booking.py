@@ -130,8 +130,6 @@ def members(session: Session, given: Described) -> dict[str, Json]:
         "misfire": given.misfire,
         "onSuccess": given.on_success,
         "onFailure": given.on_failure,
-        "onGap": given.on_gap,
-        "onOverlap": given.on_overlap,
         "retry": retry_of(given.retry) if given.retry else None,
     }
     return {name: value for name, value in found.items() if value is not None}
@@ -142,17 +140,23 @@ def _schedule(session: Session, given: Described) -> dict[str, Json]:
     chosen = [name for name, value in ways.items() if value is not None]
     if len(chosen) > 1:
         raise click.UsageError(f"Give one of {' and '.join(chosen)}.")
+    rules = {"onGap": given.on_gap, "onOverlap": given.on_overlap}
     try:
         if given.ahead is not None:
-            return {"when": times.iso_utc(session.out.now + times.parse_span(given.ahead))}
+            ahead = session.out.now + times.parse_span(given.ahead)
+            return {"when": times.iso_utc(ahead), **rules}
         if given.at is not None:
-            return {"when": times.iso_utc(times.parse_instant(given.at, session.zone))}
+            # The rules are used here: the service gets an instant, beside which it refuses them.
+            at = times.parse_instant(
+                given.at, session.zone, on_gap=given.on_gap, on_overlap=given.on_overlap
+            )
+            return {"when": times.iso_utc(at)}
     except ValueError as error:
         raise click.BadParameter(f"{error}", param_hint=chosen[0]) from None
     if given.cron is None:
-        return {}
+        return rules
     zone = "UTC" if session.options.utc else session.options.zone
-    return {"cron": given.cron, "timezone": None if zone in (None, "UTC") else zone}
+    return {"cron": given.cron, "timezone": None if zone in (None, "UTC") else zone, **rules}
 
 
 def _payload(given: Described) -> dict[str, Json]:

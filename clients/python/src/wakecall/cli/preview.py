@@ -38,10 +38,11 @@ def preview(
     zone = None if session.options.utc else session.options.zone
     document: dict[str, Json] = {
         "cron": cron,
-        "when": _when(session, at) if at else None,
+        "when": _when(session, at, on_gap, on_overlap) if at else None,
         "timezone": zone if cron else None,
-        "onGap": on_gap,
-        "onOverlap": on_overlap,
+        # The rules for an instant are used where it is read.
+        "onGap": on_gap if cron else None,
+        "onOverlap": on_overlap if cron else None,
         "after": future(session, after, "--after"),
         "count": count,
     }
@@ -57,11 +58,14 @@ def preview(
     return _code(shown)
 
 
-def _when(session: Session, text: str) -> str:
+def _when(session: Session, text: str, on_gap: str | None, on_overlap: str | None) -> str:
     try:
-        return times.iso_utc(times.parse_future(text, session.zone, session.out.now))
+        at = times.parse_future(
+            text, session.zone, session.out.now, on_gap=on_gap, on_overlap=on_overlap
+        )
     except ValueError as error:
         raise click.BadParameter(f"{error}", param_hint="--at") from None
+    return times.iso_utc(at)
 
 
 def _code(shown: Json) -> int:

@@ -19,6 +19,9 @@ _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86_400
 _TEN: Final = 10
+_NEXT: Final = "next"
+_FIRST: Final = "first"
+_BOTH: Final = "both"
 
 Clock = Callable[[], datetime]
 
@@ -45,31 +48,66 @@ def _is_span(text: str) -> bool:
     return len(text) <= _MAX_LENGTH and _WHOLE_SPAN.fullmatch(text.strip()) is not None
 
 
-def parse_instant(text: str, zone: tzinfo | None) -> datetime:
+def parse_instant(
+    text: str,
+    zone: tzinfo | None,
+    *,
+    on_gap: str | None = None,
+    on_overlap: str | None = None,
+) -> datetime:
     """Return the instant of an ISO 8601 text, which is a time of `zone` if it has no offset.
 
-    `zone` is None for the time zone of this machine. A date alone is its midnight. Raises
-    ValueError, also for a local time that does not exist because the clock goes forward.
+    `zone` is None for the time zone of this machine. A date alone is its midnight. The rules are
+    those of the service: of a time that occurs twice the second occurrence counts, or the first
+    with `on_overlap` "first"; a time that does not exist, because the clock goes forward, is
+    refused, or is the end of the gap with `on_gap` "next". Raises ValueError.
     """
+    if on_overlap == _BOTH:
+        raise ValueError("A call that is made once has one time: use first or second, not both.")
     try:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
         raise ValueError(
             f"{text[:_SHOWN]!r} is not an instant such as 2027-05-11T17:30:00+02:00 or 2027-05-11."
         ) from None
-    if found.tzinfo is not None:
-        return found
     try:
-        zoned = found.astimezone() if zone is None else found.replace(tzinfo=zone)
-        back = zoned.astimezone(UTC).astimezone(zone).replace(tzinfo=None)
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
+        instant = _instant_of(found.replace(fold=int(on_overlap != _FIRST)), zone)
+        exists = instant.astimezone(zone).replace(tzinfo=None) == found
+        if not exists and on_gap == _NEXT:
+            return _end_of_gap(found, zone)
     except (OverflowError, OSError):
         raise ValueError(f"{text!r} is out of range.") from None
-    if back != found:
+    if not exists:
         raise ValueError(
             f"{text!r} does not exist in {zone or 'this time zone'}, where the clock goes forward "
             "at that time. Give an offset."
         )
-    return zoned
+    return instant
+
+
+def _instant_of(local: datetime, zone: tzinfo | None) -> datetime:
+    """Return the instant of a local time; `fold` tells which one of two."""
+    zoned = local.astimezone() if zone is None else local.replace(tzinfo=zone)
+    return zoned.astimezone(UTC)
+
+
+def _end_of_gap(local: datetime, zone: tzinfo | None) -> datetime:
+    """Return the first instant after the gap in which a local time does not exist."""
+
+    def offset(second: int) -> timedelta | None:
+        return datetime.fromtimestamp(second, UTC).astimezone(zone).utcoffset()
+
+    # Within a gap, a fold of 1 takes the offset after it, and thus leads to an instant before it.
+    before, after = (
+        int(_instant_of(local.replace(fold=fold), zone).timestamp()) for fold in (1, 0)
+    )
+    changed = offset(after)
+    while after - before > 1:
+        middle = (before + after) // 2
+        before, after = (before, middle) if offset(middle) == changed else (middle, after)
+    return datetime.fromtimestamp(after, UTC)
 
 
 def parse_past(text: str, zone: tzinfo | None, now: datetime) -> datetime:
@@ -79,11 +117,18 @@ def parse_past(text: str, zone: tzinfo | None, now: datetime) -> datetime:
     return parse_instant(text, zone)
 
 
-def parse_future(text: str, zone: tzinfo | None, now: datetime) -> datetime:
+def parse_future(
+    text: str,
+    zone: tzinfo | None,
+    now: datetime,
+    *,
+    on_gap: str | None = None,
+    on_overlap: str | None = None,
+) -> datetime:
     """Return an instant; a span such as `2h` is so far ahead. Raises ValueError."""
     if _is_span(text):
         return now + parse_span(text)
-    return parse_instant(text, zone)
+    return parse_instant(text, zone, on_gap=on_gap, on_overlap=on_overlap)
 
 
 def iso_utc(instant: datetime) -> str:
