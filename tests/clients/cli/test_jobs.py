@@ -227,6 +227,28 @@ def test_members_of_a_job_are_changed_and_the_others_stay(real: Commands) -> Non
     assert (changed["data"], changed.get("tags")) == ("x", None)
 
 
+def test_a_job_that_is_named_gets_another_name(real: Commands) -> None:
+    job = booked(real, "--cron", "0 0 9 * * ?", "--name", "report")
+
+    done = real.person("job", "set", "report", "--name", "daily/report")
+
+    assert done.code == 0, done.err
+    assert done.out.startswith("Changed daily/report; next ")
+    assert real.run("job", "get", "daily/report", "--json").json()["id"] == job
+
+
+def test_another_payload_keeps_its_media_type_unless_another_is_given(real: Commands) -> None:
+    job = booked(real, "--in", "1h", "--json-data", "1")
+
+    def changed(*options: str) -> tuple[str, str]:
+        found = real.run("job", "set", job, *options, "--json").json()
+        return found["data"], found["contentType"]
+
+    assert changed("--data", "2") == ("2", "application/json")
+    assert changed("--data", "3", "--content-type", "text/plain") == ("3", "text/plain")
+    assert changed("--json-data", "4") == ("4", "application/json")
+
+
 def test_a_job_of_a_new_name_is_booked_if_it_has_a_target(real: Commands) -> None:
     refused = real.run("job", "set", "report", "--cron", "0 0 8 * * ?")
     made = real.person("job", "set", "report", "--to", TARGET, "--cron", "0 0 8 * * ?")

@@ -19,7 +19,7 @@ _ASSIGNED: Final = frozenset({"id", "account", "next"})
 """Members of a job that the service sets."""
 
 _SCHEDULE: Final = ("when", "cron", "timezone", "onGap", "onOverlap")
-_PAYLOAD: Final = ("data", "dataEncoding", "contentType")
+_PAYLOAD: Final = ("data", "dataEncoding")
 _CREATED: Final = 201
 _NAMED: Final = 5
 """Jobs that a question names."""
@@ -126,7 +126,10 @@ def set_job(
         kept = {key: value for key, value in kept.items() if key not in _SCHEDULE}
     if "data" in changes:
         kept = {key: value for key, value in kept.items() if key not in _PAYLOAD}
-    answer = session.send("PUT", job_path(reference), document={**kept, **changes})
+    # The address of a name takes no other name: a job is renamed by its id.
+    renamed = name is not None and "id" in document
+    path = job_path(f"{document['id']}" if renamed else reference)
+    answer = session.send("PUT", path, document={**kept, **changes})
     changed = parsed(answer)
     word = "Booked" if answer.status == _CREATED else "Changed"
     at = views.next_of(changed, session.out.now)
