@@ -17,6 +17,7 @@ MAX_PASTE: Final = 16_384
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _JSON: Final = "application/json"
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _DATA: Final = frozenset({"--data", "--data-raw", "--data-binary", "--data-ascii", "--json"})
 _SHORT: Final = {
     "X": "--request",
@@ -63,6 +64,9 @@ class _Request:
     method: str = ""
     headers: list[tuple[str, str]] = field(default_factory=list)
     data: list[str] = field(default_factory=list)
+    between: str = "&"
+    """What joins several payloads."""
+
     content_type: str = ""
     timeout: str = ""
     as_query: bool = False
@@ -193,6 +197,7 @@ def _add_data(request: _Request, option: str, value: str) -> None:
     request.data.append(value)
     if option == "--json":
         request.content_type = request.content_type or _JSON
+        request.between = ""
 
 
 def _add_header(request: _Request, line: str) -> None:
@@ -207,21 +212,20 @@ def _add_header(request: _Request, line: str) -> None:
 
 
 def _values(request: _Request) -> dict[str, str]:
-    url, data = request.urls[0], "&".join(request.data)
+    url, data = request.urls[0], request.between.join(request.data)
     if "://" not in url:
         url = f"http://{url}"
     if request.as_query and data:
         url, data = f"{url}{'&' if '?' in url else '?'}{data}", ""
-    has_body = bool(data)
-    method = request.method or ("POST" if has_body else "GET")
-    values = {
+    # An empty payload is one, too: `-d ''` is how many write a POST without a body.
+    has_payload = bool(request.data) and not request.as_query
+    method = request.method or ("POST" if has_payload else "GET")
+    content_type = request.content_type or (_FORM if has_payload else "")
+    return {
         "url": url,
         "method": method,
         "data": data,
-        "contentType": request.content_type or (_FORM if has_body else ""),
+        "contentType": content_type if data or method in _WITH_BODY else "",
         "headers": "\n".join(f"{name}: {value}" for name, value in request.headers),
         "timeout": request.timeout,
     }
-    if not has_body:
-        values["contentType"] = ""
-    return values

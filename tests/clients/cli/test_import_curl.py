@@ -12,6 +12,7 @@ from tests.clients.cli.invocation import Commands
 from wakecall.cli.failures import Exit
 
 URL = "https://example.com/wake"
+FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,9 @@ URL = "https://example.com/wake"
         ),
         (f"curl -G {URL} -d a=1 -d b=2", {"url": f"{URL}?a=1&b=2", "method": "GET"}),
         (f"curl -I {URL}", {"method": "HEAD"}),
+        (f"curl -d '' {URL}", {"method": "POST", "contentType": FORM}),
+        (f"curl -X PUT -H 'Content-Type: text/a' {URL}", {"contentType": "text/a"}),
+        (f"curl -G -d '' {URL}", {"url": URL, "method": "GET"}),
         (f"curl -u ada:s3cret {URL}", {"headers": {"Authorization": "Basic YWRhOnMzY3JldA=="}}),
         ("curl example.com", {"url": "http://example.com", "name": "example.com"}),
     ],
@@ -102,6 +106,7 @@ def test_what_has_no_meaning_for_a_job_is_told_of(wakecall: Commands) -> None:
         "curl -F a=@b x",
         "curl -m soon x",
         "curl -d @/no x",
+        "curl -d @- x",
         "curl -d @a\0b x",
         f"curl {URL}{' -L' * 1000}",
     ],
@@ -110,3 +115,17 @@ def test_what_cannot_be_read_is_wrong_usage(wakecall: Commands, text: str) -> No
     done = wakecall.run("import", "curl", given=text)
 
     assert (done.code, done.out) == (Exit.USAGE, "")
+
+
+def test_bytes_that_are_not_text_are_not_changed_into_others(
+    wakecall: Commands, home: Path
+) -> None:
+    (home / "body").write_bytes(b"\xff\x00")
+    command = f"curl {URL} --data-binary @{home / 'body'}"
+
+    in_file = wakecall.run("import", "curl", given=command)
+    in_command = wakecall.run("import", "curl", given=f"curl {URL} -d \xfc".encode("latin-1"))
+
+    for done in (in_file, in_command):
+        assert (done.code, done.out) == (Exit.USAGE, "")
+        assert "is not UTF-8" in done.err

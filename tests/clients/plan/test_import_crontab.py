@@ -131,6 +131,8 @@ LEFT_OUT = (
     ("0 9 * * * curl https://e.example/$HOST", "needs $HOST from a shell"),
     ("0 9 * * * curl -d @- https://e.example/%hello", "a new line of its input"),
     ("0 9 * * * curl 'https://e.example/", "as a shell does"),
+    ("0 9 * * * curl -d @- https://e.example/", "not in the command"),
+    ("0 9 * * * wget --post-file=- https://e.example/", "not in the command"),
     ("0 9 * * * curl --cert x https://e.example/", "unrecognized arguments: --cert"),
     ("0 9 * * * wget --mirror https://e.example/", "unrecognized arguments: --mirror"),
     ("0 9 * * * wget https://e.example/a https://e.example/b", "2 URLs"),
@@ -183,6 +185,32 @@ def test_what_cron_escapes_is_restored_and_dollars_stay(wakecall: Commands) -> N
     job = imported(wakecall, line, "--utc")[0]["jobs"]
     assert [each["data"] for each in job.values()] == ["a%20$$b"]
     assert [each["url"] for each in job.values()] == ["https://example.com/%41$$$${x}"]
+
+
+def test_an_empty_payload_makes_a_post(wakecall: Commands) -> None:
+    lines = (
+        "0 9 * * * curl -d '' https://e.example/a\n"
+        "0 9 * * * wget --post-data= https://e.example/b\n"
+        "0 9 * * * wget --method=PUT https://e.example/c\n"
+    )
+    jobs = imported(wakecall, lines, "--utc")[0]["jobs"]
+    assert {name: job["method"] for name, job in jobs.items()} == {
+        "a": "POST",
+        "b": "POST",
+        "c": "PUT",
+    }
+    assert all("data" not in job for job in jobs.values())
+
+
+def test_a_line_that_is_not_utf_8_is_left_out_and_a_comment_disturbs_no_line(
+    wakecall: Commands,
+) -> None:
+    text = (
+        "# für\n0 9 * * * curl https://e.example/a\n0 9 * * * curl -d ü https://e.example/b\n"
+    ).encode("latin-1")
+    done = wakecall.run("import", "crontab", "--utc", given=text)
+    assert list(tomllib.loads(done.out)["jobs"]) == ["a"]
+    assert "Line 3 is left out: it is not UTF-8." in done.err
 
 
 def test_wget_as_it_is_written(wakecall: Commands) -> None:

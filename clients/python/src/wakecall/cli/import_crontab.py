@@ -39,7 +39,8 @@ def import_crontab(session: Session, *, source: Path, user_column: bool, set_nam
     standard error, each with the reason. CRON_TZ and TZ give the time zone, and --tz that of the
     lines before them. Nothing is booked. Exits with 1 if no line became a job.
     """
-    text = booking.read_bytes(source, "FILE").decode("utf-8", "replace")
+    # Lines that are not UTF-8 are left out, and not the whole crontab for a comment.
+    text = booking.read_bytes(source, "FILE").decode("utf-8", "surrogateescape")
     jobs: dict[str, dict[str, Json]] = {}
     numbers: dict[str, int] = {}
     for each in crontab_lines.read(text, has_user=user_column):
@@ -80,6 +81,8 @@ def _may_hold_secrets(job: Mapping[str, Json]) -> bool:
 def _job(line: Line) -> tuple[dict[str, Json], list[str]]:
     crontab_lines.check_schedule(line.schedule)
     command = crontab_lines.plain_command(line)
+    if command != command.encode("utf-8", "replace").decode():
+        raise NotTaken("it is not UTF-8")
     read = import_curl.read if command.startswith("curl ") else import_wget.read
     job, notes = read(command)
     try:

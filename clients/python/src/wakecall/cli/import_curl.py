@@ -24,6 +24,9 @@ from wakecall.cli.session import Session, pass_session
 _FORM: Final = "application/x-www-form-urlencoded"
 _JSON: Final = "application/json"
 _MAX_WORDS: Final = 1000
+WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+"""The methods of calls that have a body."""
+
 _DATA: Final = ("--data", "--data-raw", "--data-binary", "--data-ascii", "--json")
 _VALUES: Final = (
     *(("-X", "--request"), ("-u", "--user"), ("-b", "--cookie"), ("-e", "--referer")),
@@ -64,8 +67,7 @@ def import_curl(session: Session, *, source: Path, cron: str | None, name: str |
     The command is read from FILE or standard input. With --json, the document of the API is
     printed. Nothing is booked.
     """
-    text = booking.read_bytes(source, "FILE").decode("utf-8", "replace")
-    document, notes = read(text)
+    document, notes = read(text_of(source, "FILE"))
     if cron is not None:
         document["cron"] = cron
         document["timezone"] = session.options.zone
@@ -144,13 +146,16 @@ def _job(given: argparse.Namespace, url: str, notes: list[str]) -> dict[str, Jso
     url = url if "://" in url else f"http://{url}"
     if given.get and data:
         url, data = f"{url}{'&' if '?' in url else '?'}{data}", ""
-    content_type = headers.pop("content-type", _JSON if is_json else _FORM)
-    method = given.request or ("HEAD" if given.head else "POST" if data else "GET")
+    # An empty payload is one, too: `-d ''` is how many write a POST without a body.
+    has_payload = bool(given.data) and not given.get
+    method = given.request or ("HEAD" if given.head else "POST" if has_payload else "GET")
+    default = (_JSON if is_json else _FORM) if has_payload else None
+    content_type = headers.pop("content-type", default)
     return {
         "url": url,
         "method": method.upper(),
         "headers": headers,
-        "contentType": content_type if data else None,
+        "contentType": content_type if data or method.upper() in WITH_BODY else None,
         "data": data,
         "timeout": _seconds(given.max_time),
     }
@@ -178,10 +183,31 @@ def _payload(option: str, value: str) -> str:
     """Return a payload; one that begins with @ is in a file, as curl reads it."""
     if not value.startswith("@") or option == "--data-raw":
         return value
-    body = booking.read_bytes(Path(value[1:]), option)
-    text = body.decode("utf-8", "replace")
+    text = payload_in(value[1:], option)
     keeps_lines = option in ("--data-binary", "--json")
     return text if keeps_lines else text.replace("\n", "").replace("\r", "")
+
+
+def payload_in(name: str, option: str) -> str:
+    """Return the payload in a file that a command names. Raises click's errors."""
+    if name == "-":
+        raise click.BadParameter(
+            "The payload is read from standard input, which is not in the command.",
+            param_hint=option,
+        )
+    return text_of(Path(name), option)
+
+
+def text_of(path: Path, option: str) -> str:
+    """Return the text in a file. Raises click's errors for one that is not UTF-8."""
+    try:
+        return booking.read_bytes(path, option).decode()
+    except UnicodeDecodeError:
+        raise click.BadParameter(
+            f"{path} is not UTF-8. Bytes are given as `book --data-file FILE`, or in wakecall.toml "
+            "as data = { file = … }.",
+            param_hint=option,
+        ) from None
 
 
 def _seconds(text: str | None) -> float | None:

@@ -7,13 +7,11 @@ import base64
 import shlex
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Final, NoReturn
 
 import click
 
-from wakecall.cli import booking
-from wakecall.cli.import_curl import check_number
+from wakecall.cli.import_curl import WITH_BODY, check_number, payload_in
 from wakecall.cli.output import Json
 
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -59,11 +57,13 @@ def read(text: str) -> tuple[dict[str, Json], list[str]]:
         pair = f"{given.user}:{given.password or ''}"
         headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
     kinds = [name for name in headers if name.lower() == "content-type"]
-    kind = headers.pop(kinds[0]) if kinds else _FORM
-    method = given.method or ("HEAD" if given.spider else "POST" if data else "GET")
+    kind = headers.pop(kinds[0]) if kinds else None if data is None else _FORM
+    # An empty payload is one, too: `--post-data=` makes a POST.
+    method = given.method or ("HEAD" if given.spider else "GET" if data is None else "POST")
     notes = ["Certificates are always checked."] if given.no_check_certificate else []
     job: dict[str, Json] = {"url": url, "method": method.upper(), "headers": headers}
-    return {**job, "contentType": kind if data else None, "data": data}, notes
+    has_type = bool(data) or method.upper() in WITH_BODY
+    return {**job, "contentType": kind if has_type else None, "data": data or ""}, notes
 
 
 def _split(words: Sequence[str]) -> list[str]:
@@ -93,11 +93,12 @@ def _parser() -> _Parser:
     return parser
 
 
-def _data(given: argparse.Namespace) -> str:
-    found = given.post_data or given.body_data
-    if found is not None:
-        return f"{found}"
-    path = given.post_file or given.body_file
-    if path is None:
-        return ""
-    return booking.read_bytes(Path(path), "--post-file").decode("utf-8", "replace")
+def _data(given: argparse.Namespace) -> str | None:
+    """Return the payload of a command; None if it has none. Raises click's errors."""
+    for text in (given.post_data, given.body_data):
+        if text is not None:
+            return f"{text}"
+    for option, path in (("--post-file", given.post_file), ("--body-file", given.body_file)):
+        if path is not None:
+            return payload_in(f"{path}", option)
+    return None
