@@ -45,7 +45,9 @@ class Result:
 class Commands:
     """Runs commands against one service, with a home and a folder of their own."""
 
-    transport: httpx2.BaseTransport
+    transport: httpx2.BaseTransport | None
+    """None for the network."""
+
     home: Path
     environ: dict[str, str] = field(default_factory=dict)
     clock: Callable[[], datetime] = lambda: NOW

@@ -10,7 +10,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.api.golden import golden
 from tests.clients.cli.invocation import Canned, Commands
+from tests.receiver import Receiver
+from tests.receiver import answer as answering
 from wakecall.cli.failures import Exit
 from wakecall.cli.main import main, wants_json
 
@@ -218,6 +221,30 @@ def test_verbose_prints_each_request_and_its_id(wakecall: Commands, canned: Cann
 
     assert done.err.startswith("GET https://wakecall.test/1/runs?view=brief&limit=100 -> 200, ")
     assert wakecall.run("run", "list", "-q").err == ""
+
+
+def test_the_proxy_of_the_environment_is_used_but_for_this_machine(
+    wakecall: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    account = answering(200, body=golden("account.response.json"))
+    wakecall.transport = None
+    with Receiver(account) as proxy, Receiver(account) as service:
+        monkeypatch.setenv("http_proxy", proxy.url(""))
+        for url, asked, target in (
+            ("http://wakecall.test", proxy, "http://wakecall.test/1/account"),
+            (service.url(""), service, "/1/account"),
+        ):
+            wakecall.environ["WAKECALL_URL"] = url
+            done = wakecall.run("whoami", "-v")
+            assert done.code == 0, done.err
+            assert f"GET {url}/1/account -> 200, " in done.err
+            assert [each.target for each in asked.requests] == [target]
+    monkeypatch.setenv("http_proxy", "gopher://proxy")
+    wakecall.environ["WAKECALL_URL"] = "http://wakecall.test"
+    done = wakecall.run("whoami")
+    assert (done.code, "proxy of the environment cannot be used" in done.err) == (Exit.USAGE, True)
 
 
 def test_no_command_reads_the_key_from_its_arguments() -> None:

@@ -58,7 +58,7 @@ def _read(home: Path, *, is_named: bool) -> Instance | None:
         with path.open("rb") as file:
             facts = json.loads(file.read(_MAX_BYTES))
         url = facts["url"]
-        if not _is_loopback(url) or not _is_running(facts.get("pid")):
+        if not isinstance(url, str) or not is_loopback(url) or not _is_running(facts.get("pid")):
             return None
         inbox = facts.get("inbox")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -72,9 +72,13 @@ def _read(home: Path, *, is_named: bool) -> Instance | None:
     )
 
 
-def _is_loopback(url: object) -> bool:
-    host = urlsplit(url).hostname if isinstance(url, str) else None
-    return host is not None and (host == "localhost" or ip_address(host).is_loopback)
+def is_loopback(url: str) -> bool:
+    """Return whether a URL is of this machine, by its text."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_running(process: object) -> bool:

@@ -19,9 +19,10 @@ from wakecall import Answer, Client, Retries, errors
 from wakecall.cli import times
 from wakecall.cli.config import Connection, is_private, resolve
 from wakecall.cli.failures import Exit, Failure
+from wakecall.cli.instances import is_loopback
 from wakecall.cli.options import Options, options_of
 from wakecall.cli.output import Json, Output
-from wakecall.cli.trace import Tracing
+from wakecall.cli.trace import TracingClient
 from wakecall.cli.world import World
 
 Parameter = str | int | float | bool | Sequence[str] | None
@@ -91,10 +92,18 @@ class Session:
 
     def client_of(self, url: str, key: str, retries: Retries | None = None) -> Client:
         """Return a client of another service or key, or with other retries."""
-        transport = self.world.transport or httpx2.HTTPTransport()
-        if self.options.verbose:
-            transport = Tracing(transport)
-        http = httpx2.Client(transport=transport, timeout=self.options.timeout)
+        kind = TracingClient if self.options.verbose else httpx2.Client
+        # With a transport the proxies of the environment are not used.
+        transport = self.world.transport or (httpx2.HTTPTransport() if is_loopback(url) else None)
+        try:
+            http = kind(transport=transport, timeout=self.options.timeout)
+        except (ImportError, ValueError, httpx2.InvalidURL) as error:
+            raise Failure(
+                Exit.USAGE,
+                "Wrong usage",
+                f"The proxy of the environment cannot be used: {error}",
+                "Correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, or name the service in NO_PROXY.",
+            ) from None
         click.get_current_context().call_on_close(http.close)
         return Client(key, url=url, timeout=self.options.timeout, retries=retries, http=http)
 
