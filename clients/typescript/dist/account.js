@@ -1,4 +1,5 @@
 /** Account: secrets, keys, apps, runners and inboxes. */
+import { readNothing } from "./answers.js";
 import { list, readApp, readInbox, readInboxCall, readKey, readRunner, readSecret, } from "./documents.js";
 import { Pages } from "./pages.js";
 import { path } from "./requests.js";
@@ -34,7 +35,7 @@ export class Keys extends Part {
         return this.transport.call("POST", "/1/keys", request, readKey);
     }
     async revoke(id, options) {
-        await this.transport.send("DELETE", path("keys", id), options, () => undefined);
+        await this.transport.send("DELETE", path("keys", id), options, readNothing);
     }
 }
 /** Dapr apps. */
@@ -51,7 +52,7 @@ export class Apps extends Part {
         return this.transport.call("PUT", path("dapr-apps", id), request, readApp);
     }
     async delete(id, options) {
-        await this.transport.send("DELETE", path("dapr-apps", id), options, () => undefined);
+        await this.transport.send("DELETE", path("dapr-apps", id), options, readNothing);
     }
 }
 /** Fusion runners. */
@@ -67,7 +68,7 @@ export class Runners extends Part {
         return this.transport.call("PUT", path("fusion-runners", type), request, readRunner);
     }
     async delete(type, options) {
-        await this.transport.send("DELETE", path("fusion-runners", type), options, () => undefined);
+        await this.transport.send("DELETE", path("fusion-runners", type), options, readNothing);
     }
 }
 /** Inboxes: test receivers that Wakecall serves. */
@@ -87,7 +88,7 @@ export class Inboxes extends Part {
         return this.transport.call("PUT", path("inboxes", id), request, readInbox);
     }
     async delete(id, options) {
-        await this.transport.send("DELETE", path("inboxes", id), options, () => undefined);
+        await this.transport.send("DELETE", path("inboxes", id), options, readNothing);
     }
     /** The calls to an inbox, the newest first. */
     calls(id, options = {}) {

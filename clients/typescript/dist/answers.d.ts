@@ -13,6 +13,11 @@ export declare class UnreadableAnswer extends Error {
 /** The JSON of an answer. Throws UnreadableAnswer. */
 export declare function documentOf(answer: Answer): unknown;
 /**
+ * Read nothing: the status tells all. Throws UnreadableAnswer for a success that has a body, which
+ * is the page of a proxy in front of the service: it has deleted nothing.
+ */
+export declare function readNothing(answer: Answer): undefined;
+/**
  * The error that an answer stands for, which is not a success; `now` is in milliseconds. Callers who
  * left it to the client to mint the idempotency key are not asked for a new one.
  */

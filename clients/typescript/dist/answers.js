@@ -22,6 +22,15 @@ export function documentOf(answer) {
     }
 }
 /**
+ * Read nothing: the status tells all. Throws UnreadableAnswer for a success that has a body, which
+ * is the page of a proxy in front of the service: it has deleted nothing.
+ */
+export function readNothing(answer) {
+    if (answer.status >= 200 && answer.status < 300 && answer.status !== 204) {
+        throw new UnreadableAnswer(`The answer ${answer.status} is not a 204: ${excerpt(answer.text)}`);
+    }
+}
+/**
  * The error that an answer stands for, which is not a success; `now` is in milliseconds. Callers who
  * left it to the client to mint the idempotency key are not asked for a new one.
  */

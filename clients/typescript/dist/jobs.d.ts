@@ -44,6 +44,7 @@ export interface NewJob extends JobOptions {
 export interface JobFilter {
     readonly sort?: "newest" | "next" | "name" | undefined;
     readonly enabled?: boolean | undefined;
+    /** `true`: only jobs of which a run failed or died and none has succeeded since. */
     readonly failing?: boolean | undefined;
     /** Only jobs that have all these tags. */
     readonly tags?: readonly string[] | undefined;

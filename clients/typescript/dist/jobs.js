@@ -1,5 +1,5 @@
 /** Jobs: booking, reading and changing them. */
-import { documentOf } from "./answers.js";
+import { documentOf, readNothing } from "./answers.js";
 import { list, readJob, readRun } from "./documents.js";
 import { Pages } from "./pages.js";
 import { toMembers } from "./payload.js";
@@ -47,12 +47,13 @@ export class Jobs {
     }
     /** All jobs that match, the newest first. */
     list(filter = {}, options = {}) {
-        const { tags, ...others } = filter;
-        const query = { view: "full", ...others, tag: tags };
+        const { tags, failing, ...others } = filter;
+        // A list without the filter has the jobs that are not failing as well: there is no `false`.
+        const query = { view: "full", ...others, failing: failing || undefined, tag: tags };
         return new Pages(this.#transport, "/1/jobs", { ...options, query }, readJob);
     }
     async delete(id, options) {
-        await this.#transport.send("DELETE", at(id), options, () => undefined);
+        await this.#transport.send("DELETE", at(id), options, readNothing);
     }
     /** Call the job now. */
     async fire(id, options) {

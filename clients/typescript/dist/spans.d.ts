@@ -1,6 +1,7 @@
 /** Spans: lengths of time as callers write them. */
-/** `"10m"`, `"1h30m"`, or members as those of a Temporal.Duration. */
+/** `"10m"`, `"1h30m"`, or members as those of a Temporal.Duration, without years and months. */
 export type Span = string | {
+    readonly weeks?: number;
     readonly days?: number;
     readonly hours?: number;
     readonly minutes?: number;

@@ -1,5 +1,20 @@
 /** Spans: lengths of time as callers write them. */
-const UNITS_MS = { days: 86_400_000, hours: 3_600_000, minutes: 60_000, seconds: 1000, milliseconds: 1 };
+const UNITS_MS = {
+    weeks: 604_800_000,
+    days: 86_400_000,
+    hours: 3_600_000,
+    minutes: 60_000,
+    seconds: 1000,
+    milliseconds: 1,
+};
+// What a Temporal.Duration may have besides, of no fixed length or less than a Date can tell.
+const CALENDAR = ["years", "months"];
+const MEMBERS = new Set([
+    ...Object.keys(UNITS_MS),
+    ...CALENDAR,
+    "microseconds",
+    "nanoseconds",
+]);
 const LETTERS_MS = {
     d: UNITS_MS.days,
     h: UNITS_MS.hours,
@@ -24,6 +39,17 @@ function ofText(text) {
     return total;
 }
 function ofMembers(span) {
+    // A member that is left out would make the span shorter, and the call too early.
+    for (const name of Object.keys(span)) {
+        if (!MEMBERS.has(name)) {
+            throw new TypeError(`A span has no ${JSON.stringify(name)}; it has ${[...MEMBERS].join(", ")}.`);
+        }
+    }
+    for (const name of CALENDAR) {
+        if (span[name]) {
+            throw new TypeError(`A span has no ${name}, which differ in length: give days, or \`when\`.`);
+        }
+    }
     let total = 0;
     for (const [name, unit] of Object.entries(UNITS_MS)) {
         const value = span[name];

@@ -1,5 +1,6 @@
 /** Account: secrets, keys, apps, runners and inboxes. */
 
+import { readNothing } from "./answers.ts";
 import {
   list,
   readApp,
@@ -64,7 +65,7 @@ export class Keys extends Part {
   }
 
   async revoke(id: string, options?: CallOptions): Promise<void> {
-    await this.transport.send("DELETE", path("keys", id), options, () => undefined);
+    await this.transport.send("DELETE", path("keys", id), options, readNothing);
   }
 }
 
@@ -94,7 +95,7 @@ export class Apps extends Part {
   }
 
   async delete(id: string, options?: CallOptions): Promise<void> {
-    await this.transport.send("DELETE", path("dapr-apps", id), options, () => undefined);
+    await this.transport.send("DELETE", path("dapr-apps", id), options, readNothing);
   }
 }
 
@@ -114,7 +115,7 @@ export class Runners extends Part {
   }
 
   async delete(type: string, options?: CallOptions): Promise<void> {
-    await this.transport.send("DELETE", path("fusion-runners", type), options, () => undefined);
+    await this.transport.send("DELETE", path("fusion-runners", type), options, readNothing);
   }
 }
 
@@ -145,7 +146,7 @@ export class Inboxes extends Part {
   }
 
   async delete(id: string, options?: CallOptions): Promise<void> {
-    await this.transport.send("DELETE", path("inboxes", id), options, () => undefined);
+    await this.transport.send("DELETE", path("inboxes", id), options, readNothing);
   }
 
   /** The calls to an inbox, the newest first. */

@@ -116,8 +116,11 @@ export class Client {
 
   /** Send any request to the API; the path may have a query. Repeats it as all others. */
   async request(method: string, path: string, options: RequestOptions = {}): Promise<Answer> {
-    if (!/^\/(?!\/)/.test(path)) {
-      throw new TypeError("The path begins with one slash, as in /1/jobs.");
+    // What follows a # would be lost, and a backslash be read as a slash: another thing was meant.
+    if (!/^\/(?!\/)[^\s#\\]*$/.test(path)) {
+      throw new TypeError(
+        "The path begins with one slash, as in /1/jobs, and blanks, # and \\ are written %20, %23 and %5C.",
+      );
     }
     return this.#transport.send(method.toUpperCase(), path, options, (answer) => answer);
   }

@@ -1,6 +1,6 @@
 /** Jobs: booking, reading and changing them. */
 
-import { type Answer, documentOf } from "./answers.ts";
+import { type Answer, documentOf, readNothing } from "./answers.ts";
 import { list, readJob, readRun } from "./documents.ts";
 import type * as models from "./models.ts";
 import { Pages } from "./pages.ts";
@@ -51,6 +51,7 @@ export interface NewJob extends JobOptions {
 export interface JobFilter {
   readonly sort?: "newest" | "next" | "name" | undefined;
   readonly enabled?: boolean | undefined;
+  /** `true`: only jobs of which a run failed or died and none has succeeded since. */
   readonly failing?: boolean | undefined;
   /** Only jobs that have all these tags. */
   readonly tags?: readonly string[] | undefined;
@@ -121,13 +122,14 @@ export class Jobs {
 
   /** All jobs that match, the newest first. */
   list(filter: JobFilter = {}, options: CallOptions = {}): Pages<models.Job> {
-    const { tags, ...others } = filter;
-    const query = { view: "full", ...others, tag: tags };
+    const { tags, failing, ...others } = filter;
+    // A list without the filter has the jobs that are not failing as well: there is no `false`.
+    const query = { view: "full", ...others, failing: failing || undefined, tag: tags };
     return new Pages(this.#transport, "/1/jobs", { ...options, query }, readJob);
   }
 
   async delete(id: string, options?: CallOptions): Promise<void> {
-    await this.#transport.send("DELETE", at(id), options, () => undefined);
+    await this.#transport.send("DELETE", at(id), options, readNothing);
   }
 
   /** Call the job now. */

@@ -1,9 +1,10 @@
 /** Spans: lengths of time as callers write them. */
 
-/** `"10m"`, `"1h30m"`, or members as those of a Temporal.Duration. */
+/** `"10m"`, `"1h30m"`, or members as those of a Temporal.Duration, without years and months. */
 export type Span =
   | string
   | {
+      readonly weeks?: number;
       readonly days?: number;
       readonly hours?: number;
       readonly minutes?: number;
@@ -11,7 +12,22 @@ export type Span =
       readonly milliseconds?: number;
     };
 
-const UNITS_MS = { days: 86_400_000, hours: 3_600_000, minutes: 60_000, seconds: 1000, milliseconds: 1 };
+const UNITS_MS = {
+  weeks: 604_800_000,
+  days: 86_400_000,
+  hours: 3_600_000,
+  minutes: 60_000,
+  seconds: 1000,
+  milliseconds: 1,
+};
+// What a Temporal.Duration may have besides, of no fixed length or less than a Date can tell.
+const CALENDAR = ["years", "months"];
+const MEMBERS: ReadonlySet<string> = new Set([
+  ...Object.keys(UNITS_MS),
+  ...CALENDAR,
+  "microseconds",
+  "nanoseconds",
+]);
 const LETTERS_MS: Readonly<Record<string, number>> = {
   d: UNITS_MS.days,
   h: UNITS_MS.hours,
@@ -39,6 +55,17 @@ function ofText(text: string): number {
 }
 
 function ofMembers(span: Exclude<Span, string>): number {
+  // A member that is left out would make the span shorter, and the call too early.
+  for (const name of Object.keys(span)) {
+    if (!MEMBERS.has(name)) {
+      throw new TypeError(`A span has no ${JSON.stringify(name)}; it has ${[...MEMBERS].join(", ")}.`);
+    }
+  }
+  for (const name of CALENDAR) {
+    if ((span as Readonly<Record<string, unknown>>)[name]) {
+      throw new TypeError(`A span has no ${name}, which differ in length: give days, or \`when\`.`);
+    }
+  }
   let total = 0;
   for (const [name, unit] of Object.entries(UNITS_MS)) {
     const value = span[name as keyof typeof UNITS_MS];

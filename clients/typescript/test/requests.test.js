@@ -38,6 +38,9 @@ test("a span is counted from now, and a value is sent as JSON", async () => {
   const before = Date.now();
   await client.jobs.book(URL_, { after: "1h30m", json: { order: 7 } });
   await client.jobs.book(URL_, { after: { hours: 1, minutes: 30 } });
+  // As a Temporal.Duration, which has its members from its prototype.
+  const duration = Object.create({ years: 0, months: 0, weeks: 1, days: -7, minutes: 90, nanoseconds: 5 });
+  await client.jobs.book(URL_, { after: duration });
   const documents = received.map(({ body }) => JSON.parse(body));
   for (const { when } of documents) {
     const span = Date.parse(when) - before - 5_400_000;
@@ -58,12 +61,18 @@ test("what cannot be sent is refused before", async () => {
   await assert.rejects(client.keys.create({ scope: "read", expires: never }), TypeError);
   await assert.rejects(client.jobs.book(URL_, { when: never }), TypeError);
   await assert.rejects(client.jobs.book(URL_, { after: "999999999d" }), TypeError);
+  const months = /** @type {{ minutes: number }} */ ({ months: 1, minutes: 1 });
+  await assert.rejects(client.jobs.book(URL_, { after: months }), /no months/);
+  const minute = /** @type {{ minutes: number }} */ (/** @type {unknown} */ ({ minute: 1 }));
+  await assert.rejects(client.jobs.book(URL_, { after: minute }), /no "minute"/);
   await assert.rejects(client.jobs.book(URL_, { after: "1m", timeout: Number.NaN }), TypeError);
   await assert.rejects(client.jobs.book(URL_, { after: "1m", retry: { schedule: [1 / 0] } }), TypeError);
   await assert.rejects(client.secrets.rotate({ overlap: Number.NaN }), TypeError);
   await assert.rejects(client.runs.redeliverAll({ before: never }), TypeError);
   await assert.rejects(client.runs.list({ after: never }).take(1), TypeError);
-  await assert.rejects(client.request("GET", "//elsewhere.example/1/jobs"), TypeError);
+  for (const path of ["//elsewhere.example/1/jobs", "/1/jobs/by-name/a#b", "/1/jobs/by-name/a\\b", "/1/jobs?tag=a b"]) {
+    await assert.rejects(client.request("DELETE", path), /begins with one slash/);
+  }
   assert.deepEqual(received, []);
 });
 
@@ -91,6 +100,8 @@ test("a list is read page by page, from where the first page came", async () => 
     ids.push(job.id);
   }
   assert.deepEqual(ids, ["1", "2", "3"]);
+  await client.jobs.list({ failing: false }).take(1);
+  assert.equal(received.pop()?.url, "/1/jobs?view=full");
   const path = "/1/jobs?view=full&failing=true&tag=x&tag=y";
   const urls = [path, `${path}&cursor=a%2Bb`, `${path}&cursor=c`];
   assert.deepEqual(received.map(({ url }) => url), urls);

@@ -153,6 +153,27 @@ def test_a_page_of_something_else_is_not_an_answer(wakecall: Commands, canned: C
     assert done.problem["detail"] == "The answer 200 is not JSON: Shop"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "body", "reason"),
+    [
+        (BOOK, "", "is not JSON"),
+        (("whoami",), "", "is not JSON"),
+        (("job", "rm", "a", "--yes"), "<title>Log in</title>", "is not JSON: Log in"),
+        (("job", "list"), '{"status": "ok"}', "is not a list"),
+        (("run", "list", "--all"), '["ok"]', "is not a list"),
+    ],
+)
+def test_an_answer_of_something_else_is_no_defect(
+    wakecall: Commands, arguments: tuple[str, ...], body: str, reason: str
+) -> None:
+    wakecall.transport = httpx2.MockTransport(lambda _: httpx2.Response(200, text=body))
+
+    done = wakecall.run(*arguments, "--json")
+
+    assert done.code == Exit.UNREACHED
+    assert reason in done.problem["detail"]
+
+
 def test_a_defect_of_the_command_is_no_traceback(wakecall: Commands, canned: Canned) -> None:
     canned.answers["GET", "/1/accuracy"] = (200, {})
 

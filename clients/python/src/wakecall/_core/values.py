@@ -12,6 +12,7 @@ from wakecall.models._reading import Model, read, read_all
 M = TypeVar("M", bound=Model)
 
 _CREATED = 201
+_WITH_CONTENT = frozenset(range(200, 300)) - {204}
 
 
 def one(model: type[M]) -> Callable[[Answer], M]:
@@ -32,8 +33,13 @@ def ids(answer: Answer) -> tuple[str, ...]:
     return tuple(found)
 
 
-def nothing(_answer: Answer) -> None:
-    """Reads nothing: the status tells all."""
+def nothing(answer: Answer) -> None:
+    """Reads nothing: the status tells all. Raises UnreadableAnswer for a success that has a body.
+
+    It is the page of a proxy in front of the service, which has deleted nothing.
+    """
+    if answer.status in _WITH_CONTENT:
+        raise UnreadableAnswer(f"The answer {answer.status} is not a 204: {answer.excerpt}")
 
 
 def whole(answer: Answer) -> Answer:

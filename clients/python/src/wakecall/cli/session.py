@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
 from functools import cached_property, wraps
+from http import HTTPStatus
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from urllib.parse import quote
 from uuid import UUID
@@ -116,14 +117,14 @@ class Session:
         document: Json = None,
         idempotency_key: str | None = None,
     ) -> Json:
-        """Send a request; return the JSON document of the answer, None if it has no body.
+        """Send a request; return the JSON document of the answer, None for a 204.
 
-        Raises the library's errors.
+        Raises Failure for an answer that has neither, and the library's errors.
         """
         answer = self.send(
             method, path, query=query, document=document, idempotency_key=idempotency_key
         )
-        return parsed(answer) if answer.body else None
+        return None if answer.status == HTTPStatus.NO_CONTENT else parsed(answer)
 
     def send(
         self,
@@ -196,12 +197,24 @@ def parsed(answer: Answer) -> Json:
     try:
         return answer.json()
     except ValueError:
-        raise Failure(
-            Exit.UNREACHED,
-            "No answer of Wakecall",
-            f"The answer {answer.status} is not JSON: {answer.excerpt}",
-            "Check the address: `wakecall whoami` shows where it is from.",
-        ) from None
+        raise _foreign(answer, "JSON") from None
+
+
+def _array(answer: Answer) -> list[dict[str, Json]]:
+    """Return the elements in an answer. Raises Failure if it is not an array of objects."""
+    found = parsed(answer)
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise _foreign(answer, "a list")
+    return found
+
+
+def _foreign(answer: Answer, expected: str) -> Failure:
+    return Failure(
+        Exit.UNREACHED,
+        "No answer of Wakecall",
+        f"The answer {answer.status} is not {expected}: {answer.excerpt}",
+        "Check the address: `wakecall whoami` shows where it is from.",
+    )
 
 
 class Listing:
@@ -224,7 +237,7 @@ class Listing:
             limit = None if left is None else min(left, MAX_PAGE)
             members = {**self._query, "limit": limit, "cursor": cursor}
             answer = self._client.request("GET", self._path, params=members, headers=HEADERS)
-            page = parsed(answer)
+            page = _array(answer)
             yield from page
             if cursor is not None and answer.next_cursor == cursor:
                 raise errors.NoAnswer("The service leads from a page to the same page.")
