@@ -91,6 +91,12 @@ def test_figures_of_the_account(client: Client) -> None:
     assert [entry.action for entry in client.audit(action="account.create")] == ["account.create"]
 
 
+def test_a_local_time_is_previewed_in_its_zone(client: Client) -> None:
+    local = datetime(2099, 7, 1, 10)  # noqa: DTZ001 - of a zone
+    found = client.preview(when=local, timezone="Europe/Berlin")
+    assert [each.utc for each in found.next] == [datetime(2099, 7, 1, 8, tzinfo=UTC)]
+
+
 def test_schedules_are_previewed(client: Client) -> None:
     after = datetime(2027, 3, 7, 12, tzinfo=UTC)
     found = client.preview(

@@ -243,8 +243,27 @@ def test_what_json_cannot_hold_is_refused_before_it_is_sent() -> None:
         Client("key", url="http://☃.test").account()
 
 
-def test_one_tag_may_be_given_alone() -> None:
+def test_an_instant_without_an_offset_is_refused_where_no_zone_is_given() -> None:
+    """The service would read it as UTC: other runs would be sent again, and keys end early."""
+    client = of(lambda request: httpx2.Response(200, content=request.content))
+    naive = datetime(2031, 5, 11, 16)  # noqa: DTZ001 - that is what is refused
+    for call in (
+        lambda: client.runs.list(after=naive),
+        lambda: client.runs.redeliver_all(dry_run=False, before=naive),
+        lambda: client.runs.counts(after=naive),
+        lambda: client.runs.failures(after=naive),
+        lambda: client.keys.create("read", expires=naive),
+        lambda: client.upcoming(until=naive),
+        lambda: client.audit(before=naive),
+        lambda: client.preview(when=naive),
+    ):
+        with pytest.raises(ValueError, match="no offset"):
+            call()
+
+
+def test_one_tag_may_be_given_alone_and_none_is_absent() -> None:
     assert NewJob(url=URL, tags="billing").to_document()["tags"] == ["billing"]
+    assert NewJob(url=URL, tags=None, enabled=None).to_document() == {"url": URL}
 
 
 def test_following_an_inbox_does_not_hurry_a_server_that_does_not_wait() -> None:

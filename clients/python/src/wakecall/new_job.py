@@ -41,10 +41,10 @@ class JobContent(TypedDict, total=False):
     signature: str | None
     """Sent unchanged as `X-Content-Signature`."""
 
-    enabled: bool
+    enabled: bool | None
     """False books a paused job."""
 
-    tags: Sequence[str]
+    tags: Sequence[str] | None
     method: Method | None
     headers: Mapping[str, str] | None
     timeout: timedelta | float | None
@@ -84,9 +84,9 @@ class NewJob:
     json: Any = None
     content_type: str | None = None
     signature: str | None = None
-    enabled: bool = True
+    enabled: bool | None = True
     name: str | None = None
-    tags: Sequence[str] = ()
+    tags: Sequence[str] | None = ()
     method: Method | None = None
     headers: Mapping[str, str] | None = field(default=None, hash=False)
     timeout: timedelta | float | None = None
@@ -110,9 +110,9 @@ class NewJob:
             timezone=self.timezone,
             on_gap=self.on_gap,
             on_overlap=self.on_overlap,
-            enabled=None if self.enabled else False,
+            enabled=False if self.enabled is False else None,
             name=self.name,
-            tags=([self.tags] if isinstance(self.tags, str) else list(self.tags)) or None,
+            tags=([self.tags] if isinstance(self.tags, str) else list(self.tags or ())) or None,
             method=self.method,
             headers=dict(self.headers) if self.headers else None,
             timeout=_seconds(self.timeout),
@@ -136,7 +136,7 @@ class NewJob:
                 "when has no offset: give an aware datetime, as in datetime.now(UTC), or timezone "
                 "as well."
             )
-        return None if self.when is None else instant(self.when)
+        return None if self.when is None else instant(self.when, is_local=True)
 
     def _payload(self) -> dict[str, str | None]:
         if self.json is not None:

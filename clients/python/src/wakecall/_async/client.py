@@ -121,14 +121,15 @@ class AsyncClient:
 
         `schedule` has the members of another `dialect`.
         """
+        is_local = timezone is not None
         members = {
             "dialect": dialect,
             "cron": cron,
-            "when": None if when is None else instant(when),
+            "when": None if when is None else instant(when, is_local=is_local),
             "timezone": timezone,
             "onGap": on_gap,
             "onOverlap": on_overlap,
-            "after": None if after is None else instant(after),
+            "after": None if after is None else instant(after, is_local=is_local),
             "count": count,
             **(schedule or {}),
         }

@@ -206,9 +206,19 @@ def camel(name: str) -> str:
     return first + "".join(map(str.capitalize, others))
 
 
-def instant(given: datetime | str) -> str:
-    """An instant as it is written in a document; a text is passed on for the service to judge."""
-    return given if isinstance(given, str) else given.isoformat()
+def instant(given: datetime | str, *, is_local: bool = False) -> str:
+    """An instant as it is written in a document; a text is passed on for the service to judge.
+
+    `is_local` tells that a time zone is given beside it. Raises ValueError for a datetime without
+    an offset otherwise: it is most often a local time, and the service would read it as UTC.
+    """
+    if isinstance(given, str):
+        return given
+    if given.tzinfo is None and not is_local:
+        raise ValueError(
+            f"{given.isoformat()} has no offset: give an aware datetime, as in datetime.now(UTC)."
+        )
+    return given.isoformat()
 
 
 def _texts(value: Parameter) -> tuple[str, ...]:
