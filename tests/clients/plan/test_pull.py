@@ -202,6 +202,21 @@ def test_another_set_is_refused(real: Commands, text: str) -> None:
     assert (refused.code, "has the set billing" in refused.err) == (Exit.USAGE, True)
 
 
+def test_a_file_of_another_account_or_service_is_not_written(
+    real: Commands, home: Path, text: str
+) -> None:
+    path = home / "folder" / "wakecall.toml"
+    for line, reason in (
+        ('account = "other"', "the account other"),
+        ('url = "https://x.test"', "x.test"),
+    ):
+        path.write_text(f"{line}\n{text}")
+        change(real, "dunning", "--call-timeout", "7")
+        refused = real.run("pull")
+        assert (refused.code, reason in refused.err) == (Exit.USAGE, True)
+        assert path.read_text() == f"{line}\n{text}"
+
+
 def test_without_tomlkit_the_command_tells_how_to_install_it(
     real: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:

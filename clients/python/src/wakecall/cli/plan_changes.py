@@ -78,6 +78,20 @@ class Plan:
 
 def make(session: Session, file: ConfigFile) -> Plan:
     """Return the plan of a file. Raises Failure for one of another account or service."""
+    account = account_of(session, file)
+    names = {each.name for each in file.jobs}
+    left_over = tuple(each for each in of_set(session, file.tag) if each.get("name") not in names)
+    return Plan(
+        account=account,
+        url=session.connection.url,
+        file=file,
+        jobs=tuple(_planned(session, each) for each in file.jobs),
+        left_over=left_over,
+    )
+
+
+def account_of(session: Session, file: ConfigFile) -> str:
+    """Return the account of the key. Raises Failure for a file of another account or service."""
     connection = session.connection
     if file.url is not None and file.url.rstrip("/") != connection.url:
         raise Failure(
@@ -95,15 +109,7 @@ def make(session: Session, file: ConfigFile) -> Plan:
             f"{file.path} is for the account {file.account}, but the key is of {account}.",
             "Use a key of that account.",
         )
-    names = {each.name for each in file.jobs}
-    left_over = tuple(each for each in of_set(session, file.tag) if each.get("name") not in names)
-    return Plan(
-        account=account,
-        url=connection.url,
-        file=file,
-        jobs=tuple(_planned(session, each) for each in file.jobs),
-        left_over=left_over,
-    )
+    return account
 
 
 def of_set(session: Session, tag: str) -> Iterator[dict[str, Json]]:

@@ -41,6 +41,7 @@ def pull(session: Session, *, names: tuple[str, ...], path: str, set_name: str |
     around = session.world.around
     target = config_file.path_of(around.folder, path)
     document, known = _opened(target, around.environ, set_name)
+    plan_changes.account_of(session, known)
     found = {each["name"]: each for each in _jobs(session, known.tag, names)}
     before = _text(document) if target.exists() else ""
     changes = [each for name in sorted(found) for each in _write(document, known, found[name])]
