@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.clients.cli.conftest import Account
-from tests.clients.cli.invocation import Commands
+from tests.clients.cli.invocation import Canned, Commands
 from tests.factories import connect
 from wakecall.cli.failures import Exit
 
@@ -110,6 +110,25 @@ def test_a_run_that_was_attempted_too_often_is_named_among_those_that_cannot_be_
 
     assert "0 runs would be sent again, 1 cannot" in done.out
     assert "attempted 1,000 times" in done.out
+
+
+def test_what_was_sent_before_a_refusal_is_told(wakecall: Commands, canned: Canned) -> None:
+    full = {"type": "/problems/limit-reached", "title": "Full", "detail": "It may have 1 run."}
+    answers = iter(
+        [
+            (200, {"count": 2, "lost": 0, "more": False}),
+            (202, {"count": 1, "lost": 0, "more": True, "cursor": "c"}),
+            (403, full),
+        ]
+    )
+    canned.answers["POST", "/1/runs/redeliver"] = lambda _request: next(answers)
+
+    done = wakecall.run("redeliver", "--yes", "--json")
+
+    assert done.code == Exit.REFUSED
+    detail = "1 run is sent again. For the others: It may have 1 run."
+    assert done.problem["detail"] == detail
+    assert canned.sent() == {"cursor": "c"}
 
 
 def test_nothing_to_redeliver_asks_nothing(real: Commands) -> None:

@@ -16,7 +16,12 @@ from wakecall.cli.session import Session, pass_session
 @click.option("--read-only", is_flag=True, help="Hide the tools that book and change.")
 @click.option("--http", is_flag=True, help="Serve HTTP; each request carries its own key.")
 @click.option("--host", default="127.0.0.1", help="With --http: the address; 127.0.0.1 if absent.")
-@click.option("--port", default=8001, help="With --http: the port; 8001 if absent.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    default=8001,
+    help="With --http: the port; 8001 if absent.",
+)
 @click.option(
     "--allow-host",
     multiple=True,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import click
 
+from wakecall import errors
+from wakecall.cli import failures
 from wakecall.cli.failures import Exit, Failure
 from wakecall.cli.options import Command
 from wakecall.cli.output import Column, Json
@@ -47,11 +49,19 @@ def _all(session: Session, document: Mapping[str, Json]) -> dict[str, Json]:
     count = lost = 0
     cursor: str | None = None
     while True:
-        part = session.ask(
-            "POST",
-            "/1/runs/redeliver",
-            document={**document, **({"cursor": cursor} if cursor else {})},
-        )
+        asked = {**document, **({"cursor": cursor} if cursor else {})}
+        try:
+            part = session.ask("POST", "/1/runs/redeliver", document=asked)
+        except errors.WakecallError as error:
+            if not count or "dryRun" in document:
+                raise
+            done = _sentence({"count": count, "lost": lost}, "are sent again")
+            raise Failure(
+                Exit(failures.exit_code(error)),
+                "Not finished",
+                f"{done} For the others: {error}",
+                "Send the command again later.",
+            ) from error
         count += part["count"]
         lost += part["lost"]
         following = part.get("cursor")

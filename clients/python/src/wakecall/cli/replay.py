@@ -103,6 +103,9 @@ def _send(http: httpx2.Client, target: Target, call: Row) -> Replayed:
                 answer = (answer + chunk)[:_MAX_ANSWER]
                 if len(answer) == _MAX_ANSWER:
                     break
+                if time.perf_counter() - began > target.timeout:
+                    # Each part came in time, and there may be no end to them.
+                    raise httpx2.ReadTimeout(f"the answer takes longer than {target.timeout:g} s")
         finally:
             response.close()
     except (httpx2.RequestError, httpx2.InvalidURL, UnicodeEncodeError) as error:

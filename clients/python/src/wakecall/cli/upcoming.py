@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import click
 
-from wakecall.cli import options, views
+from wakecall.cli import options, times, views
 from wakecall.cli.options import Command
 from wakecall.cli.session import Session, future, pass_session
 
@@ -37,11 +39,10 @@ def upcoming(
     """List the next firing of each job, the earliest first."""
     if hours is not None and until is not None:
         raise click.UsageError("Give one of --hours and --until.")
-    end = until if until is not None else f"{24 if hours is None else hours:g}h"
     found = session.list(
         "/1/upcoming",
         {
-            "until": future(session, end, "--until"),
+            "until": future(session, until, "--until") or _ahead(session, hours or 24),
             "tag": tag,
             "namePrefix": name,
             "host": host,
@@ -52,3 +53,11 @@ def upcoming(
     if session.out.format == "table":
         more = ", and more: --all" if found.has_more else ""
         session.out.hint(f"{count} job{'' if count == 1 else 's'}{more}.")
+
+
+def _ahead(session: Session, hours: float) -> str:
+    """Return the instant so many hours from now. Raises click's errors."""
+    try:
+        return times.iso_utc(session.out.now + timedelta(hours=hours))
+    except OverflowError:
+        raise click.BadParameter(f"{hours:g} is out of range.", param_hint="--hours") from None
