@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import tomllib
 from collections.abc import Callable
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+import wakecall as wakecall_package
 from tests.api.golden import golden
 from tests.clients.cli.invocation import Canned, Commands
 from tests.receiver import Receiver
@@ -17,6 +23,7 @@ from tests.receiver import answer as answering
 from wakecall.cli.failures import Exit
 from wakecall.cli.main import main, wants_json
 
+SOURCES = Path(wakecall_package.__file__).parents[1]
 BOOK = ("book", "https://example.com/wake", "--in", "1h")
 
 
@@ -266,6 +273,22 @@ def test_the_proxy_of_the_environment_is_used_but_for_this_machine(
     wakecall.environ["WAKECALL_URL"] = "http://wakecall.test"
     done = wakecall.run("whoami")
     assert (done.code, "proxy of the environment cannot be used" in done.err) == (Exit.USAGE, True)
+
+
+def test_a_terminal_without_unicode_and_a_folder_that_is_gone_are_no_defects(home: Path) -> None:
+    gone = home / "gone"
+    gone.mkdir()
+    program = "import os, sys; os.rmdir(os.getcwd()); from wakecall.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "import", "curl"],
+        input="curl -d ☃ https://example.com/a".encode(),
+        env={**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONPATH": str(SOURCES)},
+        cwd=gone,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert tomllib.loads(done.stdout.decode("latin-1"))["jobs"]["a"]["data"] == "☃"
 
 
 def test_no_command_reads_the_key_from_its_arguments() -> None:

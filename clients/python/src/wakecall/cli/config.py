@@ -12,7 +12,7 @@ import os
 import stat
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -70,8 +70,15 @@ class Surroundings:
 
 
 def surroundings() -> Surroundings:
-    """Return what is around this process."""
-    return Surroundings(environ=os.environ, folder=Path.cwd(), home=Path.home())
+    """Return what is around this process; the root where its folder is gone, or it has no home."""
+    return Surroundings(environ=os.environ, folder=_or_root(Path.cwd), home=_or_root(Path.home))
+
+
+def _or_root(find: Callable[[], Path]) -> Path:
+    try:
+        return find()
+    except (OSError, RuntimeError):
+        return Path("/")
 
 
 def resolve(options: Options, around: Surroundings) -> Connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
@@ -96,6 +97,9 @@ class Main(Root):
     ) -> Any:  # noqa: ANN401 - as click calls it
         """Run a command and exit. A failure is printed on standard error."""
         arguments = list(sys.argv[1:] if args is None else args)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A terminal may have an encoding without the marks of tables, or what others wrote.
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             code = super().main(
                 arguments,
