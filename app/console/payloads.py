@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from dataclasses import dataclass
 from typing import Final
+
+from app.domain.run import KEPT_BODY, Reply
 
 MAX_SHOWN: Final = 16 * 1024
 """Bytes of a payload that a page shows."""
 
 _MAX_DEPTH: Final = 40
 _HEX_ROW: Final = 16
+_UTF_8: Final = codecs.getincrementaldecoder("utf-8")
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 
@@ -27,11 +31,15 @@ class Shown:
     is_cut: bool
 
 
-def shown(data: bytes) -> Shown:
-    """Return a payload for people: JSON on indented lines, other text as it is, the rest as hex."""
+def shown(data: bytes, *, is_beginning: bool = False) -> Shown:
+    """Return a payload for people: JSON on indented lines, other text as it is, the rest as hex.
+
+    `is_beginning` is whether more of the payload may have followed, which is not kept.
+    """
     part, is_cut = data[:MAX_SHOWN], len(data) > MAX_SHOWN
     try:
-        text = part.decode("utf-8", "strict" if not is_cut else "ignore")
+        # Where a text is cut, the last character may lack bytes.
+        text = _UTF_8().decode(part, final=not (is_cut or is_beginning))
     except UnicodeDecodeError:
         return Shown(text=to_hex(part), form="hex", size=len(data), is_cut=is_cut)
     if _has_controls(text):
@@ -41,6 +49,12 @@ def shown(data: bytes) -> Shown:
         if laid_out is not None:
             return Shown(text=laid_out, form="JSON", size=len(data), is_cut=False)
     return Shown(text=text, form="text", size=len(data), is_cut=is_cut)
+
+
+def shown_reply(reply: Reply) -> Shown | None:
+    """Return the body of a response for people; None without one."""
+    body = reply.body
+    return shown(body, is_beginning=len(body) >= KEPT_BODY) if body else None
 
 
 def to_lines(text: str) -> str | None:

@@ -140,6 +140,17 @@ def test_the_largest_call_is_shown(app: Flask, signed_in: SignedIn) -> None:
     assert "16,384 bytes are kept" in text
 
 
+def test_the_kept_beginning_of_a_text_is_shown_as_text(app: Flask, signed_in: SignedIn) -> None:
+    inbox = make(app, signed_in)
+    whole = ("x" + "時" * KEPT_BODY).encode()
+    receive(app, inbox, replace(CALL, body=whole[:KEPT_BODY], body_bytes=len(whole)))
+    page = check_page(signed_in.get(f"/console/inbox/{inbox.id}/calls/1"), most_bytes=80 * 1024)
+    shown = page.xpath("string(//pre[@aria-label='the body'])")
+    assert shown == "x" + "時" * (KEPT_BODY // 3)
+    start = " ".join(check_page(signed_in.get("/console/start")).text_content().split())
+    assert "x時時" in start
+
+
 @pytest.mark.parametrize("answer", list(Answer))
 def test_the_answer_is_chosen(app: Flask, signed_in: SignedIn, answer: Answer) -> None:
     inbox = make(app, signed_in, label="kept")

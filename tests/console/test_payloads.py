@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.console import payloads
+from app.domain.run import KEPT_BODY, Reply
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
@@ -61,6 +62,26 @@ def test_a_long_payload_is_cut_between_characters() -> None:
     assert (found.is_cut, found.form, found.size) == (True, "text", len(data) + 1)
     assert set(found.text[1:]) == {"ä"}
     assert payloads.shown(b"[" + b"1," * payloads.MAX_SHOWN).form == "text"
+
+
+@pytest.mark.parametrize("character", ["ä", "時", "😀"])
+def test_the_beginning_of_a_text_is_text_wherever_it_is_cut(character: str) -> None:
+    whole = f"x{character * 400}".encode()
+    for length in range(1, 20):
+        found = payloads.shown(whole[:length], is_beginning=True)
+        assert (found.form, found.size) == ("text", length)
+        assert found.text == whole[:length].decode(errors="ignore")
+    reply = Reply(status=200, body=whole[:KEPT_BODY])
+    kept = payloads.shown_reply(reply)
+    assert kept is not None
+    assert kept.text == reply.body.decode(errors="ignore")
+    # A whole payload that ends within a character is no text.
+    assert payloads.shown(whole[:2]).form == "hex"
+
+
+def test_a_long_payload_that_is_not_utf_8_is_shown_in_hexadecimal() -> None:
+    latin_1 = "Grüße ".encode("latin-1") * payloads.MAX_SHOWN
+    assert payloads.shown(latin_1).form == "hex"
 
 
 def test_json_in_too_many_levels_is_text() -> None:

@@ -142,11 +142,12 @@ def show_inbox_call(inbox_id: UUID, call_number: str) -> ResponseReturnValue:
     call = service.get_call(
         current_context(), viewer().account, inbox_id, inbox_document.parse_number(call_number)
     )
+    received = call.received
     return page(
         "inbox_call.html",
         inbox=inbox,
         call=call,
-        body=payloads.shown(call.received.body),
+        body=payloads.shown(received.body, is_beginning=received.body_bytes > len(received.body)),
         answers=ANSWERS,
     )
 

@@ -136,7 +136,7 @@ def result(job_id: UUID) -> ResponseReturnValue:
         is_over=is_over,
         of_endpoint=bool(request.args.get("endpoint")),
         attempt=attempt,
-        answer=payloads.shown(attempt.reply.body) if attempt and attempt.reply.body else None,
+        answer=payloads.shown_reply(attempt.reply) if attempt else None,
     )
 
 

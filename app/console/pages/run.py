@@ -144,7 +144,7 @@ def _show(run_id: UUID, form: Form | None = None) -> Response:
         is_live=found.state in LIVE,
         may_change=viewer().may(Role.MEMBER),
         may_complete=found.state is RunState.RUNNING,
-        reply_body=payloads.shown(attempt.reply.body) if attempt and attempt.reply.body else None,
+        reply_body=payloads.shown_reply(attempt.reply) if attempt else None,
         live=_POLL_S if found.state in LIVE else None,
         sent=_sent(story, attempt),
     )

@@ -77,12 +77,16 @@ def _show(problem: Problem | None = None) -> ResponseReturnValue:
         found=found,
         key=key,
         command=_command(elements.base_url(), key or _KEY, found.url),
-        body=payloads.shown(found.call.received.body[:_BODY]).text if found.call else "",
+        body=_beginning(found.call.received.body) if found.call else "",
         verifiers=VERIFIERS,
         may_change=viewer().may_change,
         may_manage=viewer().may_manage,
         ahead_s=service.AHEAD_S,
     )
+
+
+def _beginning(body: bytes) -> str:
+    return payloads.shown(body[:_BODY], is_beginning=len(body) > _BODY).text
 
 
 def _command(base: str, key: str, target: str) -> str:
