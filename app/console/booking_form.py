@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from app.api import negotiation
@@ -81,7 +82,7 @@ def members(values: Mapping[str, str]) -> dict[str, Any]:
         found["enabled"] = False
     if "name" in given:
         found["name"] = given["name"]
-    tags = [each.strip() for each in given.get("tags", "").split(",") if each.strip()]
+    tags = _split_tags(given.get("tags", ""))
     if tags:
         found["tags"] = tags
     # POST is the method of a job that names none.
@@ -140,7 +141,7 @@ def values_of(document: JobDocument) -> dict[str, str]:
     if data is not None and document.data_encoding is None and _UNSENT.search(data):
         found |= {"data": payload.to_base64(data.encode()), "dataEncoding": payload.BASE64}
     found["method"] = document.method or "POST"
-    found["tags"] = ", ".join(document.tags or ())
+    found["tags"] = _joined_tags(document.tags or ())
     found["headers"] = "\n".join(
         f"{name}: {value}" for name, value in (document.headers or {}).items()
     )
@@ -179,6 +180,29 @@ def _retry(given: Mapping[str, str]) -> Mapping[str, Any] | None:
     if backoff:
         found["backoff"] = backoff
     return found
+
+
+def _split_tags(written: str) -> list[str]:
+    """Return the tags of a field: between commas, or in double quotes, which are doubled within."""
+    # A row of CSV (RFC 4180) ends with its line, and a field of a page has one line.
+    line = " ".join(written.splitlines())
+    try:
+        (found,) = csv.reader([line], skipinitialspace=True)
+    except csv.Error:
+        # A tag of more than 128 KiB, which the API refuses.
+        found = line.split(",")
+    return [each.strip() for each in found if each.strip()]
+
+
+def _joined_tags(tags: Sequence[str]) -> str:
+    return ", ".join(map(_written_tag, tags))
+
+
+def _written_tag(tag: str) -> str:
+    if "," in tag or tag.startswith('"'):
+        doubled = tag.replace('"', '""')
+        return f'"{doubled}"'
+    return tag
 
 
 def _headers(lines: str) -> dict[str, str]:

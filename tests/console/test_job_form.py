@@ -100,6 +100,7 @@ def test_every_member_survives_the_form(signed_in: SignedIn) -> None:
         {"data": "\r\n\x01", "contentType": "text/plain"},
         {"data": "AP8=", "dataEncoding": "base64"},
         {"data": "\n  <b>é\n"},
+        {"tags": ["a,b", '"c"', 'd"', 'say "e, f"', "g h", ",", '"']},
         {"when": "2099-01-01T00:00:00.25Z"},
         {},
     ],
