@@ -18,6 +18,7 @@ from app.api.context import current_context
 from app.api.scopes import needs_no_key
 from app.console import cookies, csrf, known_browsers, shown_once
 from app.console.blueprint import PREFIX
+from app.console.rendering import page
 from app.domain.account import Account, Caller
 from app.domain.role import Role
 from app.domain.user import LIFETIME, SignedIn
@@ -34,6 +35,8 @@ LOGIN: Final = f"{PREFIX}/login"
 ACCOUNTS: Final = f"{PREFIX}/accounts"
 _MAX_NEXT: Final = 2000
 _SEE_OTHER: Final = 303
+_UNAUTHORIZED: Final = 401
+_HX: Final = "HX-Request"
 
 P = ParamSpec("P")
 
@@ -99,12 +102,13 @@ def viewer() -> Viewer:
 
 
 def needs(
-    role: Role, *, of_account: bool = True
+    role: Role, *, of_account: bool = True, beside_form: bool = False
 ) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
     """Declare which role a page requires; who is not signed in is sent to the sign-in page.
 
-    A page that is not `of_account` is also shown to users who belong to no account. A view must
-    stand below it, and `takes` between the two.
+    A page that is not `of_account` is also shown to users who belong to no account. A part of a
+    page that is kept up to date `beside_form` must not make the browser leave the page, with what
+    the person has entered there. A view must stand below it, and `takes` between the two.
     """
 
     def declare(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
@@ -114,6 +118,8 @@ def needs(
             if found is None:
                 # Who signed out takes no turns of the account that the session acted for.
                 senders.disown(request.environ)
+                if beside_form and _HX in request.headers:
+                    return page("signed_out_part.html", status=_UNAUTHORIZED)
                 return _to_sign_in()
             if of_account and not found.account_id:
                 return redirect(ACCOUNTS, _SEE_OTHER)
@@ -198,9 +204,9 @@ def _admit(found: Viewer, role: Role, *, of_account: bool) -> None:
 def _to_sign_in() -> Response:
     wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
     target = f"{LOGIN}?next={quote(wanted, safe='/')}" if is_own_path(wanted) else LOGIN
-    if "HX-Request" in request.headers:
+    if _HX in request.headers:
         # The script would put the sign-in page into the middle of the page that it polls for.
-        return Response(status=401, headers={"HX-Redirect": path_prefix.add(target)})
+        return Response(status=_UNAUTHORIZED, headers={"HX-Redirect": path_prefix.add(target)})
     return redirect(target, _SEE_OTHER)  # type: ignore[return-value] # Werkzeug's is Flask's
 
 

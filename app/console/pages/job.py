@@ -121,7 +121,7 @@ def _foreign(found: Job) -> Conflict:
 
 
 @console.get("/jobs/<uuid:job_id>/result")
-@needs(Role.READER)
+@needs(Role.READER, beside_form=True)
 @takes("endpoint")
 def result(job_id: UUID) -> ResponseReturnValue:
     """Show the result of a test call: as a part of the form's page, or as a page of its own."""

@@ -50,6 +50,8 @@ class Shown:
     schedule: SchedulePreview
     document: str
     """The document that the form stands for; empty where none can express it."""
+    job: str
+    """The id of the job that the document replaces; empty for a new job."""
     snippets: Mapping[str, str]
     """What books the document, by the names of languages and tools."""
 
@@ -112,12 +114,12 @@ def paste_job() -> ResponseReturnValue:
 
 
 @console.post("/jobs/new/shown")
-@needs(Role.MEMBER)
+@needs(Role.MEMBER, beside_form=True)
 @takes()
 def show_beside_form() -> ResponseReturnValue:
     """Return the firings and the document of the form, which the page shows while it is edited."""
     values = booking_form.normalized(request.form)
-    return page("job_form_shown.html", beside=_beside(values), form=Form(values=values))
+    return page("job_form_shown.html", beside=_beside(values, _job_in(request.form.get("job", ""))))
 
 
 @console.get("/jobs/<uuid:job_id>/edit")
@@ -170,7 +172,7 @@ def _page(
         "job_form.html",
         form=form,
         job=job,
-        beside=_beside(form.values),
+        beside=_beside(form.values, "" if job is None else str(job.id)),
         notes=notes,
         checked=checked,
         test=test,
@@ -181,14 +183,22 @@ def _page(
     )
 
 
-def _beside(values: Any) -> Shown:  # noqa: ANN401 - a mapping of texts
+def _beside(values: Any, job: str) -> Shown:  # noqa: ANN401 - a mapping of texts
     schedule = schedule_preview.preview(booking_form.schedule(values))
     try:
         members = booking_form.members(values)
     except Refused:
-        return Shown(schedule=schedule, document="", snippets={})
+        return Shown(schedule=schedule, document="", job=job, snippets={})
     code = snippets.all_of(elements.base_url(), viewer().account_name, members)
-    return Shown(schedule=schedule, document=booking_form.text(members), snippets=code)
+    return Shown(schedule=schedule, document=booking_form.text(members), job=job, snippets=code)
+
+
+def _job_in(written: str) -> str:
+    """Return the id of the job whose form this is; empty for a new job's form."""
+    try:
+        return str(UUID(written))
+    except ValueError:
+        return ""
 
 
 def _booking(values: dict[str, str]) -> Booking:
