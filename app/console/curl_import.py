@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from app.console import shell_words
 from app.domain.checks import quoted
 from app.errors import InvalidMember
 
@@ -37,11 +37,18 @@ _SHORT: Final = {
     "T": "--upload-file",
     "o": "--output",
     "w": "--write-out",
+    "c": "--cookie-jar",
+    "D": "--dump-header",
+    "E": "--cert",
+    "r": "--range",
 }
 _WITH_VALUE: Final = _DATA | {
     *("--request", "--header", "--user", "--cookie", "--user-agent", "--referer", "--max-time"),
     *("--url", "--proxy", "--form", "--upload-file", "--output", "--write-out"),
     *("--connect-timeout", "--retry", "--retry-delay", "--retry-max-time", "--cacert"),
+    *("--data-urlencode", "--url-query", "--oauth2-bearer", "--cookie-jar", "--dump-header"),
+    *("--cert", "--key", "--resolve", "--connect-to", "--interface", "--range", "--max-redirs"),
+    *("--proxy-user", "--limit-rate", "--ciphers", "--tls-max", "--stderr", "--trace"),
 }
 _NOTES: Final = {
     "--location": "Redirects are not followed: give the final URL.",
@@ -53,6 +60,9 @@ _NOTES: Final = {
 _REFUSED: Final = {
     "--form": "A form with files cannot be sent.",
     "--upload-file": "A file cannot be sent.",
+    "--data-urlencode": "A payload that curl encodes is not read.",
+    "--url-query": "A query that curl encodes is not read.",
+    "--range": "A part of a response cannot be asked for.",
 }
 
 
@@ -93,7 +103,9 @@ def read(text: str) -> Imported:
         if option in _NOTES:
             request.notes.append(_NOTES[option])
         if option in _REFUSED:
-            raise InvalidMember(MEMBER, _REFUSED[option], remedy="Give the payload as text.")
+            raise InvalidMember(
+                MEMBER, _REFUSED[option], remedy="Give the URL and the payload as they are sent."
+            )
         _apply(request, option, value)
     if len(request.urls) != 1:
         raise InvalidMember(
@@ -113,7 +125,7 @@ def _words(text: str) -> list[str]:
         )
     joined = text.strip().removeprefix("$").replace("\r\n", "\n").replace("\\\n", " ")
     try:
-        words = shlex.split(joined)
+        words = shell_words.split(joined)
     except ValueError as error:
         raise InvalidMember(
             MEMBER,
@@ -180,6 +192,8 @@ def _apply(request: _Request, option: str, value: str) -> None:
         case "--user":
             token = base64.b64encode(value.encode()).decode()
             request.headers.append(("Authorization", f"Basic {token}"))
+        case "--oauth2-bearer":
+            request.headers.append(("Authorization", f"Bearer {value}"))
         case "--max-time":
             request.timeout = value
         case _:

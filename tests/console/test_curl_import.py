@@ -51,6 +51,14 @@ def test_a_command_becomes_the_fields_of_the_form() -> None:
         ("curl -u me:pw https://a.example", {"headers": "Authorization: Basic bWU6cHc="}),
         ("curl -b a=b -e r https://a.example", {"headers": "Cookie: a=b\nReferer: r"}),
         ("curl --data-raw @x https://a.example", {"data": "@x"}),
+        # As browsers copy a request.
+        (
+            """curl a.example --data-raw $'{"a":"it\\'s \\u0021",\\n"b":"\\xc3\\xa9\\\\"}'""",
+            {"data": '{"a":"it\'s !",\n"b":"é\\"}'},
+        ),
+        ("curl -d 'cost: $' -H \"X: $'\" a.example", {"data": "cost: $", "headers": "X: $'"}),
+        ("curl --oauth2-bearer t -c jar a.example", {"headers": "Authorization: Bearer t"}),
+        ("curl --resolve a.example:443:1.2.3.4 https://a.example", {"url": "https://a.example"}),
     ],
 )
 def test_each_option_is_read_as_curl_reads_it(command: str, expected: dict[str, str]) -> None:
@@ -69,6 +77,11 @@ def test_each_option_is_read_as_curl_reads_it(command: str, expected: dict[str, 
         "curl -d @body.json https://a.example",
         "curl -F file=@x https://a.example",
         "curl -X",
+        "curl --data-urlencode 'a=b c' https://a.example",
+        "curl -d $'x https://a.example",
+        "curl -d $'\\xff' https://a.example",
+        "curl -d $'\\ud800' https://a.example",
+        "curl -d $'\\UFFFFFFFF' https://a.example",
         "curl " + "x" * curl_import.MAX_PASTE,
     ],
 )
