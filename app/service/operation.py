@@ -36,7 +36,8 @@ class Operation:
 
 def read(context: Context) -> Operation:
     """Return what the operator sees, apart from the accounts."""
-    requests = sign_up.list_requests(context)
+    # Strangers can make thousands, and the page is read every five seconds.
+    requests = sign_up.list_requests(context, limit=_SHOWN + 1)
     with context.database.statement() as connection:
         processes = heartbeats.list_all(connection)
         held = united(heartbeats.held(connection))

@@ -105,10 +105,12 @@ def sign_up(context: Context, email: str) -> str | None:
         ).link
 
 
-def list_requests(context: Context, *, all_of_them: bool = False) -> tuple[BetaRequest, ...]:
-    """Return the requests that wait for an invitation, or all of them, oldest first."""
+def list_requests(
+    context: Context, *, all_of_them: bool = False, limit: int = beta_requests.MAX_WAITING
+) -> tuple[BetaRequest, ...]:
+    """Return up to `limit` requests that wait for an invitation, or of all, oldest first."""
     with context.database.statement() as connection:
-        return beta_requests.list_requests(connection, all_of_them=all_of_them)
+        return beta_requests.list_requests(connection, all_of_them=all_of_them, limit=limit)
 
 
 def join(context: Context, token: str, joining: Joining, browser: Browser) -> Joined:

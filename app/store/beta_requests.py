@@ -26,12 +26,14 @@ def add(connection: Connection, email: str, purpose: str, address: str) -> None:
     )
 
 
-def list_requests(connection: Connection, *, all_of_them: bool = False) -> tuple[BetaRequest, ...]:
-    """Return the requests that wait, or all of them, oldest first."""
+def list_requests(
+    connection: Connection, *, all_of_them: bool = False, limit: int = MAX_WAITING
+) -> tuple[BetaRequest, ...]:
+    """Return up to `limit` requests that wait, or of all, oldest first."""
     query = select(beta_request).order_by(beta_request.c.id)
     if not all_of_them:
         query = query.where(beta_request.c.accepted_at.is_(None))
-    rows = connection.execute(query.limit(MAX_WAITING))
+    rows = connection.execute(query.limit(limit))
     return tuple(
         BetaRequest(
             id=row.id,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flask import Flask
 
 from app.api.context import context_of
+from app.domain.invitation import BetaRequest
 from app.service import members, sign_up
-from app.store import heartbeats
+from app.store import beta_requests, heartbeats
 from tests.console.people import SignedIn
 from tests.console.rules import check_page
 from tests.factories import connect
@@ -69,6 +72,27 @@ def test_a_request_is_accepted_and_the_link_shown_until_it_is_stored(
     assert "There are no open requests" in text
     assert operator.post(f"{ADMIN}/link-stored").status_code == 303
     assert "/console/join/" not in text_of(operator)
+
+
+def test_of_thousands_of_requests_only_those_shown_are_read(
+    operator: SignedIn, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(database) as connection:
+        connection.execute(
+            "INSERT INTO beta_request (email, purpose)"
+            " SELECT n || '@example.com', repeat('x', 1000) FROM generate_series(1, 3000) n"
+        )
+    read: list[str] = []
+
+    def counted(**members: Any) -> BetaRequest:
+        read.append(members["email"])
+        return BetaRequest(**members)
+
+    monkeypatch.setattr(beta_requests, "BetaRequest", counted)
+    page = check_page(operator.get(ADMIN), most_bytes=120_000)
+    assert len(page.xpath("//tr[starts-with(@id, 'request-')]")) == 50
+    assert "beta list" in page.text_content()
+    assert read == [f"{number}@example.com" for number in range(1, 52)]
 
 
 def test_invitations_are_made_and_revoked(operator: SignedIn) -> None:
