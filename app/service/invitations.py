@@ -35,7 +35,6 @@ from app.store import beta_requests, users
 from app.store import invitations as store
 
 JOIN: Final = "/console/join/"
-_LISTED: Final = 200
 
 
 class NewInvitation(NamedTuple):
@@ -156,10 +155,10 @@ def unusable(found: Invitation | None) -> NotFound:
     )
 
 
-def list_of(context: Context, account: Account) -> tuple[Invitation, ...]:
-    """Return the newest invitations into an account."""
+def list_open(context: Context, account: Account) -> tuple[Invitation, ...]:
+    """Return the invitations into an account that can be used, MAX_OPEN at most, newest first."""
     with context.database.statement() as connection:
-        return store.list_of_account(connection, account.id, limit=_LISTED)
+        return store.list_open(connection, account.id)
 
 
 def list_all(context: Context) -> Iterator[Invitation]:

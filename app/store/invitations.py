@@ -94,12 +94,10 @@ def count_made(connection: Connection, account_id: int, within: timedelta) -> in
     return int(connection.execute(query).scalar_one())
 
 
-def list_of_account(
-    connection: Connection, account_id: int, *, limit: int
-) -> tuple[Invitation, ...]:
-    """Return the newest invitations into an account."""
-    query = _all().where(invitation.c.account_id == account_id)
-    rows = connection.execute(query.order_by(invitation.c.id.desc()).limit(limit))
+def list_open(connection: Connection, account_id: int) -> tuple[Invitation, ...]:
+    """Return the invitations into an account that can be used, newest first."""
+    query = _all().where(invitation.c.account_id == account_id, _IS_OPEN)
+    rows = connection.execute(query.order_by(invitation.c.id.desc()))
     return tuple(map(_invitation, rows))
 
 

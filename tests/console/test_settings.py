@@ -88,6 +88,25 @@ def test_an_owner_invites_a_member_who_joins(app: Flask, owner: SignedIn, databa
     assert owner.post(f"/console/members/invitations/{2**70}/revoke").status_code == 404
 
 
+def test_an_invitation_is_shown_for_as_long_as_it_can_be_used(
+    app: Flask, owner: SignedIn, database: str
+) -> None:
+    old = invitations.create(context_of(app), owner.account, note="made long ago").invitation
+    with connect(database) as connection:
+        connection.execute(
+            "INSERT INTO invitation (digest, account_id, note, expires_at, revoked_at)"
+            " SELECT sha256(n::text::bytea), %s, 'revoked', now() + interval '1 day', now()"
+            " FROM generate_series(1, 250) n",
+            [owner.account.id],
+        )
+    shown = check_page(owner.get("/console/members"))
+    assert [
+        each.get("id") for each in shown.xpath("//table[@aria-label='Invitations']//tr[@id]")
+    ] == [f"invitation-{old.id}"]
+    assert owner.post(f"/console/members/invitations/{old.id}/revoke").status_code == 303
+    assert "made long ago" not in owner.get("/console/members")
+
+
 def test_roles_change_and_members_leave_but_one_owner_stays(
     app: Flask, owner: SignedIn, database: str
 ) -> None:

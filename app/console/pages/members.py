@@ -16,7 +16,6 @@ from app.console.access import needs, viewer
 from app.console.blueprint import PREFIX, console
 from app.console.forms import SHOWN, Form, refused
 from app.console.rendering import page
-from app.domain.invitation import Usability
 from app.domain.role import Role
 from app.domain.user import Member
 from app.errors import InvalidMember, NotFound
@@ -168,11 +167,10 @@ def remove_member(user_id: int) -> ResponseReturnValue:
 
 def _list(form: Form) -> Response:
     context, found = current_context(), viewer()
-    invited = invitations.list_of(context, found.account) if found.may_manage else ()
     return page(
         "members.html",
         members=service.list_members(context, found.account),
-        invitations=[each for each in invited if each.usability is Usability.OPEN],
+        invitations=invitations.list_open(context, found.account) if found.may_manage else (),
         link=shown_once.read(shown_once.LINK) if found.may_manage else None,
         form=form,
         roles=_ROLES,
