@@ -24,6 +24,7 @@ FAILURES_S: Final = 60
 
 SCRIPTS: Final = (
     "page.js",
+    "once.js",
     "clock.js",
     "dialogs.js",
     "live.js",

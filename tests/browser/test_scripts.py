@@ -78,6 +78,26 @@ def test_a_job_is_paused_resumed_and_called_from_its_row(page: Page) -> None:
     expect(page.locator(".notice")).to_contain_text("The job is being called")
 
 
+@pytest.mark.parametrize("way", ["a double click", "a key that is held", "a key on a row"])
+def test_a_form_is_sent_once_however_often_its_button_is_pressed(page: Page, way: str) -> None:
+    page.goto(JOBS)
+    page.keyboard.press("j")
+    if way != "a key on a row":
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="Call now")).to_be_visible()
+    sent: list[str] = []
+    page.on("request", lambda each: sent.append(each.url) if each.method == "POST" else None)
+    if way == "a double click":
+        page.get_by_role("button", name="Call now").dblclick()
+    else:
+        # Each further one is a repetition of the first.
+        for _ in range(4):
+            page.keyboard.down("f")
+        page.keyboard.up("f")
+    expect(page.locator(".notice")).to_contain_text("The job is being called")
+    assert len(sent) == 1
+
+
 @pytest.mark.parametrize(
     ("key", "heading"), [("e", "Edit job"), ("d", "New job"), ("Delete", "Delete warm-cache?")]
 )

@@ -130,6 +130,8 @@
       return;
     }
     if (isOff() && event.key !== "?") return;
+    // Who holds a key down walks through rows, and does nothing else a second time.
+    if (event.repeat && event.key !== "j" && event.key !== "k") return;
     if (performance.now() < goUntil) {
       goUntil = 0;
       if (click(`[data-go="${CSS.escape(event.key)}"]`)) event.preventDefault();
