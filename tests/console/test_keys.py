@@ -10,9 +10,9 @@ from flask import Flask
 from app.api.context import context_of
 from app.domain.role import Role
 from app.domain.scope import Scope
-from app.service import keys
+from app.service import keys, members
 from tests.console.owners import EVIL, audited, owner
-from tests.console.people import PASSWORD, SignedIn, add_user, post, signed_in_as
+from tests.console.people import PASSWORD, SignedIn, add_user, find_account, post, signed_in_as
 from tests.console.rules import check_page
 
 __all__ = ["owner"]
@@ -58,6 +58,28 @@ def test_who_uses_the_browser_next_sees_no_key_and_no_link(app: Flask, owner: Si
         assert post(signed_in.client, "/console/login", form, page=place).status_code == 303
         for page, shown in (("start", r"wk_\w{48}"), ("members", "/console/join/")):
             assert not re.search(shown, signed_in.get(f"/console/{page}"))
+
+
+def test_keys_and_links_are_shown_on_pages_of_their_account_only(
+    app: Flask, owner: SignedIn
+) -> None:
+    add_user(app, owner.email, "second")
+    members.set_operator(context_of(app), owner.email, operator=True)
+    shown = (("start", r"wk_\w{48}"), ("members", "/console/join/"), ("admin", "/console/join/"))
+
+    def seen() -> list[bool]:
+        return [re.search(each, owner.get(f"/console/{page}")) is not None for page, each in shown]
+
+    owner.post("/console/keys", {"label": "", "scope": "book", "expiry": "", "app": ""})
+    invitation = {"email": "", "role": "member", "expiry": "7", "note": ""}
+    owner.post("/console/members/invitations", invitation)
+    assert seen() == [True, True, False]
+    for name, found in (("second", False), ("acme", True)):
+        account = find_account(app, name)
+        assert owner.post("/console/switch", {"account": account.id}).status_code == 303
+        assert seen() == [found, found, False]
+    owner.post("/console/admin/invitations", {"note": ""})
+    assert seen() == [True, False, True]
 
 
 @pytest.mark.parametrize(

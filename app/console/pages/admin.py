@@ -69,7 +69,7 @@ def invite_account() -> ResponseReturnValue:
         )
     except SHOWN as error:
         return _show(refused(error, values))
-    return shown_once.keep(_redirect_back(), shown_once.LINK, made.link)
+    return _redirect_to_link(made.link)
 
 
 @console.post("/admin/invitations/<int:number>/revoke")
@@ -92,7 +92,7 @@ def revoke_any_invitation(number: int) -> ResponseReturnValue:
 def accept_request() -> ResponseReturnValue:
     """Accept a request for an invitation, and show the link."""
     made = invitations.accept_request(current_context(), request.form.get("email", ""))
-    return shown_once.keep(_redirect_back(), shown_once.LINK, made.link)
+    return _redirect_to_link(made.link)
 
 
 @console.post("/admin/link-stored")
@@ -116,7 +116,7 @@ def _show(form: Form) -> ResponseReturnValue:
         account_rows=accounts[:_ROWS],
         older=to(more) if more else "",
         newer=to("admin#accounts") if below else "",
-        link=shown_once.read(shown_once.LINK),
+        link=shown_once.read(shown_once.LINK, account_id=shown_once.OF_SERVICE),
         by_mail=mail.is_configured(current_context()),
         days=DEFAULT_EXPIRY // timedelta(days=1),
         open_state=Usability.OPEN,
@@ -130,6 +130,11 @@ def _below() -> int | None:
             _CURSOR, "Invalid cursor.", remedy="Leave it out, or follow the links of the page."
         )
     return None if text is None else int(text)
+
+
+def _redirect_to_link(link: str) -> Response:
+    account_id = shown_once.OF_SERVICE
+    return shown_once.keep(_redirect_back(), shown_once.LINK, link, account_id=account_id)
 
 
 def _redirect_back() -> Response:

@@ -58,7 +58,9 @@ def join(token: str) -> ResponseReturnValue:
     response = Response(status=_SEE_OTHER, headers={"Location": target})
     if joined.token:
         access.begin(response, joined.token, whose)
-    return response if joined.key is None else new_keys.keep(response, joined.key)
+    if joined.key is None:
+        return response
+    return new_keys.keep(response, joined.key, account_id=joined.account.id)
 
 
 @console.post("/sign-up")

@@ -54,7 +54,7 @@ def create_key() -> ResponseReturnValue:
     except SHOWN as error:
         return _list(refused(error, values, _FIELDS))
     response = Response(status=_SEE_OTHER, headers={"Location": f"{_KEYS}/{made.key.id}"})
-    return new_keys.keep(response, made.text)
+    return new_keys.keep(response, made.text, account_id=viewer().account_id)
 
 
 @console.get("/keys/<key_id>")
@@ -66,7 +66,7 @@ def show_key(key_id: str) -> ResponseReturnValue:
     return page(
         "key.html",
         key=found,
-        text=new_keys.read(found.id),
+        text=new_keys.read(viewer().account_id, found.id),
         base_url=current_context().settings.base_url,
     )
 

@@ -66,7 +66,7 @@ def invite() -> ResponseReturnValue:
         )
     except SHOWN as error:
         return _list(refused(error, values))
-    return shown_once.keep(_redirect_back(), shown_once.LINK, made.link)
+    return _redirect_to_link(made.link)
 
 
 @console.post("/members/invitations/<int:number>/revoke")
@@ -118,7 +118,7 @@ def make_reset_link(user_id: int) -> ResponseReturnValue:
         raise
     except SHOWN as error:
         return _list(refused(error, {}, _FIELDS))
-    return shown_once.keep(_redirect_back(), shown_once.LINK, link)
+    return _redirect_to_link(link)
 
 
 @console.post("/members/link-stored")
@@ -171,7 +171,7 @@ def _list(form: Form) -> Response:
         "members.html",
         members=service.list_members(context, found.account),
         invitations=invitations.list_open(context, found.account) if found.may_manage else (),
-        link=shown_once.read(shown_once.LINK) if found.may_manage else None,
+        link=_link() if found.may_manage else None,
         form=form,
         roles=_ROLES,
         expiries=[("1", "a day"), ("7", "a week"), ("14", "two weeks"), ("30", "30 days")],
@@ -198,6 +198,16 @@ def _role(text: str) -> Role:
 def _bounded(number: int) -> int:
     """Return an id, or 0, which nothing has, for one that is too great for the database."""
     return number if number < 2**63 else 0
+
+
+def _link() -> str | None:
+    """Return the link that was just made into this account."""
+    return shown_once.read(shown_once.LINK, account_id=viewer().account_id)
+
+
+def _redirect_to_link(link: str) -> Response:
+    account_id = viewer().account_id
+    return shown_once.keep(_redirect_back(), shown_once.LINK, link, account_id=account_id)
 
 
 def _redirect_back() -> Response:

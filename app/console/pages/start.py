@@ -68,7 +68,7 @@ def dismiss_start() -> ResponseReturnValue:
 
 def _show(problem: Problem | None = None) -> ResponseReturnValue:
     found = service.find(current_context(), viewer().caller)
-    key = new_keys.read()
+    key = new_keys.read(viewer().account_id)
     polls = _SLOW_POLL_S if found.call else _POLL_S
     return page(
         "start.html",
