@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from flask import Flask
 
 from app.api.context import context_of
@@ -44,6 +45,21 @@ def test_a_rotation_leaves_the_older_secret_for_the_time_chosen(
     assert len(accounts.list_secrets(context_of(app), "acme")) == 2
     assert owner.post("/console/secrets/rotate", {"overlap": "0"}).status_code == 303
     assert len(accounts.list_secrets(context_of(app), "acme")) == 1
+
+
+@pytest.mark.parametrize("body", ["", "\n", "one\r\ntwo\r\n", "one\ntwo"])
+def test_the_line_ends_of_a_checked_body_are_those_of_the_call(
+    app: Flask, owner: SignedIn, body: str
+) -> None:
+    (secret,) = accounts.list_secrets(context_of(app), "acme")
+    stamp = 1_700_000_000
+    signed = sign([secret.value], message_id="m", timestamp=stamp, body=body.encode())
+    form = {"webhook-id": "m", "webhook-timestamp": str(stamp), "webhook-signature": signed}
+    sent = body.replace("\r\n", "\n").replace("\n", "\r\n")
+    answer = owner.post("/console/secrets/verify", {**form, "body": sent})
+    assert "Signed with one" in answer.text
+    kept = check_page(answer.data).get_element_by_id("field-body").text or ""
+    assert kept.removeprefix("\n").replace("\r\n", "\n") == body.replace("\r\n", "\n")
 
 
 def test_a_call_is_checked(app: Flask, owner: SignedIn) -> None:
