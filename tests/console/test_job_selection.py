@@ -10,7 +10,8 @@ from lxml.html import HtmlElement
 
 from app.domain.job_filter import JobFilter
 from app.domain.role import Role
-from app.service import job_selection
+from app.service import job_selection, jobs
+from app.store.job_list import TooLong
 from tests.api.conftest import MakeApp
 from tests.console.job_scene import book, book_by_dapr, caller_of, context, get, text
 from tests.console.people import SignedIn, add_user, browser_of, find_account, signed_in_as
@@ -81,6 +82,48 @@ def test_deleting_many_asks_to_type_their_number(signed_in: SignedIn) -> None:
     assert left(signed_in) == 12
     assert signed_in.post(PLACE, {**form, "typed": "12"}).status_code == 303
     assert left(signed_in) == 0
+
+
+def test_the_number_that_is_typed_is_that_of_the_page(signed_in: SignedIn) -> None:
+    made = [book(signed_in, name=f"n{number}") for number in range(12)]
+    form = {**form_of(signed_in.get(f"{PLACE}?action=delete&namePrefix=n")), "typed": "12"}
+    later = book(signed_in, name="n-later")
+    jobs.delete(context(signed_in), caller_of(signed_in), made[3])
+    jobs.delete(context(signed_in), caller_of(signed_in), made[4])
+    assert signed_in.post(PLACE, form).status_code == 303
+    assert "10 jobs were deleted." in signed_in.get("/console/jobs")
+    assert get(signed_in, later).booking.name == "n-later"
+    assert left(signed_in) == 1
+
+
+def test_selected_jobs_that_ended_meanwhile_do_not_keep_from_the_others(
+    signed_in: SignedIn,
+) -> None:
+    ended, kept = book(signed_in, name="ended"), book(signed_in, name="kept")
+    jobs.delete(context(signed_in), caller_of(signed_in), ended)
+    page = signed_in.get(f"{PLACE}?action=pause&id={ended}&id={kept}")
+    assert "kept and 1 more" in text(check_page(page))
+    assert signed_in.post(PLACE, form_of(page)).status_code == 303
+    assert not get(signed_in, kept).booking.enabled
+    assert "1 job was paused. 1 failed:" in signed_in.get("/console/jobs")
+    for gone in (f"id={ended}", f"id={ended}&id={UUID(int=1)}"):
+        assert signed_in.client.get(f"{PLACE}?action=pause&{gone}").status_code == 404
+
+
+def test_selected_jobs_need_no_count_of_all_that_match(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [book(signed_in) for _ in range(2)]
+
+    def too_long(*_: object, **__: object) -> int:
+        raise TooLong
+
+    monkeypatch.setattr("app.store.job_selection.count", too_long)
+    page = signed_in.get(f"{PLACE}?action=pause&id={made[0]}&host=example.com")
+    assert "Instead:" not in page
+    assert signed_in.post(PLACE, form_of(page)).status_code == 303
+    assert [get(signed_in, each).booking.enabled for each in made] == [False, True]
+    assert signed_in.client.get(f"{PLACE}?action=pause&host=example.com").status_code == 400
 
 
 def test_all_that_match_are_done_in_batches_that_survive_a_reload(

@@ -33,6 +33,9 @@ _SEE_OTHER: Final = 303
 _TYPE_FROM: Final = 10
 """From this number of jobs on, a deletion asks to type the number."""
 
+_TITLES: Final = 5
+"""How many of the selected jobs a page names."""
+
 _ACTIONS: Final = {str(each): each for each in JobAction}
 _FILTER: Final = (job_query.SORT, *job_query.FILTERS)
 _STATE: Final = ("action", "label", "after", "until", "done", "refused", "total", "why")
@@ -72,12 +75,13 @@ def act_on_jobs() -> ResponseReturnValue:
     try:
         action, ids = _action(form), _ids(form)
         query = job_query.read(form)
-        total = len(ids) or job_selection.count(current_context(), viewer().caller, query.wanted)
+        # The number that the page showed is typed: another one where jobs end meanwhile.
+        total = len(ids) or _number(form, "number") or _count(query)
         _check_typed(action, total, form.get("typed", ""))
         if not ids:
             _check_for_all(action)
-            until = job_selection.last(current_context(), viewer().caller)
-            return _next_batch(query, action, {"total": str(total), "until": str(until)})
+            until = form.get("until") or str(_last())
+            return _next_batch(query, action, {"total": str(total), "until": until})
         applied = job_selection.apply(
             current_context(), viewer().caller, action, ids, tag=form.get("label")
         )
@@ -164,16 +168,23 @@ def _question(sent: MultiDict[str, str], problem: Problem | None = None) -> Resp
     action, ids, query = _action(sent), _ids(sent), job_query.read(sent)
     if not ids:
         _check_for_all(action)
-    context, caller = current_context(), viewer().caller
-    matching = job_selection.count(context, caller, query.wanted)
+    # Before the count, so that no job is meant that is not in it.
+    until = "" if ids else str(_last())
+    try:
+        matching = _count(query)
+    except InvalidMember:
+        # There are too many to be counted: only the selected ones are offered.
+        if not ids:
+            raise
+        matching = 0
     number = len(ids) or matching
-    titles = [job_rows.title_of(jobs.get(context, caller, each).booking) for each in ids[:5]]
     return page(
         "job_selected.html",
         title=f"{_VERBS[action]} {number:,} job{'' if number == 1 else 's'}?",
         action=action,
         ids=ids,
-        titles=titles,
+        titles=_titles(ids),
+        until=until,
         query=query,
         matching=matching,
         most=job_selection.MAX_COUNTED,
@@ -182,6 +193,33 @@ def _question(sent: MultiDict[str, str], problem: Problem | None = None) -> Resp
         label=sent.get("label", ""),
         problem=problem,
     )
+
+
+def _count(query: JobQuery) -> int:
+    return job_selection.count(current_context(), viewer().caller, query.wanted)
+
+
+def _last() -> UUID:
+    return job_selection.last(current_context(), viewer().caller)
+
+
+def _titles(ids: list[UUID]) -> list[str]:
+    """Return the titles of some selected jobs; raises NotFound if there is none of them.
+
+    Others may have ended since they were selected.
+    """
+    found: list[str] = []
+    for each in ids:
+        try:
+            job = jobs.get(current_context(), viewer().caller, each)
+        except NotFound:
+            if each == ids[-1] and not found:
+                raise
+        else:
+            found.append(job_rows.title_of(job.booking))
+        if len(found) == _TITLES:
+            break
+    return found
 
 
 def _action(sent: MultiDict[str, str]) -> JobAction:
