@@ -95,6 +95,14 @@ def test_filters_and_orders_are_those_of_the_api(
     assert "Clear filters" in none
 
 
+@pytest.mark.parametrize("place", ["jobs", "upcoming"])
+def test_the_form_of_the_filters_has_all_tags(signed_in: SignedIn, place: str) -> None:
+    book(signed_in, tags=["x", "y"])
+    for tags, query in ((["x", "y"], "?tag=x&tag=y"), (["x"], "?tag=x&tag="), ([""], "")):
+        page = check_page(signed_in.get(f"/console/{place}{query}"))
+        assert page.xpath("//form[@id='filters']//input[@name='tag']/@value") == tags
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -53,6 +53,7 @@ def list_upcoming() -> Response:
         load=load,
         chart=load_chart(load, hour),
         values=dict(texts),
+        tags=tags,
         is_narrow=bool(texts),
         first=_address(texts) if after else "",
         more=_more(texts, scope, last),
