@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from flask import Flask, current_app, g, get_flashed_messages, request, url_for
@@ -12,6 +13,7 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup
 
 from app.api import path_prefix
+from app.api.browsers import SAFE_METHODS
 from app.api.context import current_context
 from app.console import csrf as csrf_tokens
 from app.console import curl, page_context, times
@@ -76,8 +78,19 @@ def to(path: str) -> str:
 
 
 def here() -> str:
-    """Return the path and query of this page, without the prefix of a proxy."""
-    return request.full_path.rstrip("?") if request.method == "GET" else request.path
+    """Return the path and query of this page, without the prefix of a proxy.
+
+    The answer to a form has an address that cannot be opened: then those of the form's page, as the
+    browser names it.
+    """
+    if request.method in SAFE_METHODS:
+        return request.full_path.rstrip("?")
+    try:
+        before = urlsplit(request.referrer or "")
+    except ValueError:
+        return ""
+    path = before.path.removeprefix(path_prefix.add(""))
+    return f"{path}?{before.query}" if before.query else path
 
 
 def base_url() -> str:

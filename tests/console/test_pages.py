@@ -64,6 +64,25 @@ def test_another_zone_is_another_page(client: FlaskClient) -> None:
     assert "Sun 22 Nov 09:15:00 UTC" in again.text
 
 
+@pytest.mark.parametrize(
+    ("before", "place"),
+    [
+        ("http://localhost/console/specimen?q=1", "/console/specimen?q=1"),
+        ("http://localhost/console/specimen", "/console/specimen"),
+        ("http://[", "/console/"),
+        ("http://other.example/console", "/console"),
+        ("", "/console/"),
+    ],
+)
+def test_the_theme_is_switched_on_the_answer_to_a_form(
+    client: FlaskClient, before: str, place: str
+) -> None:
+    answer = client.post("/console/specimen", data={"url": "x"}, headers={"Referer": before})
+    (back,) = check_page(answer.data).xpath("//details//input[@name='next']/@value")
+    moved = post(client, "/console/display", {"theme": "dark", "next": back}, "/console/specimen")
+    assert moved.headers["Location"] == place
+
+
 def test_a_refused_form_shows_the_error_beside_its_field(client: FlaskClient) -> None:
     answer = client.post("/console/specimen", data={"url": '"><script>', "payload": "\n x"})
     document = check_page(answer.data)
