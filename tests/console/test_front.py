@@ -14,6 +14,7 @@ from app.domain.lateness import BOUNDS, Histogram, bucket
 from app.people_commands import beta, invite, user
 from app.service import sign_up
 from app.store import accuracy
+from app.store.database import declare_away
 from tests.console.people import SignedIn, add_user, browser_of, find_account, post
 from tests.console.rules import check_page
 from tests.factories import connect, one
@@ -31,6 +32,18 @@ def test_browsers_get_a_page_and_programs_a_problem(app: Flask) -> None:
         assert answer.status_code == 404
         assert answer.content_type == "application/problem+json"
     assert browser_of(app).post("/").status_code == 404
+
+
+def test_a_signed_in_browser_gets_the_page_while_the_database_is_away(
+    signed_in: SignedIn,
+) -> None:
+    declare_away(is_away=True)
+    try:
+        answer = signed_in.client.get("/")
+    finally:
+        declare_away(is_away=False)
+    assert answer.status_code == 200
+    assert "Sign in" in check_page(answer.data).text_content()
 
 
 def test_the_page_shows_how_late_the_calls_of_all_accounts_began(app: Flask, database: str) -> None:
