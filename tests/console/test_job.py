@@ -44,6 +44,21 @@ def test_a_job_shows_what_it_does_next_and_what_clocks_do_to_it(signed_in: Signe
     assert "For missed firings, one call is made" in shown
 
 
+def test_the_page_of_a_job_offers_the_zone_of_the_job(
+    signed_in: SignedIn, connection: psycopg.Connection
+) -> None:
+    job_id = book(signed_in, timezone="Asia/Kathmandu")
+    add_run(connection, signed_in, job_id)
+    page = check_page(page_of(signed_in, job_id))
+    offered = {each.get("value"): text(each) for each in page.xpath("//button[@name='zone']")}
+    assert offered == {"utc": "UTC", "job": "Asia/Kathmandu"}
+    assert signed_in.post("/console/display", {"zone": "job"}).status_code == 303
+    page = check_page(page_of(signed_in, job_id))
+    assert "Times in Asia/Kathmandu" in text(page)
+    assert "+05:45" in page.xpath("string(//section[@aria-labelledby='h-runs'])")
+    assert "Times in UTC" in signed_in.get("/console/jobs")
+
+
 def test_a_job_shows_its_request_with_values_that_are_hidden_at_first(signed_in: SignedIn) -> None:
     job_id = book(
         signed_in,

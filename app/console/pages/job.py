@@ -69,6 +69,7 @@ def _values(found: Job) -> dict[str, Any]:
     document = document_of(found)
     base = elements.base_url()
     is_native = booking.dialect is Dialect.NATIVE
+    preview = _preview(found)
     steps = retry_chart.steps_of(booking.call_options.retry)
     return {
         "job": found,
@@ -77,7 +78,8 @@ def _values(found: Job) -> dict[str, Any]:
         "target": job_rows.target_of(booking),
         "state": job_rows.state_of(found, page_context.now()),
         "expression": job_rows.expression_of(booking),
-        "preview": _preview(found),
+        "preview": preview,
+        **({} if preview is None else {"job_zone": preview.zone.name}),
         "misfire": job_text.misfire(found),
         "is_native": is_native,
         "foreign": None if is_native else _foreign(found),
