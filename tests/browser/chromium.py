@@ -99,6 +99,21 @@ class Watched:
             self.failures.append(f"foreign request: {request.url}")
 
 
+def asked_from_now(page: Page) -> list[str]:
+    """The addresses that the page asks for from now on, as it does; without the icon of its tab.
+
+    The browser asks for that by itself, at any time after the page was loaded.
+    """
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if "/static/icon" not in request.url:
+            asked.append(request.url)
+
+    page.on("request", note)
+    return asked
+
+
 def without_overflow(page: Page) -> list[str]:
     """What makes the page wider than its window, in words; nothing if it is not."""
     wide = page.evaluate(

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.chromium import Watched
+from tests.browser.chromium import Watched, asked_from_now
 from tests.browser.conftest import Open, Specimen
 
 ROWS = "#runs tbody tr"
@@ -136,8 +136,7 @@ def test_a_hidden_tab_asks_for_nothing(open_page: Open) -> None:
     page.evaluate(
         "Object.defineProperty(document, 'hidden', {configurable: true, get: () => true})"
     )
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    asked = asked_from_now(page)
     page.clock.run_for(120_000)
     assert asked == []
 
@@ -150,8 +149,7 @@ def test_a_person_pauses_the_updates_and_they_stay_so(open_page: Open) -> None:
     page = opened(open_page)
     page.keyboard.press("r")
     expect(page.locator("#live-state")).to_have_text("Paused")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    asked = asked_from_now(page)
     page.clock.run_for(60_000)
     assert asked == []
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from app.domain import token as tokens
 from tests.browser import site as sites
 from tests.browser.axe import violations
-from tests.browser.chromium import Watched, without_overflow
+from tests.browser.chromium import Watched, asked_from_now, without_overflow
 from tests.browser.site import EMPTY, FULL, Site
 from tests.factories import connect, one
 from tests.servers import Databases, database_name
@@ -192,8 +192,7 @@ def test_a_hidden_tab_shows_that_runs_failed(
     set_hidden(page, "true")
     connection.execute(FAILED, ["fresh"])
     connection.execute(FAILED, ["acme"])
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    asked = asked_from_now(page)
 
     page.clock.run_for(59_000)
     assert asked == []

@@ -35,8 +35,9 @@ class Plan:
     stale: int = 4
     dapr_failing: int = 6
     fusion_aborted: int = 4
-    most_moments: int = 365 * 20_000
-    """Round trips, counted twice, after which a simulation is given up. A day has some 7,000."""
+    most_moments: int = 365 * 40_000
+    """Round trips, counted twice, after which a simulation is given up. A day has some
+    7,000 to 35,000."""
 
     @property
     def seconds(self) -> float:
@@ -93,6 +94,6 @@ SHORT: Final = Plan(
     stale=1,
     dapr_failing=2,
     fusion_aborted=2,
-    most_moments=20 * 20_000,
+    most_moments=20 * 40_000,
 )
 """A plan that takes seconds, in which as much meets as in the long one."""

@@ -28,6 +28,8 @@ from tests.api.dapr.rpc.client import Client, failure
 from tests.factories import connect, one
 from tests.ports import free_port
 
+pytestmark = pytest.mark.long
+
 DUE = "2100-01-01T00:00:00Z"
 READY = 60
 
