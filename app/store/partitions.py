@@ -212,8 +212,8 @@ def _shut(connection: psycopg.Connection, table: str, days: Sequence[date]) -> I
     kept. To read all of it while it is locked would hold up the history of every account. The
     constraint is validated beside those who write; of a day that has begun rows may be written.
     """
-    _open(connection, table)
     if not days:
+        _open(connection, table)
         yield
         return
     names = {
