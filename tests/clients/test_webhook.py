@@ -210,6 +210,16 @@ def test_a_parsed_body_is_refused_with_the_reason(body: Any) -> None:
         verify(body=body)
 
 
+def test_values_that_are_not_of_a_call_are_not_read() -> None:
+    class Stream:
+        def __str__(self) -> str:
+            raise AssertionError("read")
+
+    environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in SIGNED.items()}
+
+    assert verify({**environ, "wsgi.input": Stream(), "HTTP_X_TRACE": Stream()}).body == BODY
+
+
 def test_headers_beside_the_signature_may_be_anything() -> None:
     strange = {
         "wakecall-attempt": "many",

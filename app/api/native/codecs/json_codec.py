@@ -173,7 +173,7 @@ def _value(path: str, value: Any, shape: Shape) -> Value:  # noqa: ANN401 - JSON
             return _scalar(path, value, shape)
         case List(of=of):
             items = _typed(path, value, list, shape.called)
-            return [_value(f"{path}[{number}]", item, of) for number, item in enumerate(items)]
+            return [_scalar(f"{path}[{number}]", item, of) for number, item in enumerate(items)]
         case Repeatable():
             return _texts(path, value, shape)
         case Map():

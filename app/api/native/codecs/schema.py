@@ -89,6 +89,10 @@ class Number:
 
     def parse(self, path: str, text: str) -> int | float:
         """The number written as `text`; raises InvalidMember. A long one is refused unread."""
+        # Most numbers are a few digits, and a list may hold tens of thousands.
+        is_plain = text.isascii() and text.isdecimal() and (text[0] != "0" or text == "0")
+        if is_plain and len(text) <= _MAX_NUMBER_LENGTH:
+            return int(text)
         match = _NUMBER.fullmatch(text) if len(text) <= _MAX_NUMBER_LENGTH else None
         if match is None:
             raise InvalidMember(

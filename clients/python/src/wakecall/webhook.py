@@ -35,6 +35,21 @@ _PREFIX: Final = "whsec_"
 _WSGI: Final = "HTTP_"
 _SECONDS: Final = re.compile(r"[0-9]{1,11}")
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
+_JOB: Final = "wakecall-job"
+_RUN: Final = "wakecall-run"
+_DUE: Final = "wakecall-scheduled-for"
+_ATTEMPT: Final = "wakecall-attempt"
+_LATENESS: Final = "wakecall-lateness-ms"
+_MISSED: Final = "wakecall-missed"
+_DEPTH: Final = "wakecall-depth"
+_COMPLETION: Final = "wakecall-completion-token"
+_CONTENT_TYPES: Final = ("content-type", "content_type")
+_READ: Final = frozenset(
+    (
+        *(_ID, _TIMESTAMP, _SIGNATURE, *_CONTENT_TYPES),
+        *(_JOB, _RUN, _DUE, _ATTEMPT, _LATENESS, _MISSED, _DEPTH, _COMPLETION),
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -188,14 +203,16 @@ def _raw(body: bytes | bytearray | memoryview) -> bytes:
 
 
 def _fields(headers: Headers) -> dict[str, list[str]]:
-    """The values of each header by its name in lower case; WSGI's names are understood."""
+    """The values of the headers of `_READ`; names are in any case, or those of WSGI."""
     items = headers.items() if hasattr(headers, "items") else headers
     fields: dict[str, list[str]] = {}
-    for raw_name, raw_value in items:
-        name, value = _decoded(raw_name), _decoded(raw_value)
+    for raw_name, value in items:
+        name = raw_name if isinstance(raw_name, str) else _decoded(raw_name)
         if name.startswith(_WSGI):
             name = name.removeprefix(_WSGI).replace("_", "-")
-        fields.setdefault(name.lower(), []).append(value)
+        name = name.lower()
+        if name in _READ:
+            fields.setdefault(name, []).append(_decoded(value))
     return fields
 
 
@@ -231,20 +248,20 @@ def _call(message_id: str, sent: datetime, body: bytes, fields: Mapping[str, lis
         value = text(name) or ""
         return int(value) if _NUMBER.fullmatch(value) else None
 
-    lateness = number("wakecall-lateness-ms")
+    lateness = number(_LATENESS)
     return Call(
         id=message_id,
         sent=sent,
         body=body,
-        job=text("wakecall-job"),
-        run=text("wakecall-run"),
-        due=_due(text("wakecall-scheduled-for")),
-        attempt=number("wakecall-attempt"),
+        job=text(_JOB),
+        run=text(_RUN),
+        due=_due(text(_DUE)),
+        attempt=number(_ATTEMPT),
         lateness=None if lateness is None else timedelta(milliseconds=lateness),
-        missed=number("wakecall-missed") or 0,
-        depth=number("wakecall-depth"),
-        token=text("wakecall-completion-token"),
-        content_type=text("content-type") or text("content_type"),
+        missed=number(_MISSED) or 0,
+        depth=number(_DEPTH),
+        token=text(_COMPLETION),
+        content_type=next(filter(None, map(text, _CONTENT_TYPES)), None),
     )
 
 
