@@ -115,6 +115,14 @@ def drop_checks(connection: psycopg.Connection, table: str) -> None:
         connection.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
 
 
+def refuse_rows(connection: psycopg.Connection, table: str, *job_ids: UUID) -> None:
+    """Have a CHECK of the table, `refused`, refuse the rows of these jobs from now on."""
+    named = ", ".join(f"'{each}'" for each in job_ids)
+    connection.execute(
+        f"ALTER TABLE {table} ADD CONSTRAINT refused CHECK (job_id NOT IN ({named})) NOT VALID"
+    )
+
+
 def wait_until_blocked(connection: psycopg.Connection, count: int = 1) -> None:
     """Return once `count` sessions of this database wait for a lock."""
     query = (

@@ -199,6 +199,7 @@ class Scheduler(LoopThread):
                     budget=most,
                     ahead=_look_ahead(doubt),
                     unreadable=log_unreadable,
+                    unclaimable=_log_unclaimable,
                     limits=self._firings.limits(connection),
                     lookback=lookback + doubt,
                     until=until,
@@ -225,6 +226,7 @@ class Scheduler(LoopThread):
             lookback=ON_TIME_S + began - self._finished_at + doubt,
             skip=well_served(self._notified.by_account()),
             unreadable=log_unreadable,
+            unclaimable=_log_unclaimable,
             limits=self._firings.limits(connection),
             until=self._clock_watch.until(),
         )
@@ -312,6 +314,10 @@ def _look_ahead(doubt: float) -> float:
     Workers call by the database's clock: while it is doubted, what is ahead would be early.
     """
     return 0.0 if doubt else LOOK_AHEAD.total_seconds()
+
+
+def _log_unclaimable(job_id: UUID, error: Exception) -> None:
+    logger.error("job.unclaimable", job_id=str(job_id), error=describe_error(error))
 
 
 def _log_unreadable_run(run_id: UUID, error: Exception) -> None:

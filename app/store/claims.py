@@ -23,9 +23,11 @@ from app.domain.timings.claiming import (
 from app.store import postponing
 from app.store.claim_decisions import Decided, Due, decide_all
 from app.store.counters import add_counters
+from app.store.halving import is_refused
 from app.store.job_ends import end_finished
 from app.store.misfires import LeftOut, leave_out
 from app.store.queries import Rows, run
+from app.store.unclaimable import claim_by_halves
 
 
 class Claimed(NamedTuple):
@@ -50,7 +52,8 @@ class Claims(NamedTuple):
     postponed: Counter[int]
     """How many firings of each account a limit postponed."""
     is_cut: bool = False
-    """Whether it left rows, which are still due, as jobs have missed too many firings."""
+    """Whether it may have left rows that are still due: jobs have missed too many firings, or rows
+    could not be claimed."""
 
 
 class _ClaimedRow(NamedTuple):
@@ -81,6 +84,9 @@ class _ClaimedRow(NamedTuple):
         return Due(self.account_id, *self[3:-1])
 
 
+_Report = Callable[[UUID, Exception], None]
+"""Called with a job, and with the error for which its row cannot be handled as it should be."""
+
 _NOBODY: Final[list[int]] = []
 _ALWAYS: Final = {
     "newest": ENQUEUED_AT_ONCE,
@@ -90,13 +96,20 @@ _ALWAYS: Final = {
 _MAX_OWED: Final = 500
 """Postponed firings of one account that one claim makes at most."""
 
+_NAMED_ALONE: Final = {"budget": 0, "share": 0, "most_owed": 0}
+
+
+def _raise(_: UUID, error: Exception) -> None:
+    raise error
+
 
 def claim(
     connection: psycopg.Connection,
     *,
     budget: int,
     ahead: float,
-    unreadable: Callable[[UUID, Exception], None],
+    unreadable: _Report,
+    unclaimable: _Report = _raise,
     limits: FiringLimits = UNLIMITED,
     lookback: float = UNBOUNDED_S,
     until: datetime = MAX_INSTANT,
@@ -108,32 +121,34 @@ def claim(
     firings are computed from there.
     Besides, of the accounts that have postponed firings, as many firings are claimed as they may
     begin. A job whose trigger cannot be evaluated fires all the same: `unreadable` is called with
-    it, and maintenance tries to re-arm it.
+    it, and maintenance tries to re-arm it. A job whose row the database refuses to claim, for
+    example because of a CHECK, is set aside: `unclaimable` is called with it.
     """
     choice = {"budget": budget, "share": 0, "lookback": lookback, "skip": _NOBODY}
-    choice |= {"most_owed": _MAX_OWED, "until": until}
-    return _claim(connection, choice, ahead, unreadable, limits)
+    choice |= {"most_owed": _MAX_OWED, "until": until, "ahead": ahead}
+    return _claim_what_can_be(connection, choice, unreadable, unclaimable, limits)
 
 
-def claim_fairly(
+def claim_fairly(  # noqa: PLR0913 - a claim as `claim`, with its shares
     connection: psycopg.Connection,
     *,
     share: int,
     ahead: float,
     lookback: float,
     skip: Sequence[int],
-    unreadable: Callable[[UUID, Exception], None],
+    unreadable: _Report,
+    unclaimable: _Report = _raise,
     limits: FiringLimits = UNLIMITED,
     until: datetime = MAX_INSTANT,
 ) -> Claims:
     """Claim at most `share` jobs of each tenth of a second and account, `lookback` seconds back.
 
     Accounts divide FAIR_AT_ONCE jobs, where that is less. Those in `skip` have enough under way
-    already. `until` as `claim` has it.
+    already. All else as `claim` has it.
     """
     choice = {"budget": 0, "share": share, "lookback": lookback, "skip": list(skip), "most_owed": 0}
-    choice["until"] = until
-    return _claim(connection, choice, ahead, unreadable, limits)
+    choice |= {"until": until, "ahead": ahead}
+    return _claim_what_can_be(connection, choice, unreadable, unclaimable, limits)
 
 
 def still_claimed(connection: psycopg.Connection, ids: Sequence[UUID]) -> set[UUID]:
@@ -141,16 +156,40 @@ def still_claimed(connection: psycopg.Connection, ids: Sequence[UUID]) -> set[UU
     return {row[0] for row in run(connection, "still_claimed", {"ids": list(ids)})}
 
 
+def _claim_what_can_be(
+    connection: psycopg.Connection,
+    choice: Mapping[str, Any],
+    unreadable: _Report,
+    unclaimable: _Report,
+    limits: FiringLimits,
+) -> Claims:
+    """Claim by this choice; if a row prevents that, the other rows, found by their ids."""
+    choice = {**choice, **_ALWAYS, "named": [], **_bounds(limits)}
+
+    def claim_named(ids: Sequence[UUID]) -> Claims:
+        named = {**choice, **_NAMED_ALONE, "named": list(ids)}
+        return _claim(connection, named, unreadable, limits)
+
+    try:
+        return _claim(connection, choice, unreadable, limits)
+    except Exception as error:
+        if not is_refused(error):
+            raise
+    parts = claim_by_halves(connection, choice, claim_named, unclaimable)
+    claimed = [each for part in parts for each in part.runs]
+    postponed = sum((part.postponed for part in parts), Counter[int]())
+    return Claims(claimed, len(claimed), postponed, is_cut=True)
+
+
 def _claim(
     connection: psycopg.Connection,
     choice: Mapping[str, Any],
-    ahead: float,
-    unreadable: Callable[[UUID, Exception], None],
+    unreadable: _Report,
     limits: FiringLimits,
 ) -> Claims:
+    ahead = choice["ahead"]
     with connection.pipeline(), connection.transaction():
-        params = {**choice, **_ALWAYS, "ahead": ahead, **_bounds(limits)}
-        rows = [_ClaimedRow._make(row) for row in run(connection, "claim_due", params).fetchall()]
+        rows = [_ClaimedRow._make(row) for row in run(connection, "claim_due", choice).fetchall()]
         (read,) = (row.found for row in rows if row.found is not None)
         claimed = [
             Claimed(row.run_id, FIRST_TOKEN, row.account_id, row.ahead)

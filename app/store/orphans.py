@@ -11,6 +11,7 @@ import psycopg
 
 from app.domain.one_time import At
 from app.domain.trigger import from_document, next_after
+from app.store.halving import is_refused
 from app.store.job_ends import end_locked, has_fired
 from app.store.queries import run, value
 
@@ -72,14 +73,17 @@ def rearm_orphans(
                 next_at = orphan.blocked_next_at
                 if next_at is None and orphan.remaining != 0:
                     next_at = _next(connection, orphan)
-            except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
-                unreadable(orphan.job_id, error)
-                continue
-            if next_at is None:
-                over.append(orphan.job_id)
-            else:
-                run(connection, "arm", {"job_id": orphan.job_id, "next_at": next_at})
+                if next_at is None:
+                    over.append(orphan.job_id)
+                    continue
+                with connection.transaction():
+                    run(connection, "arm", {"job_id": orphan.job_id, "next_at": next_at})
                 armed += 1
+            except Exception as error:
+                if not is_refused(error):
+                    raise
+                # One row that cannot be read or written never stops the others.
+                unreadable(orphan.job_id, error)
         end_locked(connection, over)
     return Repaired(armed, len(over))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -24,6 +24,7 @@ from app.domain.run import FIRST_TOKEN, RunKind, RunState
 from app.domain.timings.claiming import DEFER_UNREADABLE, MAX_INSTANT, RENOTIFY_AFTER, UNBOUNDED_S
 from app.store.call_options import exactly
 from app.store.claims import Claimed
+from app.store.halving import by_halves, is_refused
 from app.store.postponing import Fresh, give_turns
 from app.store.queries import run
 from app.store.settling import Settlement
@@ -90,15 +91,70 @@ def check(
     Runs whose check time was more than `lookback` seconds ago are left out. The database's clock is
     believed up to `until`.
 
-    For a run that this release cannot read, `unreadable` is called, and the run is checked again
-    later: a newer release may have written it.
+    For a run that this release cannot read, or whose row the database refuses to change,
+    `unreadable` is called, and the run is checked again later: a newer release may have written it.
 
     The caller settles the ends afterwards, under their tokens: everywhere, the due row of a job is
     locked before its runs, and here the runs are locked already.
     """
+    bounds = {"limit": limit, "lookback": lookback, "until": until, "named": None}
+
+    def check_named(ids: Sequence[UUID] | None) -> CheckResult:
+        chosen = {**bounds, "named": None if ids is None else list(ids)}
+        return _check(
+            connection,
+            chosen,
+            leases_count=leases_count,
+            limits=limits,
+            jitter=jitter,
+            unreadable=unreadable,
+        )
+
+    try:
+        return check_named(None)
+    except Exception as error:
+        if not is_refused(error):
+            raise
     with connection.transaction():
-        params = {"limit": limit, "lookback": lookback, "until": until}
-        found = run(connection, "fetch_checkable", params).fetchall()
+        ids = [row[0] for row in run(connection, "fetch_checkable", bounds)]
+    checked = by_halves(ids, check_named)
+    for run_id, refusal in checked.alone:
+        unreadable(run_id, refusal)
+        _put_off(connection, run_id)
+    return _together(checked.done, full=len(ids) == limit)
+
+
+def _put_off(connection: psycopg.Connection, run_id: UUID) -> None:
+    try:
+        defer(connection, [run_id])
+    except psycopg.Error as error:
+        # Then the next check finds it again, and goes on past it in the same way.
+        if not is_refused(error):
+            raise
+
+
+def _together(parts: Sequence[CheckResult], *, full: bool) -> CheckResult:
+    return CheckResult(
+        to_notify=[each for part in parts for each in part.to_notify],
+        ended=[each for part in parts for each in part.ended],
+        reclaimed=sum(part.reclaimed for part in parts),
+        full=full,
+        begun=sum((part.begun for part in parts), Counter[int]()),
+        postponed=sum(part.postponed for part in parts),
+    )
+
+
+def _check(
+    connection: psycopg.Connection,
+    chosen: Mapping[str, Any],
+    *,
+    leases_count: bool,
+    limits: FiringLimits,
+    jitter: Callable[[], float],
+    unreadable: Callable[[UUID, Exception], None],
+) -> CheckResult:
+    with connection.transaction():
+        found = run(connection, "fetch_checkable", chosen).fetchall()
         rows = [_Checkable(*row) for row in found]
         unread: list[UUID] = []
         verdicts = list(_verdicts(rows, unread, unreadable, leases_count=leases_count))
@@ -121,7 +177,7 @@ def check(
         to_notify=to_notify,
         ended=[*ended, *completed, *overdue],
         reclaimed=sum(action is Action.RECLAIM for _, action in verdicts),
-        full=len(rows) == limit,
+        full=len(rows) == chosen["limit"],
         begun=Counter(each.account_id for each in fresh if each.id not in turns.queued),
         postponed=len(held_up),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import psycopg
@@ -16,8 +17,10 @@ from app.domain.timings.leases import (
     MAX_ACKNOWLEDGED,
     MAX_RENEWED,
 )
+from app.log import describe_error, logger
 from app.store import takes
 from app.store.connection import ReconnectingConnection
+from app.store.halving import by_halves
 from app.uptime import read_uptime
 from workers.dispatch.cancellations import CancellationSnapshot
 from workers.dispatch.dispatcher import Dispatcher
@@ -96,7 +99,12 @@ class LeaseWatch(LoopThread):
     def _renew_leases(self, connection: psycopg.Connection, expiring: Sequence[LeasedRun]) -> None:
         doubted_at = self._dispatcher.cancellations.doubted_at
         sent_at = self._clock()
-        renewed = takes.renew_leases(connection, [leased.ticket for leased in expiring])
+        parts = by_halves(
+            [leased.ticket for leased in expiring], partial(takes.renew_leases, connection)
+        )
+        for (run_id, _), refusal in parts.alone:
+            logger.error("run.lease_not_renewed", run_id=str(run_id), error=describe_error(refusal))
+        renewed = {run_id: found for part in parts.done for run_id, found in part.items()}
         for leased in expiring:
             if leased.run.id in renewed:
                 leased.withdrawn = leased.withdrawn or renewed[leased.run.id]

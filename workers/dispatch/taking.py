@@ -11,6 +11,7 @@ import psycopg
 from app.domain.timings.notifying import NOTIFY_BATCH
 from app.log import describe_error, logger
 from app.store import overdue, takes
+from app.store.halving import by_halves, is_refused
 from app.store.overdue import Slots
 from app.store.takes import Taken, Ticket
 from workers.dispatch.account_cache import AccountCache
@@ -41,11 +42,18 @@ def take(
     """Take runs for the dispatcher; return how many were taken.
 
     If the data of their accounts cannot be read, which raises psycopg.Error, they are parked. A run
-    that this release cannot read is parked alone, for a newer one.
+    that this release cannot read is parked alone, for a newer one. One whose row the database
+    refuses to change is left: a scheduler has workers notified of it again.
     """
     sent_at = clock()
     unreadable: list[_Unreadable] = []
-    taken = takes.take(connection, tickets, lambda *found: unreadable.append(found))
+    parts = by_halves(
+        tickets,
+        lambda part: takes.take(connection, part, lambda *found: unreadable.append(found)),
+    )
+    for (run_id, _), refusal in parts.alone:
+        logger.error("run.cannot_be_taken", run_id=str(run_id), error=describe_error(refusal))
+    taken = [run for part in parts.done for run in part]
     answer = _Answer(taken, unreadable, sent_at, clock())
     _hand_over(connection, answer, dispatcher, account_cache)
     return len(taken)
@@ -74,8 +82,12 @@ def begin_overdue(
             limits=limits,
             unreadable=lambda *found: unreadable.append(found),
         )
-    except psycopg.errors.UniqueViolation:
-        return 0  # a firing that has a run already: the scheduler's next claim moves its job on
+    except psycopg.Error as error:
+        if not is_refused(error):
+            raise
+        # A firing has a run already, or a row cannot be written: the scheduler's next claim moves
+        # the job on, or sets it aside.
+        return 0
     answer = _Answer(taken, unreadable, sent_at, clock())
     firings.count(Counter(run.account_id for run in [*taken, *(run for run, _ in unreadable)]))
     _hand_over(connection, answer, dispatcher, account_cache)

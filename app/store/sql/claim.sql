@@ -1,32 +1,25 @@
--- name: claim_due
--- A due row is claimed by one scheduler at a time: it is locked here, and changes of its job
--- wait. Rows that others have locked are skipped. A row comes back as it stands once locked, so a
--- job that was moved before is not claimed. A slot is a tenth of a second of the database's clock,
--- which alone decides what is due. Nothing is claimed of the slot that `until` lies in, because a
--- part of that slot is later than `until`.
+-- fragment: seen
+-- The due rows that a claim reads and locks: `seen`. A due row is claimed by one scheduler at a time:
+-- it is locked here, and changes of its job wait. Rows that others have locked are skipped. A row
+-- comes back as it stands once locked, so a job that was moved before is not claimed. A slot is a
+-- tenth of a second of the database's clock, which alone decides what is due. Nothing is claimed of
+-- the slot that `until` lies in, because a part of that slot is later than `until`.
 -- `plainly`: the earliest `budget` rows of those due within the last `lookback` seconds. `enqueued`
 -- comes before it: rows whose time had passed already when they were written, if they were written
 -- within these seconds and are among the `newest` such rows: a backlog may have millions that
 -- `plainly` reads. While a transaction stays open, the rows that were claimed since it began
--- stay in the index: no claim may walk past all of them (queue_lookback.py). The last row shows how
--- many rows were read in this way.
+-- stay in the index: no claim may walk past all of them (queue_lookback.py).
 -- `fairly`: at most `share` rows of each slot and account, however many rows stand before them, and
 -- at most `shared` rows. This skip scan reads one index entry for each slot and account, never a
 -- backlog. One slot of each account has its turn before the second of any. Where `shared` is not
 -- enough for all, accounts have fewer rows each. The latest slots come first, so that what is not
 -- late yet is on time: `plainly` begins with the earliest. Within a slot chance decides, so that no
 -- account waits for the same others each time.
--- A one-time job moves on, and its run begins, in this statement. A recurring job is only locked:
--- what follows is computed in Python and written later in the same transaction. The same holds for
--- rows of an account that has more due than it may begin (app/domain/firing_rate.py), and for
--- postponed rows (`owed`): of these, as many are read as their account may begin, the earliest due
--- first, whenever they are expected. What an account may begin is read here without a lock, and
--- counted afterwards. Where a limit of runs under way applies, no more than a `sharing`th of the
--- free ones begin in this way.
--- IS TRUE keeps the planner from comparing each account with each.
--- A due row of a suspended account makes no run: its firing waits in held_at until the account is
--- resumed (suspension.py), and no later claim reads the row.
-WITH RECURSIVE bounds AS (
+-- `owed`: of the postponed rows of accounts that have some, as many as the account may begin, the
+-- earliest due first, whenever they are expected. What an account may begin is read here without a
+-- lock, and counted afterwards.
+-- `named`: the rows of these jobs, where a claim of more rows failed (unclaimable.py).
+bounds AS (
   SELECT floor((extract(epoch FROM now()) - %(lookback)s) * 10)::bigint AS lo,
          least(floor((extract(epoch FROM now()) + %(ahead)s) * 10),
                floor(extract(epoch FROM %(until)s::timestamptz) * 10) - 1)::bigint AS hi
@@ -93,12 +86,30 @@ WITH RECURSIVE bounds AS (
       SELECT spent_until FROM firing_pace p WHERE p.account_id = bounded.account_id))))
     FOR UPDATE SKIP LOCKED) first
   WHERE bounded.queued
+), named AS MATERIALIZED (
+  SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
+         CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
+  FROM due
+  WHERE job_id = ANY (%(named)b::uuid[]) AND (slot <= (SELECT hi FROM bounds) OR next_at = owed_till)
+  FOR UPDATE SKIP LOCKED
 ), suspended AS MATERIALIZED (
   SELECT ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL) AS ids
 ), seen AS MATERIALIZED (
   SELECT * FROM enqueued UNION ALL SELECT * FROM plainly
-  UNION ALL SELECT * FROM fairly UNION ALL SELECT * FROM owed
-), set_aside AS (
+  UNION ALL SELECT * FROM fairly UNION ALL SELECT * FROM owed UNION ALL SELECT * FROM named
+)
+
+-- name: claim_due
+-- A one-time job moves on, and its run begins, in this statement. A recurring job is only locked:
+-- what follows is computed in Python and written later in the same transaction. The same holds for
+-- rows of an account that has more due than it may begin (app/domain/firing_rate.py), and for
+-- postponed rows. Where a limit of runs under way applies, no more than a `sharing`th of the free
+-- ones begin in this way.
+-- IS TRUE keeps the planner from comparing each account with each.
+-- A due row of a suspended account makes no run: its firing waits in held_at until the account is
+-- resumed (suspension.py), and no later claim reads the row.
+-- The last row shows how many rows were read in the order of their time.
+WITH RECURSIVE {{seen}}, set_aside AS (
   UPDATE due SET held_at = next_at, next_at = NULL
   WHERE job_id = ANY (ARRAY(SELECT job_id FROM seen
                             WHERE account_id = ANY ((SELECT ids FROM suspended)::bigint[])))
@@ -150,6 +161,22 @@ FROM picked WHERE recurring OR crowded OR owed_at IS NOT NULL
 UNION ALL
 SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        ((SELECT count(*) FROM enqueued) + (SELECT count(*) FROM plainly))::int;
+
+-- name: find_due
+-- The jobs whose rows claim_due would lock, with the same parameters.
+WITH RECURSIVE {{seen}}
+SELECT job_id FROM seen;
+
+-- name: hold_unclaimable
+-- A row that cannot be claimed undoes each claim that it is in, so it leaves the queue: its firing
+-- waits in held_at, and maintenance arms it again (orphans), so that it is tried again. A row whose
+-- job was changed meanwhile, so that it is due later, is left alone.
+UPDATE due SET held_at = next_at, next_at = NULL, enqueued_at = NULL
+WHERE job_id = ANY (ARRAY(
+    SELECT job_id FROM due
+    WHERE job_id = %(job_id)s
+      AND (next_at <= clock_timestamp() + make_interval(secs => %(ahead)s) OR next_at = owed_till)
+    FOR UPDATE SKIP LOCKED));
 
 -- name: triggers
 -- Read after the due rows are locked: the trigger belongs to the version that was claimed.

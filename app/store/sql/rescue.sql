@@ -3,7 +3,8 @@
 -- is near, no claim made them and no worker was notified of them yet (fresh_at), they were
 -- cancelled while no worker held them, or their receiver has reported a result, or has not reported
 -- one in time. Only those of the last `lookback` seconds: no statement writes a look_at that has
--- long passed, so that only dead row versions are further back.
+-- long passed, so that only dead row versions are further back. `named`, unless it is NULL: those of
+-- these runs alone.
 SELECT id, token, job_id, job_version, due_at, final AS ends_job, serial, state, reclaims,
        cancelled_at IS NOT NULL AS cancelled, reason,
        date_part('epoch', lease_until - least(clock_timestamp(), %(until)s::timestamptz)) AS lease_left,
@@ -15,6 +16,7 @@ SELECT id, token, job_id, job_version, due_at, final AS ends_job, serial, state,
 FROM inflight
 WHERE look_at BETWEEN now() - make_interval(secs => %(lookback)s)
                   AND least(now(), %(until)s::timestamptz)
+  AND (%(named)b::uuid[] IS NULL OR id = ANY (%(named)b::uuid[]))
 ORDER BY look_at
 LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED;

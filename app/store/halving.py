@@ -1,0 +1,66 @@
+"""Halving: where one row prevents an action on many, all others have it, and the row is found."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from app.store.database_errors import Kind, kind_of
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+_SECONDS: Final = 0.3
+"""How long one call goes on acting, where at least one item was found that fails by itself."""
+
+_MOST_ALONE: Final = 10
+"""Where so many fail one by one, and nothing succeeds, the fault is not one of single rows."""
+
+
+class Halved(NamedTuple, Generic[_Item, _Result]):
+    """What came of acting on groups of items."""
+
+    done: list[_Result]
+    """The results of the groups that succeeded."""
+    alone: list[tuple[_Item, Exception]]
+    """The items that fail by themselves, each with its error."""
+
+
+def is_refused(error: Exception) -> bool:
+    """Whether what failed fails each time, with the same rows."""
+    return kind_of(error) is Kind.REFUSED
+
+
+def by_halves(
+    items: Sequence[_Item],
+    act: Callable[[Sequence[_Item]], _Result],
+) -> Halved[_Item, _Result]:
+    """Act on all items; where that is refused, on each half, and so on down to single items.
+
+    `act` has no effect where it raises. What is left after 0.3 s, or after an error of another
+    kind, is not acted on; at least one item that fails by itself is looked for. An error is raised
+    where nothing succeeds, unless only few items fail by themselves.
+    """
+    until = time.monotonic() + _SECONDS
+    groups: deque[Sequence[_Item]] = deque([items] if items else [])
+    done: list[_Result] = []
+    alone: list[tuple[_Item, Exception]] = []
+    while groups and not (alone and time.monotonic() > until):
+        group = groups.popleft()
+        try:
+            done.append(act(group))
+        except Exception as error:
+            if not is_refused(error):
+                if done or alone:
+                    break
+                raise
+            if len(group) > 1:
+                middle = len(group) // 2
+                groups.extendleft((group[middle:], group[:middle]))
+                continue
+            alone.append((group[0], error))
+            if len(alone) > _MOST_ALONE and not done:
+                raise
+    return Halved(done, alone)
