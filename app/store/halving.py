@@ -26,6 +26,8 @@ class Halved(NamedTuple, Generic[_Item, _Result]):
     """The results of the groups that succeeded."""
     alone: list[tuple[_Item, Exception]]
     """The items that fail by themselves, each with its error."""
+    left: list[_Item]
+    """The items that were not acted on, for lack of time or after an error of another kind."""
 
 
 def is_refused(error: Exception) -> bool:
@@ -39,9 +41,9 @@ def by_halves(
 ) -> Halved[_Item, _Result]:
     """Act on all items; where that is refused, on each half, and so on down to single items.
 
-    `act` has no effect where it raises. What is left after 0.3 s, or after an error of another
-    kind, is not acted on; at least one item that fails by itself is looked for. An error is raised
-    where nothing succeeds, unless only few items fail by themselves.
+    `act` has no effect where it raises. It goes on for 0.3 s, and until one item that fails by
+    itself was found. An error is raised where nothing succeeds, unless only few items fail by
+    themselves.
     """
     until = time.monotonic() + _SECONDS
     groups: deque[Sequence[_Item]] = deque([items] if items else [])
@@ -53,9 +55,10 @@ def by_halves(
             done.append(act(group))
         except Exception as error:
             if not is_refused(error):
-                if done or alone:
-                    break
-                raise
+                if not (done or alone):
+                    raise
+                groups.appendleft(group)
+                break
             if len(group) > 1:
                 middle = len(group) // 2
                 groups.extendleft((group[middle:], group[:middle]))
@@ -63,4 +66,4 @@ def by_halves(
             alone.append((group[0], error))
             if len(alone) > _MOST_ALONE and not done:
                 raise
-    return Halved(done, alone)
+    return Halved(done, alone, [item for group in groups for item in group])

@@ -54,7 +54,7 @@ def test_where_everything_fails_the_error_is_raised_after_few_tries() -> None:
 
 
 def test_an_error_that_is_not_of_a_row_is_raised_or_ends_the_search() -> None:
-    def away_from(first: int) -> list[int]:
+    def away_from(first: int) -> tuple[list[int], list[int]]:
         def act(items: Sequence[int]) -> int:
             if len(items) > 1:
                 raise ValueError
@@ -62,11 +62,12 @@ def test_an_error_that_is_not_of_a_row_is_raised_or_ends_the_search() -> None:
                 raise psycopg.errors.AdminShutdown
             return items[0]
 
-        return by_halves(range(4), act).done
+        found = by_halves(range(4), act)
+        return found.done, found.left
 
     with pytest.raises(psycopg.errors.AdminShutdown):
         away_from(0)
-    assert away_from(2) == [0, 1]
+    assert away_from(2) == ([0, 1], [2, 3])
 
 
 def test_what_is_left_when_time_is_up_is_not_acted_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,3 +81,4 @@ def test_what_is_left_when_time_is_up_is_not_acted_on(monkeypatch: pytest.Monkey
     found = by_halves(range(8), act)
 
     assert ([item for item, _ in found.alone], found.done) == ([1], [[0]])
+    assert found.left == [2, 3, 4, 5, 6, 7]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import psycopg
 
@@ -15,11 +16,14 @@ from app.domain.timings.notifying import (
     MAX_FETCHED,
     UNTAKEN_LATE_S,
 )
+from app.log import describe_error, logger
 from app.store import heartbeats, takes
 from app.store.connection import ReconnectingConnection
 from app.store.database_errors import Kind, kind_of
+from app.store.halving import by_halves
 from app.store.parking import unpark
 from app.store.quarantine import suspects
+from app.store.takes import Ticket
 from app.uptime import read_uptime
 from workers.dispatch.account_cache import AccountCache
 from workers.dispatch.dispatcher import Dispatcher
@@ -88,25 +92,30 @@ class DatabasePoller(LoopThread):
         # No more at once than one poll takes.
         while self._requests and sum(each.number for each in wanted) < MAX_FETCHED:
             wanted.append(self._requests.popleft())
+        found: list[tuple[UnparkRequest, list[Ticket]]] = []
+        left: Sequence[UnparkRequest] = wanted
         try:
-            called = unpark(
-                connection, [(each.destination.key_in_store, each.number) for each in wanted]
-            )
-            tickets = [ticket for found in called.values() for ticket in found]
+            parts = by_halves(wanted, partial(_unpark_for, connection))
+            found = [each for part in parts.done for each in part]
+            for request, refusal in parts.alone:
+                found.append((request, []))
+                account, error = request.destination.account_id, describe_error(refusal)
+                logger.error("runs.cannot_be_unparked", account_id=account, error=error)
+            tickets = [ticket for _, of_it in found for ticket in of_it]
             if tickets:
                 take(connection, tickets, self._dispatcher, self._account_cache, self._clock)
+            left = parts.left
         except Exception as error:
             if kind_of(error) is Kind.REFUSED:
                 # It would be refused again, and delay all requests behind it.
-                for each in wanted:
-                    self._flow_control.unparker.on_unparked(each, 0)
+                found, left = [(each, []) for each in wanted], []
             else:
-                self._requests.extendleft(reversed(wanted))
+                found = []
             raise
-        for each in wanted:
-            self._flow_control.unparker.on_unparked(
-                each, len(called.get(each.destination.key_in_store, ()))
-            )
+        finally:
+            self._requests.extendleft(reversed(left))
+            for request, of_it in found:
+                self._flow_control.unparker.on_unparked(request, len(of_it))
 
     def _share_connections(self, connection: psycopg.Connection) -> None:
         """Count the workers that share each account's connections, and read how many these are."""
@@ -134,3 +143,12 @@ class DatabasePoller(LoopThread):
             take(connection, tickets, self._dispatcher, self._account_cache, self._clock)
         if suspects(connection, limit=1):
             self._on_suspects(connection)
+
+
+def _unpark_for(
+    connection: psycopg.Connection, requests: Sequence[UnparkRequest]
+) -> list[tuple[UnparkRequest, list[Ticket]]]:
+    """Unpark runs for these requests; return the tickets for each."""
+    wanted = [(each.destination.key_in_store, each.number) for each in requests]
+    called = unpark(connection, wanted)
+    return [(each, called.get(each.destination.key_in_store, [])) for each in requests]
