@@ -49,6 +49,14 @@ def test_a_seed_keeps_all_promises_where_workers_claim_and_take_in_one(
     assert "runs" in played.stdout
 
 
+def test_an_outage_at_the_very_end_is_played_to_its_end(databases: Databases) -> None:
+    """It begins two days after anything else, lasts for 40 hours, and a job is due in it."""
+    few = ("--only", "recurring-5 once-7 fusion-0 fault-33", "--days", "20", "--shrink", "0")
+    played = simulate(databases, "--seed", "9302", *few)
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert "runs" in played.stdout
+
+
 def test_a_process_may_die_at_any_moment(databases: Databases) -> None:
     played = simulate(databases, "--crashes", "9000")
     assert played.returncode == 0, played.stdout + played.stderr
