@@ -85,11 +85,16 @@ def render(schedule: Schedule) -> dict[str, Any]:
 
 
 def render_saved(saved: SavedSchedule) -> dict[str, Any]:
-    """The document as it was saved, or one without triggers where none was."""
+    """The document as it was saved, or one without triggers where none was.
+
+    `enabled` is that of the job, which the native API may have paused or resumed since.
+    """
     if saved.source_document is None:
         return {"resource": saved.resource, "enabled": saved.enabled, "triggers": []}
     document = _load(saved.source_document)
-    return document if saved.enabled else {**document, "enabled": False}
+    if document.get("enabled", True) == saved.enabled:
+        return document
+    return {**document, "enabled": saved.enabled}
 
 
 def _load(source_document: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 import orjson
@@ -18,7 +19,8 @@ from app.domain.fusion.time_triggers import TimeTriggers
 from app.domain.job import Booking, Dialect, Job
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.retry_policy import RetryPolicy
-from app.domain.trigger import next_after
+from app.domain.timings.leases import CANCEL_DEADLINE
+from app.domain.trigger import Trigger, next_after
 from app.errors import InvalidMember, NotFound
 from app.random_ids import new_id
 from app.service import jobs
@@ -108,13 +110,31 @@ def replace(
         return False
     if current.booking.enabled or booking.enabled:
         now = read_clock(connection)
-        first = next_after(booking.trigger, now)
+        first = _waiting(connection, current, booking, now) or next_after(booking.trigger, now)
         jobs.store_next_version(context, connection, caller, current, booking, first, now=now)
     else:
         # The job was and stays disabled: a run that a client started continues.
         superseded.keep(driver_of(connection), current.id)
         store.update_job(driver_of(connection), current, booking, None)
     return True
+
+
+def _waiting(
+    connection: Connection, current: Job, booking: Booking, now: datetime
+) -> datetime | None:
+    """Return the firing of a locked job that is due and waits for the run under way, if any.
+
+    The update leaves a firing that is already due, but a second run cannot be under way: it goes on
+    waiting, as a firing of the next version. A version without time triggers drops it.
+    """
+    due = current.owed_at or current.next_at
+    if due is None or due > now + CANCEL_DEADLINE or not _has_times(booking.trigger):
+        return None
+    return None if serial.live_run(driver_of(connection), current.id) is None else due
+
+
+def _has_times(trigger: Trigger) -> bool:
+    return isinstance(trigger, TimeTriggers) and any(each.enabled for each in trigger.triggers)
 
 
 def booking_of_runner(resource: Resource, app: str | None) -> Booking:

@@ -26,7 +26,7 @@ from tests.api.fusion.documents import (
     status,
 )
 from tests.api.fusion.runs import NONE, begun, settled
-from tests.factories import connect, in_thread, one, wait_until_blocked
+from tests.factories import claim_all, connect, in_thread, one, wait_until_blocked
 
 FRACTION = "%Y-%m-%dT%H:%M:%S.%fZ"
 
@@ -266,6 +266,43 @@ def test_what_is_under_way_goes_on_while_its_schedule_is_replaced(
     assert one(connection, "SELECT next_at IS NULL AND held_at IS NOT NULL FROM due")
     assert settled(connection, run, RunState.SUCCEEDED)
     assert one(connection, "SELECT next_at IS NOT NULL AND held_at IS NULL FROM due")
+
+
+EVERY_MINUTE = {"type": "interval", "interval": 1, "timeUnit": "minute"}
+
+
+@pytest.mark.parametrize("saves", ["task", "schedule"])
+def test_a_time_that_waits_for_a_run_is_kept_when_the_job_is_saved(
+    client: FlaskClient, connection: psycopg.Connection, saves: str
+) -> None:
+    assert client.post("/api/tasks", json=TASK).status_code == 200
+    saved(client, {"triggers": [EVERY_MINUTE]}, CLEAN)
+    run = begun(client, connection, CLEAN)
+    connection.execute("UPDATE due SET held_at = held_at - interval '1 min'")
+    waiting = one(connection, "SELECT held_at FROM due WHERE held_at <= now()")
+
+    if saves == "task":
+        changed = {**TASK, "callParams": {"uri": "http://127.0.0.1/clean", "method": "get"}}
+        assert client.put("/api/tasks/clean-up", json=changed).status_code == 200
+    else:
+        saved(client, {"triggers": [EVERY_MINUTE, *DAILY["triggers"]]}, CLEAN)
+
+    assert one(connection, "SELECT held_at FROM due") == waiting
+    assert settled(connection, run, RunState.SUCCEEDED)
+    assert len(claim_all(connection)) == 1
+    assert one(connection, "SELECT due_at FROM inflight") == waiting
+    made = "SELECT i.job_version = j.version FROM inflight i JOIN job j ON j.id = i.job_id"
+    assert one(connection, made)
+
+
+def test_a_time_that_waits_for_a_run_goes_with_its_schedule(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    saved(client, {"triggers": [EVERY_MINUTE]})
+    begun(client, connection)
+    connection.execute("UPDATE due SET held_at = held_at - interval '1 min'")
+    assert client.delete(f"/api/jobs/{MOVIES}/schedule").status_code == 204
+    assert one(connection, "SELECT num_nonnulls(next_at, held_at) FROM due") == 0
 
 
 @pytest.mark.parametrize(

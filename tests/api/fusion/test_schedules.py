@@ -339,3 +339,20 @@ def test_a_job_paused_natively_is_shown_as_disabled(client: FlaskClient, databas
     client.post(f"/1/jobs/{job}/pause")
     saved(client, {"triggers": []})
     assert status(client)["enabled"]
+
+
+def test_a_disabled_job_resumed_natively_is_shown_as_enabled(
+    client: FlaskClient, database: str
+) -> None:
+    saved(client, {**DAILY, "enabled": False})
+    with connect(database) as connection:
+        job = one(connection, "SELECT id FROM job")
+    assert client.post(f"/1/jobs/{job}/resume").status_code == 200
+    shown = client.get(f"/api/jobs/{MOVIES}/schedule").get_json()
+    assert shown == {"resource": MOVIES, **DAILY, "enabled": True}
+    # What is shown may be saved again, and changes nothing of when the job runs.
+    before = status(client)
+    assert saved(client, shown) == shown
+    assert status(client) == before
+    assert before["enabled"]
+    assert "nextStartTime" in before

@@ -100,7 +100,8 @@ def _allowed(span: Span) -> list[datetime]:
 def _required(judged: _Judged, span: Span) -> list[datetime]:
     """The firings that must have a run, or one that stands for them.
 
-    A firing that waits for the run under way is dropped by a change.
+    A change keeps the first firing that waits for the run under way, and may drop the others, which
+    count as one with it; to a schedule without times it drops all of them.
     """
     if not span.is_enabled:
         return []
