@@ -15,7 +15,6 @@ from app.domain.run import Reply
 from app.protos.dapr_common_pb2 import HTTPExtension, InvokeRequest, InvokeResponse
 
 _METHOD: Final = "/dapr.proto.runtime.v1.AppCallback/OnInvoke"
-_NAMESPACE: Final = "default"
 
 
 def to_call(invocation: Invocation) -> Call:
@@ -30,13 +29,8 @@ def to_call(invocation: Invocation) -> Call:
     callee = invocation.callee
     metadata = [
         (name.lower(), value)
-        for name, value in invocation.headers
+        for name, value in invocation.fields
         if not name.lower().startswith("grpc-")
-    ]
-    metadata += [
-        ("dapr-caller-app-id", invocation.caller),
-        ("dapr-callee-app-id", callee.app_id),
-        ("dapr-caller-namespace", _NAMESPACE),
     ]
     if callee.token is not None:
         metadata.append((TOKEN_HEADER, callee.token))

@@ -94,7 +94,7 @@ def _call(invocation: Invocation) -> Call:
     # Without a value libcurl sends no such field; without the line it would send one of its own.
     content_type = f"Content-Type: {invocation.content_type or ''}".rstrip()
     token = invocation.callee.token
-    own = [f"{name}: {value}" for name, value in invocation.headers]
+    own = [f"{name}: {value}" for name, value in invocation.fields]
     if token is not None:
         own.append(f"{TOKEN_HEADER}: {token}")
     # One byte more than may come, by which a longer answer shows.

@@ -12,6 +12,7 @@ import pytest
 from app.domain.dapr.invocation import MAX_ANSWER, Callee, Invocation
 from app.domain.endpoint import AppProtocol
 from app.domain.run import Reply
+from app.invocation_messages import to_call
 from app.invoker import Invoker
 from tests.delivery.certificate_authority import CertificateAuthority
 from tests.ports import free_port
@@ -77,6 +78,29 @@ def test_the_certificate_of_an_app_is_checked_as_that_of_a_receiver(tmp_path: Pa
             reply = found(invoker, wanted)
             invoker.close()
             assert (reply.status, reply.error) == expected
+
+
+@pytest.mark.parametrize("protocol", list(AppProtocol))
+def test_no_client_passes_for_another_app(protocol: AppProtocol) -> None:
+    fields = {"dapr-caller-app-id": "cinema", "dapr-callee-app-id": "films"}
+    fields["dapr-caller-namespace"] = "default"
+    claimed = tuple((name.title(), "another") for name in fields)
+    wanted = replace(invocation("http://127.0.0.1"), headers=(*claimed, ("x-mine", "1")))
+
+    if protocol is AppProtocol.GRPC:
+        own = to_call(wanted).own
+    else:
+        with Receiver(answer(200)) as app:
+            made = Invoker(allow=LOOPBACK)
+            assert (
+                found(made, replace(wanted, callee=replace(wanted.callee, url=app.url()))).status
+                == 200
+            )
+            made.close()
+            own = tuple(f"{name}: {value}" for name, value in app.requests[0].headers)
+    sent = [line.lower() for line in own]
+    for name, value in (*fields.items(), ("x-mine", "1")):
+        assert [line for line in sent if line.startswith(f"{name}:")] == [f"{name}: {value}"]
 
 
 def test_an_answer_that_is_too_long_is_an_error(app: Receiver, invoker: Invoker) -> None:

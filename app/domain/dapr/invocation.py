@@ -16,6 +16,14 @@ TIMEOUT_S: Final = MAX_TIMEOUT
 MAX_ANSWER: Final = 4 * 1024 * 1024
 """Bytes of the other app's answer, as many as a request may have."""
 
+_CALLER: Final = "dapr-caller-app-id"
+_CALLEE: Final = "dapr-callee-app-id"
+_NAMESPACE: Final = "dapr-caller-namespace"
+_OF_SIDECAR: Final = frozenset({_CALLER, _CALLEE, _NAMESPACE})
+"""Fields by which an app knows who calls it: only the sidecar sets them."""
+
+_DEFAULT_NAMESPACE: Final = "default"
+
 # RFC 9110, 7.6.1: fields that are for the next hop alone; and what the client of this hop makes.
 _OF_THE_HOP: Final = frozenset(
     {
@@ -53,6 +61,16 @@ class Invocation:
     def url(self) -> str:
         """Where the request goes."""
         return f"{self.callee.url.rstrip('/')}/{self.target}"
+
+    @property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """The client's fields, and those of the sidecar, which replace the client's."""
+        return (
+            *(field for field in self.headers if field[0].lower() not in _OF_SIDECAR),
+            (_CALLER, self.caller),
+            (_CALLEE, self.callee.app_id),
+            (_NAMESPACE, _DEFAULT_NAMESPACE),
+        )
 
 
 def passed_on(
