@@ -15,7 +15,7 @@ from typing import Final
 
 from app.api import wsgi_bridge
 from app.api.fair_gate import FairGate
-from app.api.shared_budget import SharedBudget
+from app.api.shared_budget import SeparateBudgets
 from app.api.wsgi_bridge import ResponseRest, Send, WsgiResponse
 from app.log import logger
 
@@ -25,6 +25,10 @@ SEND_S: Final = 30.0
 # Bytes a second at which a long response must be read on average, after SEND_S.
 MIN_RATE: Final = 64 * 1024
 MAX_UNREAD: Final = 64 * 1024 * 1024
+"""Bytes of responses that accounts have not read yet."""
+
+MAX_UNREAD_OF_NETWORKS: Final = 32 * 1024 * 1024
+"""The same of clients without a known key."""
 
 
 class Downloads:
@@ -38,6 +42,7 @@ class Downloads:
         *,
         send_s: float = SEND_S,
         max_unread: int = MAX_UNREAD,
+        max_unread_of_networks: int = MAX_UNREAD_OF_NETWORKS,
         begin: Callable[[], None] | None = None,
     ) -> None:
         self._send_s = send_s
@@ -45,13 +50,13 @@ class Downloads:
         self._threads = ThreadPoolExecutor(THREADS, "answer", initializer=begin)
         # In turn by owner, so that a piece waits for few pieces of others.
         self._turns = FairGate(THREADS, THREADS, max_waiting=sys.maxsize, max_wait_s=None)
-        self.unread = SharedBudget(max_unread)
+        self.unread = SeparateBudgets(accounts=max_unread, networks=max_unread_of_networks)
 
     def shutdown(self) -> None:
         """End the threads when they have finished their work."""
         self._threads.shutdown()
 
-    async def send(self, answer: WsgiResponse, owner: Hashable, send: Send) -> None:
+    async def send(self, answer: WsgiResponse, owner: int | str, send: Send) -> None:
         """Send the whole response, or abandon it if its client reads too slowly."""
         if _is_short(answer):
             await wsgi_bridge.send_whole(answer, send)

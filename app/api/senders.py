@@ -69,7 +69,7 @@ class Sender:
         return self.network if self.account is None else None
 
     @property
-    def owner(self) -> Hashable:
+    def owner(self) -> int | str:
         """For whom counts what the sender holds: the account, or the network without a valid key.
 
         Strangers of one network must not use up what those of others may hold, nor what an account

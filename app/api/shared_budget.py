@@ -1,4 +1,4 @@
-"""Shared budget: an amount that accounts share, of which no account can take the last part."""
+"""Shared budget: an amount that owners share, of which no owner can take the last part."""
 
 from __future__ import annotations
 
@@ -53,3 +53,38 @@ class SharedBudget:
     def _add(self, owner: Hashable, amount: int) -> None:
         self._free -= amount
         self._held[owner] = self._held.get(owner, 0) + amount
+
+
+class SeparateBudgets:
+    """Two budgets: accounts share one, and networks the other, for clients without a known key.
+
+    One client can have hundreds of networks. Of a budget that is one for all, so many would leave
+    accounts next to nothing. An owner is the id of an account, or the text of a network.
+    """
+
+    def __init__(self, *, accounts: int, networks: int) -> None:
+        self._accounts = SharedBudget(accounts)
+        self._networks = SharedBudget(networks)
+
+    def acquire(self, owner: int | str, amount: int = 1) -> bool:
+        """As `SharedBudget.acquire`, in the owner's budget."""
+        return self._of(owner).acquire(owner, amount)
+
+    def add(self, owner: int | str, amount: int) -> None:
+        """As `SharedBudget.add`, in the owner's budget."""
+        self._of(owner).add(owner, amount)
+
+    def release(self, owner: int | str, amount: int = 1) -> None:
+        """As `SharedBudget.release`, in the owner's budget."""
+        self._of(owner).release(owner, amount)
+
+    def held(self, owner: int | str) -> int:
+        """As `SharedBudget.held`, in the owner's budget."""
+        return self._of(owner).held(owner)
+
+    def exhausted(self, owner: int | str) -> bool:
+        """As `SharedBudget.exhausted`, in the owner's budget."""
+        return self._of(owner).exhausted(owner)
+
+    def _of(self, owner: int | str) -> SharedBudget:
+        return self._networks if isinstance(owner, str) else self._accounts

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.api import downloads, wsgi_bridge
+from app.api import downloads, senders, wsgi_bridge
 from app.api.asgi import AsgiApp
-from app.api.downloads import MAX_UNREAD, SLICE
+from app.api.downloads import MAX_UNREAD, MAX_UNREAD_OF_NETWORKS, SLICE
 from tests.api.exchange import KEYS, Exchange, Message, application, scope_of
 
 if TYPE_CHECKING:
@@ -143,6 +143,34 @@ def test_strangers_who_leave_answers_unread_are_refused_by_network() -> None:
     own = ask("192.0.2.2", x_api_key=KEYS["1"])
     asyncio.run(in_turn([ask("192.0.2.1"), ask("192.0.2.1"), own], answered))
     assert refused == [False, True, False]
+
+
+def test_strangers_of_many_networks_leave_accounts_what_is_theirs() -> None:
+    refused: list[bool] = []
+    answered = asyncio.Semaphore(0)
+
+    def app(environ: Message, start_response: StartResponse) -> Iterable[bytes]:
+        refused.append("wakecall.refusal" in environ)
+        start_response("200 OK", [])
+        if "HTTP_X_API_KEY" not in environ:
+            return [b"x" * (MAX_UNREAD_OF_NETWORKS // 4)]
+        senders.note(environ, 1, None)
+        return [b"x" * (SLICE + 1)]
+
+    asgi = AsgiApp(app)
+
+    async def ask(address: str, **headers: str) -> None:
+        async def send(_message: Message) -> None:
+            answered.release()
+            await asyncio.Event().wait()
+
+        scope = {**scope_of("GET", **headers), "client": (address, 1)}
+        await asgi(scope, Exchange().receive, send)
+
+    strangers = [ask(f"2001:db8:0:{number:x}::1") for number in range(8)]
+    own = [ask("192.0.2.1", x_api_key=KEYS["1"]) for _ in range(2)]
+    asyncio.run(in_turn([*strangers, *own], answered))
+    assert refused == [False] * 10
 
 
 def test_an_answer_that_is_kept_for_all_is_sent_in_slices_and_given_up() -> None:

@@ -1,4 +1,4 @@
-from app.api.shared_budget import SharedBudget
+from app.api.shared_budget import SeparateBudgets, SharedBudget
 
 
 def test_an_owner_takes_half_and_newcomers_find_something_left() -> None:
@@ -25,3 +25,14 @@ def test_only_who_holds_something_is_over_what_is_left() -> None:
     assert not budget.exhausted("b")
     budget.release("a", 25)
     assert not budget.exhausted("a")
+
+
+def test_networks_take_nothing_of_what_accounts_share() -> None:
+    budgets = SeparateBudgets(accounts=4, networks=4)
+    assert sum(budgets.acquire(f"192.0.2.{number}") for number in range(9)) == 4
+    assert [budgets.acquire(1) for _ in range(3)] == [True, True, False]
+    budgets.add("192.0.2.1", 9)
+    assert budgets.exhausted("192.0.2.1")
+    budgets.release(1)
+    assert not budgets.exhausted(1)
+    assert (budgets.held(1), budgets.held("192.0.2.1")) == (1, 10)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,7 @@ from app.api.dapr.rpc.calls import Call, CallServer
 from app.api.dapr.rpc.exchange import RpcExchange
 from app.api.dapr.rpc.known_heads import KnownHeads
 from app.api.fair_gate import FairGate, Slot
-from app.api.shared_budget import SharedBudget
+from app.api.shared_budget import SeparateBudgets
 from app.api.wsgi_bridge import Message
 from app.errors import Misconfigured
 from app.http_server.exchange import BODY
@@ -30,7 +30,10 @@ from app.log import logger
 
 MAX_MESSAGE: Final = 4 * 1024 * 1024
 MAX_RPCS: Final = 1024
-"""RPCs under way; one account, or one network without a known key, has half of them at most."""
+"""RPCs of accounts under way; one account has half of them at most."""
+
+MAX_RPCS_OF_NETWORKS: Final = 512
+"""The same of clients without a known key, by network."""
 
 MAX_CONNECTIONS: Final = 4096
 MAX_STREAMS: Final = 128
@@ -43,7 +46,10 @@ WINDOW: Final = 64 * 1024
 """Bytes that are taken of a message before it is read."""
 
 READS: Final = 32
-"""Messages that are read at once, each of up to MAX_MESSAGE bytes."""
+"""Messages of accounts that are read at once, each of up to MAX_MESSAGE bytes."""
+
+READS_OF_NETWORKS: Final = 16
+"""The same of clients without a known key."""
 
 OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_MESSAGE),
@@ -72,8 +78,9 @@ _DEFECT: Final = "An internal error occurred. Report it to the operator."
 class RpcServer:
     """Serves the RPCs at `paths` of an ASGI application: whether the answer of each may be long.
 
-    Of the READS one sender has at most half of what others leave, but all if it `is_alone`: so two
-    senders whose messages do not come leave some for a third.
+    Of the READS one account has at most half of what others leave: so two accounts whose messages
+    do not come leave some for a third. Clients without a known key, each of which may have hundreds
+    of networks, take nothing of it. If one of them `is_alone`, as the app of a sidecar, it has all.
     """
 
     def __init__(
@@ -87,9 +94,11 @@ class RpcServer:
         # The library logs what it does with broken connections, and not as JSON.
         logging.getLogger("grpc").setLevel(logging.CRITICAL + 1)
         self._asgi = asgi
+        reads, rpcs = (READS, MAX_RPCS) if is_alone else (READS_OF_NETWORKS, MAX_RPCS_OF_NETWORKS)
         self._reads = FairGate(READS, READS)
+        self._reads_of_networks = FairGate(reads, reads)
         self._is_alone = is_alone
-        self._rpcs = SharedBudget(MAX_RPCS)
+        self._rpcs = SeparateBudgets(accounts=MAX_RPCS, networks=rpcs)
         self._heads = KnownHeads()
         self._paths = paths
         self._works: set[asyncio.Task[None]] = set()
@@ -148,7 +157,7 @@ class RpcServer:
         work = asyncio.get_running_loop().create_task(self._work(environ, exchange, lane))
         self._works.add(work)
 
-    async def _work(self, environ: Message, exchange: RpcExchange, lane: Hashable) -> None:
+    async def _work(self, environ: Message, exchange: RpcExchange, lane: int | str) -> None:
         try:
             arrived = exchange.arrived()
             if arrived is not None:
@@ -168,9 +177,10 @@ class RpcServer:
             self._rpcs.release(lane)
             self._works.discard(asyncio.current_task())
 
-    def _slot(self, lane: Hashable) -> Slot:
-        share = None if self._is_alone else self._reads.half_of_rest(lane)
-        return self._reads.slot(lane, share=share)
+    def _slot(self, lane: int | str) -> Slot:
+        reads = self._reads_of_networks if isinstance(lane, str) else self._reads
+        share = None if self._is_alone else reads.half_of_rest(lane)
+        return reads.slot(lane, share=share)
 
 
 def _credentials(chain: Path, key: Path) -> grpc.ServerCredentials:

@@ -292,7 +292,7 @@ def _until_refused(client: Client) -> None:
 def test_too_many_rpcs_of_one_sender_are_refused_and_others_go_on(
     app: Flask, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "MAX_RPCS", 8)
+    monkeypatch.setattr(server, "MAX_RPCS_OF_NETWORKS", 8)
     add_app(app)
     with serving(app) as address, grpc.insecure_channel(address) as channel:
         client = Client(channel, key)
