@@ -46,9 +46,12 @@ class KeyCache:
         app: str | None = None,
         scope: Scope = Scope.ADMIN,
     ) -> None:
-        """Cache the account of this key; `now` is a reading of the database's clock."""
+        """Cache the account of this key; `now` is a reading of the database's clock just now.
+
+        It replaces the reading before even if that is later: the clock may have been set back.
+        """
         with self._lock:
-            self._clock = now if self._clock is None else max(now, self._clock)
+            self._clock = now
             if presented.id not in self._known:
                 while len(self._known) >= self._most:
                     self._known.pop(next(iter(self._known)))
@@ -70,10 +73,9 @@ class KeyCache:
         return self._listeners.get((account, app))
 
     def forget(self, key_id: str) -> None:
-        """Drop this key, and the reading of the clock: the clock may have been set back."""
+        """Drop this key. The reading of the clock stays, as other accounts need it."""
         with self._lock:
             self._known.pop(key_id, None)
-            self._clock = None
 
     def get(self, presented: KeyText) -> CachedCaller | None:
         """The caller with this key, to be verified later; None where the key is not cached."""
