@@ -26,8 +26,9 @@ MAX_WAITING: Final = 32
 6 ms, which others then wait for."""
 
 APART_S: Final = 1.0
-"""After a batch was left out as a whole, how long each batch has bookings of one account only, and
-how long no booking is taken of an account whose own batch was left out."""
+"""After a batch of several accounts was left out as a whole, how long each batch has bookings of
+one account only, unless the own batch of one is left out before: then that was the reason. Of such
+an account no booking is taken for so long."""
 
 MAX_APART: Final = 1024
 
@@ -176,7 +177,7 @@ class BookingBatches:
                 self._begun_at = asyncio.get_running_loop().time()
                 outcomes = await self._write_batch([each.wanted for each in batch])
                 self._note_database(outcomes)
-                if Outcome.REFUSED in outcomes and len(batch) > 1:
+                if Outcome.REFUSED in outcomes:
                     self._set_apart(batch)
                 # Who is told may have sent the next one already.
                 enough = self._number + len(batch)
@@ -240,12 +241,15 @@ class BookingBatches:
     def _set_apart(self, batch: Sequence[_Waiting]) -> None:
         """Keep bookings of others out of the way of those that could not be stored."""
         until = asyncio.get_running_loop().time() + APART_S
-        self._alone_until = until
         accounts = {each.wanted.caller.account.id for each in batch}
-        if len(accounts) == 1:
-            if len(self._apart) >= MAX_APART:
-                self._apart.clear()
-            self._apart[accounts.pop()] = until
+        if len(accounts) > 1:
+            self._alone_until = until
+            return
+        # An account at a limit goes on for as long as it likes: others need not be alone meanwhile.
+        self._alone_until = 0.0
+        if len(self._apart) >= MAX_APART:
+            self._apart.clear()
+        self._apart[accounts.pop()] = until
 
     def _is_apart(self, account: int, now: float) -> bool:
         until = self._apart.get(account, 0.0)
