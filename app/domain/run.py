@@ -32,6 +32,9 @@ SETTLED: Final = frozenset(RunState) - LIVE
 FIRST_TOKEN: Final = 1
 """The token of a claimed run that no worker has taken yet; each take raises the token."""
 
+PAUSED: Final = "the job was paused"
+"""The reason of runs that a pause withdrew; statements tell them by it (`was_paused`)."""
+
 KEPT_BODY: Final = 1024
 """Bytes of a response's body that are read into a Reply, and kept with its attempt."""
 

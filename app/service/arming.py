@@ -47,17 +47,19 @@ def on_resume(connection: Connection, job: Job, misfire: Misfire, now: datetime)
     Without a further firing, return None for a permanent job and raise Conflict for any other job.
     The schedule of a job that has made all its counted firings goes on, but the job does not.
     """
-    if job.booking.remaining == 0:
+    driver = driver_of(connection)
+    if job.booking.remaining == 0 and not inflight.will_return(driver, job.id, CANCEL_DEADLINE):
         raise _over(job)
     if not isinstance(job.booking.trigger, At):
-        since = inflight.made_up_to(driver_of(connection), job.id, CANCEL_DEADLINE)
+        since = inflight.made_up_to(driver, job.id, CANCEL_DEADLINE)
         next_at = firing_after_pause(job.booking.trigger, since=since, now=now, misfire=misfire)
         if next_at is None and not is_permanent(job.booking.trigger):
             raise _over(job)
         return next_at
-    if inflight.was_made(driver_of(connection), job.id, job.booking.trigger.instant):
-        raise made(job.booking.trigger.instant)
-    return job.booking.trigger.instant
+    instant = job.booking.trigger.instant
+    if inflight.was_made(driver, job.id, instant, CANCEL_DEADLINE):
+        raise made(instant)
+    return instant
 
 
 def made(instant: datetime) -> Conflict:

@@ -34,7 +34,6 @@ from app.store.database import driver_of
 from app.store.inflight import Overdue
 from app.store.job_names import NameTaken
 
-PAUSED: Final = "the job was paused"
 _DELETED: Final = "the job was deleted"
 
 
@@ -252,9 +251,13 @@ def store_next_version(
         kept = inflight.cancel_replaced(
             driver_of(connection), current.id, replaced, CANCEL_DEADLINE
         )
+        if booking.trigger != current.booking.trigger:
+            inflight.detach_paused(driver_of(connection), current.id, replaced)
         next_at = _after_kept(booking, first, kept)
     else:
-        inflight.cancel_all(driver_of(connection), current.id, PAUSED)
+        inflight.cancel_by_pause(
+            driver_of(connection), current.id, counted=current.booking.remaining is not None
+        )
     keep = superseded.keep if booking.enabled else superseded.keep_anyhow
     keep(driver_of(connection), current.id)
     store.update_job(driver_of(connection), current, booking, next_at)

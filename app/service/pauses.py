@@ -24,7 +24,8 @@ def pause(context: Context, caller: Caller, job_id: UUID) -> Job:
     """
     with context.database.transaction() as connection:
         current = jobs.get_locked(connection, caller, job_id)
-        inflight.cancel_all(driver_of(connection), job_id, jobs.PAUSED)
+        counted = current.booking.remaining is not None
+        inflight.cancel_by_pause(driver_of(connection), job_id, counted=counted)
         if not current.booking.enabled:
             return current
         superseded.keep_anyhow(driver_of(connection), job_id)

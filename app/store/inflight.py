@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import psycopg
 
+from app.domain.run import PAUSED
 from app.domain.timings.claiming import MANUAL_DELAY
 from app.store.depth import current_depth
 from app.store.queries import run, value
 from app.store.serial import block_next
+
+_SENT_AGAIN: Final = "the job was paused while the run was being sent again"
 
 
 class Overdue(NamedTuple):
@@ -27,6 +30,28 @@ class Overdue(NamedTuple):
 def cancel_all(connection: psycopg.Connection, job_id: UUID, reason: str) -> None:
     """Cancel every run of a locked job; the result of a call that has begun is still recorded."""
     run(connection, "cancel_runs", {"job_id": job_id, "reason": reason})
+
+
+def cancel_by_pause(connection: psycopg.Connection, job_id: UUID, *, counted: bool) -> None:
+    """As `cancel_all`, when a job is paused; `counted`: whether it counts its firings.
+
+    A firing that was not called is returned to its job when it is settled (return_withdrawn).
+    """
+    if counted:
+        run(connection, "cancel_sent_again", {"job_id": job_id, "reason": _SENT_AGAIN})
+    cancel_all(connection, job_id, PAUSED)
+
+
+def detach_paused(connection: psycopg.Connection, job_id: UUID, reason: str) -> None:
+    """Part the runs that a pause withdrew from a locked job that is getting another schedule."""
+    run(connection, "detach_paused", {"job_id": job_id, "reason": reason})
+
+
+def will_return(connection: psycopg.Connection, job_id: UUID, deadline: timedelta) -> bool:
+    """Return whether a paused job is about to get back a firing that was not called."""
+    params = {"job_id": job_id, "deadline": deadline}
+    returns: bool = value(run(connection, "will_return", params))
+    return returns
 
 
 def cancel_left(connection: psycopg.Connection, account_id: int, job_id: UUID, reason: str) -> bool:
@@ -73,9 +98,15 @@ def call_by_hand(
     block_next(connection, job_id)
 
 
-def was_made(connection: psycopg.Connection, job_id: UUID, due_at: datetime) -> bool:
-    """Return whether the job's firing of that instant was called, or is under way uncancelled."""
-    made: bool = value(run(connection, "was_made", {"job_id": job_id, "due_at": due_at}))
+def was_made(
+    connection: psycopg.Connection, job_id: UUID, due_at: datetime, deadline: timedelta
+) -> bool:
+    """Return whether the job's firing of that instant was called, or is under way uncancelled.
+
+    A cancelled run counts as made if it is due within `deadline` and a worker holds it.
+    """
+    params = {"job_id": job_id, "due_at": due_at, "deadline": deadline}
+    made: bool = value(run(connection, "was_made", params))
     return made
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 import psycopg
 
-from app.domain.run import KEPT_BODY, Attempt, Reply, RunState, Timing
+from app.domain.run import KEPT_BODY, PAUSED, Attempt, Reply, RunState, Timing
 from app.domain.timings.claiming import LOOK_AHEAD
 from app.store.events import insert_wanted
 from app.store.job_ends import end_finished, purge
@@ -112,6 +112,7 @@ def write(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Writte
     ending = [each for each in final if each.ends_job or each.gone]
     serial = [each for each in final if each.serial]
     ticking = [each for each in batch if each.ticks is not None]
+    withdrawn = [each for each in final if is_withdrawn(each)]
     # All statements travel together where none waits for the answer of another.
     with connection.pipeline(), connection.transaction():
         following = followers(connection, [each.job_id for each in serial])
@@ -120,6 +121,8 @@ def write(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Writte
             run(connection, "lock_jobs", {"job_ids": to_lock})
         if ticking:
             _move_ticks(connection, ticking)
+        if withdrawn:
+            _return_withdrawn(connection, withdrawn)
         answers = [
             _settle_final(connection, final),
             _settle_retry(connection, again),
@@ -142,8 +145,17 @@ def write(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Writte
 
 def moves_its_job(settlement: Settlement) -> bool:
     """Whether its job may end or go on with it, so that the job has to be locked."""
-    final = settlement.ends_job or settlement.gone or settlement.serial
+    final = settlement.ends_job or settlement.gone or settlement.serial or is_withdrawn(settlement)
     return settlement.ticks is not None or (settlement.state is not None and final)
+
+
+def is_withdrawn(settlement: Settlement) -> bool:
+    """Whether its job may get the firing back: it was cancelled by a pause, without an attempt.
+
+    A worker does not know why a run was cancelled.
+    """
+    is_uncalled = settlement.state is RunState.CANCELLED and settlement.attempt is None
+    return is_uncalled and settlement.reason in {None, PAUSED}
 
 
 def _move_ticks(connection: psycopg.Connection, batch: Sequence[Settlement]) -> None:
@@ -167,6 +179,11 @@ def _move_ticks(connection: psycopg.Connection, batch: Sequence[Settlement]) -> 
         "afters": [ticks.after_at for _, ticks in called],
     }
     run(connection, "move_ticks", columns)
+
+
+def _return_withdrawn(connection: psycopg.Connection, batch: Sequence[Settlement]) -> None:
+    params = {"ids": [each.id for each in batch], "tokens": [each.token for each in batch]}
+    run(connection, "return_withdrawn", params)
 
 
 def _ended(serial: Sequence[Settlement], settled: set[UUID]) -> Iterator[Ended]:

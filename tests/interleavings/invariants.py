@@ -8,10 +8,15 @@ from typing import Final
 
 import psycopg
 
+from app.domain.run import PAUSED
 from app.domain.usage import NOTHING
 from app.store.usage import recount_one
 
 _LIVE: Final = "SELECT FROM inflight i WHERE i.job_id = due.job_id AND i.cancelled_at IS NULL"
+_BLOCKING: Final = (
+    "SELECT FROM inflight i WHERE i.job_id = due.job_id AND i.serial"
+    f" AND (i.cancelled_at IS NULL OR i.reason = '{PAUSED}')"
+)
 # A claim that began before the end of a suspension may set a firing aside after it: maintenance
 # releases it.
 _NOT_SUSPENDED: Final = (
@@ -34,10 +39,10 @@ INVARIANTS: Final = {
     "a firing waits for a run that is gone": f"""
         SELECT job_id FROM due
         WHERE held_at IS NOT NULL AND {_NOT_SUSPENDED}
-          AND NOT EXISTS ({_LIVE} AND i.serial)""",
+          AND NOT EXISTS ({_BLOCKING})""",
     "a serial job's next firing does not wait for its run": f"""
         SELECT job_id FROM due
-        WHERE serial AND next_at IS NOT NULL AND EXISTS ({_LIVE} AND i.serial)""",
+        WHERE serial AND next_at IS NOT NULL AND EXISTS ({_BLOCKING})""",
     "what a run sends is not kept": """
         SELECT i.id FROM inflight i
         WHERE i.cancelled_at IS NULL

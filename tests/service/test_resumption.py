@@ -12,10 +12,12 @@ from app.domain.account import Caller
 from app.domain.job import Job, ReadOnlyMembers
 from app.domain.misfire import DEFAULT, Misfire, MisfirePolicy
 from app.domain.native.trigger import Cron
+from app.domain.run import RunState
 from app.domain.trigger import next_after
-from app.service import jobs, pauses
+from app.service import arming, jobs, pauses
 from app.service.context import Context
-from app.store.settling import settle
+from app.store.settling import Settlement, settle
+from app.store.takes import Taken
 from tests.factories import claim_and_take, in_seconds
 from tests.service.test_jobs import QUARTERLY, booking, due_now
 from tests.store.test_settling import settlement_of
@@ -156,3 +158,98 @@ def test_what_is_due_after_a_resumption_was_not_missed_in_the_pause(
 
     assert (run.job_version, run.precedes_version) == (2, False)
     assert run.remaining < -1
+
+
+def withdrawn(run: Taken) -> Settlement:
+    """What its worker writes of a run that it did not call."""
+    return settlement_of(run, RunState.CANCELLED)._replace(attempt=None, reason=None)
+
+
+def taken_ahead(connection: psycopg.Connection, job: Job) -> Taken:
+    """A run of the job that is due in five seconds, and that a worker holds."""
+    due_now(connection, job)
+    (run,) = claim_and_take(connection)
+    due_at = in_seconds(5.0)
+    connection.execute("UPDATE inflight SET due_at = %s, send_at = %s", (due_at, due_at))
+    return run._replace(due_at=due_at)
+
+
+@pytest.fixture
+def uncertain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a worker need so long to learn of a cancellation that it may call in five seconds."""
+    monkeypatch.setattr(arming, "CANCEL_DEADLINE", timedelta(seconds=10))
+
+
+@pytest.mark.parametrize("by_put", [False, True])
+@pytest.mark.usefixtures("uncertain")
+def test_a_firing_that_counted_as_made_and_was_withdrawn_is_made_after_all(
+    context: Context, caller: Caller, connection: psycopg.Connection, *, by_put: bool
+) -> None:
+    job = jobs.create(context, caller, booking(QUARTERLY))
+    run = taken_ahead(connection, job)
+    pauses.pause(context, caller, job.id)
+    if by_put:
+        jobs.update(context, caller, job.id, booking(QUARTERLY), ReadOnlyMembers())
+    else:
+        pauses.resume(context, caller, job.id)
+
+    settle(connection, [withdrawn(run)])
+
+    assert jobs.get(context, caller, job.id).next_at == run.due_at
+
+
+@pytest.mark.usefixtures("uncertain")
+def test_a_firing_that_was_withdrawn_does_not_come_back_to_another_schedule(
+    context: Context, caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(context, caller, booking(QUARTERLY))
+    run = taken_ahead(connection, job)
+    pauses.pause(context, caller, job.id)
+    another = booking(Cron(expression="0 0 0 1 1 ?"))
+    changed = jobs.update(context, caller, job.id, another, ReadOnlyMembers())
+
+    settle(connection, [withdrawn(run)])
+
+    assert jobs.get(context, caller, job.id) == changed
+
+
+@pytest.mark.parametrize("is_settled", [False, True])
+def test_a_firing_that_the_resumed_job_has_made_does_not_come_back(
+    context: Context, caller: Caller, connection: psycopg.Connection, *, is_settled: bool
+) -> None:
+    job = jobs.create(context, caller, booking(QUARTERLY))
+    run = taken_ahead(connection, job)
+    pauses.pause(context, caller, job.id)
+    pauses.resume(context, caller, job.id)
+    due_now(connection, job)
+    (again,) = claim_and_take(connection)
+    connection.execute(
+        "UPDATE inflight SET due_at = %(due)s, send_at = %(due)s WHERE id = %(id)s",
+        {"due": run.due_at, "id": again.id},
+    )
+    following = jobs.get(context, caller, job.id)
+    if is_settled:
+        settle(connection, [settlement_of(again)])
+
+    settle(connection, [withdrawn(run)])
+
+    assert jobs.get(context, caller, job.id) == following
+
+
+def test_a_one_time_job_whose_run_cannot_be_called_any_more_is_resumed(
+    context: Context, caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(context, caller, booking())
+    instant = in_seconds(5.0)
+    connection.execute("UPDATE due SET next_at = %s", (instant,))
+    connection.execute(
+        "UPDATE job SET trigger = jsonb_set(trigger, '{at}', to_jsonb(%s::text))",
+        (instant.isoformat(),),
+    )
+    (run,) = claim_and_take(connection, ahead=6.0)
+    pauses.pause(context, caller, job.id)
+
+    assert pauses.resume(context, caller, job.id).next_at == instant
+    settle(connection, [withdrawn(run)])
+    (again,) = claim_and_take(connection, ahead=6.0)
+    assert (again.due_at, again.job_version) == (instant, 3)

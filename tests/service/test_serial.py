@@ -24,6 +24,7 @@ from app.store.takes import Taken, take
 from tests.factories import claim_all, claim_and_take, in_seconds, one
 from tests.service.test_runs_under_way import allow
 from tests.store.test_serial import due_of, ended, every_minute
+from tests.store.test_settling import settlement_of
 
 EVERY_MINUTE = Booking(
     url="/",
@@ -129,15 +130,19 @@ def test_a_job_that_is_replaced_goes_on_after_the_call_under_way(
     assert due_of(connection, job.id) == (later, None)
 
 
-def test_a_job_that_is_paused_is_in_nobodys_way_when_it_goes_on(
-    context: Context, caller: Caller, connection: psycopg.Connection
+@pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.CANCELLED])
+def test_a_job_that_is_resumed_waits_for_the_run_that_was_under_way_at_its_pause(
+    context: Context, caller: Caller, connection: psycopg.Connection, state: RunState
 ) -> None:
     job = book(context, caller)
-    claim_and_take(connection)
+    (run,) = claim_and_take(connection)
 
     pauses.pause(context, caller, job.id)
     assert due_of(connection, job.id) == (None, None)
     resumed = pauses.resume(context, caller, job.id)
 
     assert resumed.next_at is not None
+    assert due_of(connection, job.id) == (None, resumed.next_at)
+    attempt = None if state is RunState.CANCELLED else settlement_of(run).attempt
+    settle(connection, [ended(run)._replace(state=state, attempt=attempt)])
     assert due_of(connection, job.id) == (resumed.next_at, None)

@@ -238,8 +238,8 @@ BREAKAGES: Final = (
     Breakage(
         "move_ticks: the ticks that were called come again",
         "move_ticks",
-        "SET held_at = m.after_at, remaining = d.remaining - m.number",
-        "SET held_at = d.held_at",
+        "WHERE d.job_id",
+        "WHERE false AND d.job_id",
         kinds=("dapr",),
     ),
     Breakage(

@@ -160,6 +160,10 @@ def test_what_is_withdrawn_is_called_no_more(harness: Capped) -> None:
     assert found.state is RunState.SUCCEEDED
     assert found.ticks is not None
     assert found.ticks.number == 1
+    # The last tick that was called is a run of its own, by which a resumption finds it.
+    assert (found.id, found.due_at) == (UUID(int=leased.run.id.int + 1), tick(1))
+    assert found.ticks.before is not None
+    assert (found.ticks.before.id, found.ticks.before.due_at) == (leased.run.id, DUE)
 
 
 def test_a_run_goes_on_for_a_second_and_leaves_the_rest(harness: Capped) -> None:

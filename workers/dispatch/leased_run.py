@@ -244,12 +244,16 @@ class LeasedRun:
         return self.settlement(retry=RetryAt(instant=self.run.due_at, reason=reason), reason=reason)
 
     def _with_ticks(self, settlement: Settlement, first: Settlement) -> Settlement:
-        """The settlement of the current tick, together with that of the ticks before it."""
+        """The settlement of the current tick, together with that of the ticks before it.
+
+        Ticks in a row that succeeded are settled as one run. Of a run that was withdrawn, the last
+        is a run of its own: its due time tells where a job that was paused has stopped.
+        """
         further = self.run.further or ()
         at = [first.due_at, *further]
         after = at[self.tick + 1]
         ticks = CalledTicks(self.run.id, self.tick, at[1] or first.due_at, after, None)
-        if settlement.state is RunState.SUCCEEDED:
+        if settlement.state is RunState.SUCCEEDED and not self.withdrawn:
             reason = _in_a_row(self.tick + 1, self.run.due_at)
             return first._replace(reason=reason, ends_job=after is None, ticks=ticks)
         before = first

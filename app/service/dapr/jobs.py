@@ -154,6 +154,7 @@ def _overwritten(
         # Ticks that the old job fired while this waited for its lock are not fired by the new one.
         booking, first = judge(read_clock(connection))
         inflight.cancel_all(driver_of(connection), job_id, _REPLACED)
+        inflight.detach_paused(driver_of(connection), job_id, _REPLACED)
         superseded.keep(driver_of(connection), job_id)
         store.update_job(driver_of(connection), current, booking, first)
         return True

@@ -10,6 +10,15 @@ cancelled_at = clock_timestamp(), reason = %(reason)s, withdrawal_known = state 
 SELECT id FROM inflight
   WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE job_id = %(job_id)s)) AND cancelled_at IS NULL
 
+-- fragment: was_paused
+-- A run that a pause of its job has withdrawn, and that no later booking of the job has replaced.
+i.cancelled_at IS NOT NULL AND i.reason = 'the job was paused'
+
+-- fragment: blocks_next
+-- The next firing of a serial job waits for its runs. A run that was withdrawn may be in its call: only
+-- a pause leaves the job with the schedule, and the count of its ticks, that the run belongs to.
+i.serial AND (i.cancelled_at IS NULL OR i.reason = 'the job was paused')
+
 -- name: cancel_runs
 -- Every run of a locked job is withdrawn. The outcome of a call that has begun is kept.
 UPDATE inflight SET {{withdraw}}
@@ -33,6 +42,32 @@ WHERE id = ANY (ARRAY(
   {{uncancelled_runs}}
     AND kind = 'scheduled' AND due_at >= clock_timestamp() + %(deadline)s::interval
   ORDER BY id FOR UPDATE));
+
+-- name: cancel_sent_again
+-- Of a locked job: the firings of earlier versions that are being sent again. As they were settled before,
+-- the job has them counted.
+UPDATE inflight SET {{withdraw}}
+WHERE id = ANY (ARRAY(
+  {{uncancelled_runs}}
+    AND kind = 'scheduled'
+    AND job_version <> (SELECT version FROM due WHERE job_id = %(job_id)s)
+  ORDER BY id FOR UPDATE));
+
+-- name: detach_paused
+-- A locked job gets another schedule: what a pause has withdrawn does not belong to it.
+UPDATE inflight SET reason = %(reason)s
+WHERE id = ANY (ARRAY(
+  SELECT id FROM inflight i
+  WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE job_id = %(job_id)s)) AND {{was_paused}}
+  ORDER BY id FOR UPDATE));
+
+-- name: will_return
+-- Whether a pause has withdrawn a firing of a job that was not called, and cannot be: no worker holds it,
+-- or its holder learns of the pause before it is due (`deadline`).
+SELECT EXISTS (
+  SELECT FROM (SELECT * FROM inflight WHERE job_id = %(job_id)s OFFSET 0) i
+  WHERE kind = 'scheduled' AND attempts = 0 AND {{was_paused}}
+    AND (state <> 'taken' OR due_at >= clock_timestamp() + %(deadline)s::interval)) AS will_return;
 
 -- name: cancel_run
 -- One run of a locked job is cancelled, so that it no longer keeps other runs of the job from beginning.
@@ -89,13 +124,15 @@ WHERE d.job_id = %(job_id)s;
 
 -- name: was_made
 -- Whether the firing of that instant was called, or may be: a cancelled run that a worker holds may be
--- in its call.
+-- in its call, if it is due before the worker can learn of its cancellation (`deadline`).
 SELECT EXISTS (SELECT FROM run
                WHERE job_id = %(job_id)s AND due_at = %(due_at)s AND kind = 'scheduled'
                  AND state <> 'cancelled')
     OR EXISTS (SELECT FROM inflight
                WHERE job_id = %(job_id)s AND due_at = %(due_at)s AND kind = 'scheduled'
-                 AND (cancelled_at IS NULL OR state = 'taken')) AS was_made;
+                 AND (cancelled_at IS NULL
+                      OR state = 'taken' AND due_at < clock_timestamp() + %(deadline)s::interval))
+         AS was_made;
 
 -- name: was_called
 -- Whether the firing of that instant was called: a run of it has ended, or has made an attempt.
@@ -128,8 +165,7 @@ SELECT id FROM inflight WHERE job_id = %(job_id)s AND serial AND cancelled_at IS
 -- The next firing of a locked serial job waits in held_at for the run that is under way, if any.
 UPDATE due SET held_at = next_at, next_at = NULL
 WHERE job_id = %(job_id)s AND serial AND next_at IS NOT NULL
-  AND EXISTS (SELECT FROM inflight i
-              WHERE i.job_id = %(job_id)s AND i.serial AND i.cancelled_at IS NULL);
+  AND EXISTS (SELECT FROM inflight i WHERE i.job_id = %(job_id)s AND {{blocks_next}});
 
 -- name: lock_job
 -- A transaction that changes a job holds this lock: claims, settlements and other changes wait for it.

@@ -76,13 +76,14 @@ WHERE job_id = ANY (ARRAY(SELECT job_id FROM started)) AND serial;
 
 -- name: unblock
 -- The firing that was blocked until a run was settled is the next one now, unless another run of
--- the job is under way that was not cancelled. Under lock_jobs, in the settling transaction.
+-- the job is under way (blocks_next). There is none if the run, which a pause had withdrawn, has
+-- called the last tick that the job counts. Under lock_jobs, in the settling transaction.
 -- num_nonnulls keeps the planner from reading all of due_held, the index of blocked firings, for
 -- the few jobs asked about.
-UPDATE due SET next_at = held_at, held_at = NULL
+UPDATE due SET next_at = CASE WHEN remaining IS DISTINCT FROM 0 THEN held_at END, held_at = NULL
 WHERE job_id = ANY (%(job_ids)b::uuid[]) AND num_nonnulls(held_at) = 1
   AND (SELECT NOT EXISTS (SELECT FROM inflight i
-                          WHERE i.job_id = due.job_id AND i.serial AND i.cancelled_at IS NULL));
+                          WHERE i.job_id = due.job_id AND {{blocks_next}}));
 
 -- name: events_wanted
 -- Of runs that have just settled: those whose job, in the version they belong to, wants an event, and

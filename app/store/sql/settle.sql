@@ -68,8 +68,10 @@ FROM called;
 -- name: move_ticks
 -- A run that has called further ticks of its job now stands for the tick that is settled, under the
 -- id that was sent with it. The job goes on after that tick: its next firing is the one that the
--- claim left, unless the job has been changed since. Only under the token the run was taken with,
--- and under lock_jobs. IS NOT DISTINCT FROM keeps the planner from reading all of due_held.
+-- claim left, unless the job has been booked anew since. If it was paused meanwhile, and resumed,
+-- that firing waits for this run (blocks_next), and is none of the ticks that were called. Only under
+-- the token the run was taken with, and under lock_jobs. Below 0, which a CHECK refuses, one row
+-- would keep the whole batch from being settled.
 WITH v AS MATERIALIZED (
   SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(new_ids)b::uuid[],
                        %(dues)b::timestamptz[], %(numbers)b::int[], %(nexts)b::timestamptz[],
@@ -87,12 +89,49 @@ WITH v AS MATERIALIZED (
       completion_message = CASE WHEN v.new_id = v.id THEN i.completion_message END
   FROM v
   WHERE i.id = ANY (ARRAY[v.id]) AND i.token = v.token
-  RETURNING i.job_id, i.job_version, v.number, v.next_at, v.after_at
+  RETURNING i.job_id, i.job_version, v.number, v.next_at, v.after_at, {{was_paused}} AS was_paused
 )
-UPDATE due d SET held_at = m.after_at, remaining = d.remaining - m.number
+UPDATE due d
+SET remaining = d.remaining - least(d.remaining, m.number),
+    held_at = CASE
+      WHEN d.version <> m.job_version
+        THEN CASE WHEN num_nonnulls(d.held_at, m.after_at) = 2 THEN greatest(d.held_at, m.after_at) END
+      WHEN d.held_at IS NOT DISTINCT FROM m.next_at THEN m.after_at
+      ELSE d.held_at END
 FROM moved m
-WHERE d.job_id = ANY (ARRAY[m.job_id]) AND d.version = m.job_version
-  AND d.held_at IS NOT DISTINCT FROM m.next_at;
+WHERE d.job_id = ANY (ARRAY[m.job_id]) AND (d.version = m.job_version OR m.was_paused);
+
+-- name: return_withdrawn
+-- A firing that a pause withdrew, and of which no call was made, is none of those that its job counts.
+-- If it was due after the pause, and the job was resumed before anybody could know that it was not
+-- called, it is the job's next firing, unless a later version has a run of it. Only under the token
+-- the run was taken with, whose row is locked before that is compared, as in record_ticks. Under
+-- lock_jobs, before the run is settled.
+WITH v AS MATERIALIZED (
+  SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
+), held AS MATERIALIZED (
+  SELECT i.id, i.job_id, i.kind, i.due_at, i.attempts, i.cancelled_at, i.reason
+  FROM v JOIN inflight i ON i.id = ANY (ARRAY[v.id])
+  WHERE i.token = v.token
+  FOR UPDATE OF i
+), withdrawn AS (
+  SELECT * FROM held i WHERE kind = 'scheduled' AND attempts = 0 AND {{was_paused}}
+), returned AS (
+  SELECT job_id, count(*)::int AS number, min(due_at) FILTER (
+    WHERE due_at > cancelled_at
+      AND NOT EXISTS (SELECT FROM inflight i
+                      WHERE i.job_id = w.job_id AND i.kind = 'scheduled' AND i.due_at = w.due_at
+                        AND i.id <> w.id)
+      AND NOT EXISTS (SELECT FROM run r
+                      WHERE r.job_id = w.job_id AND r.kind = 'scheduled' AND r.due_at = w.due_at
+                        AND r.state <> 'cancelled')) AS due_at
+  FROM withdrawn w GROUP BY job_id
+)
+UPDATE due d
+SET remaining = d.remaining + r.number,
+    next_at = CASE WHEN r.due_at < d.next_at THEN r.due_at ELSE d.next_at END,
+    held_at = CASE WHEN r.due_at < d.held_at THEN r.due_at ELSE d.held_at END
+FROM returned r WHERE d.job_id = ANY (ARRAY[r.job_id]);
 
 -- name: settle_final
 -- A run leaves inflight and enters history with its last attempt in one statement, only under the
