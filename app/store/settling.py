@@ -64,7 +64,7 @@ class Settlement(NamedTuple):
     """Whether the job may want an event of this end."""
     counts_for_lateness: bool = True
     """Whether its lateness tells how late the service is: false for calls by hand and events, and
-    for firings that were due before their job's version was made."""
+    for firings that were due before their job's version was made or their account resumed."""
     serial: bool = False
     """Whether the calls of its job must not overlap, so that its next firing waits for this end."""
     ticks: CalledTicks | None = None

@@ -70,7 +70,7 @@ class Taken(NamedTuple):
     """How many calls led to this one, one to the next."""
     precedes_version: bool = False
     """Whether it was due before its job's version was made: while the job was paused, or before a
-    Dapr job was booked."""
+    Dapr job was booked; or before its account was resumed."""
     further: list[datetime | None] | None = None
     """Further ticks of its job that it may call, and after them the tick that follows, if any."""
     type_url: str | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.delivery.request import Call
 from app.domain.call_options import CallOptions
 from app.domain.circuit_breaker import BlockReason
 from app.domain.retry_policy import RetryPolicy
@@ -192,8 +193,19 @@ def test_only_what_the_schedule_made_says_how_late_the_service_is(
     assert settlement.counts_for_lateness is (kind is RunKind.SCHEDULED)
 
 
-def test_what_was_missed_in_a_pause_does_not_say_how_late_the_service_is(harness: Harness) -> None:
+def lateness_header(call: Call) -> int:
+    """The milliseconds that the call says it is late."""
+    headers = dict(each.split(": ", 1) for each in call.headers)
+    return int(headers["Wakecall-Lateness-Ms"])
+
+
+def test_what_was_missed_in_a_pause_or_suspension_does_not_say_how_late_the_service_is(
+    harness: Harness,
+) -> None:
     harness.lease(-600.0, precedes_version=True)
+    call, _, _ = harness.engine.calls[-1]
+    # The call itself tells how long after its due instant it began.
+    assert lateness_header(call) >= 600_000
     harness.engine.answer(Reply(status=204))
     _, settlement = harness.channels.settlements.popleft()
     assert settlement.attempt is not None

@@ -318,7 +318,10 @@ SELECT p.run_id AS id, %(token)s AS token, p.job_id, p.account_id, p.version AS 
        CASE WHEN p.size > %(longest)s THEN p.size ELSE 0 END AS size,
        coalesce(p.depth, 0) AS depth,
        coalesce((p.version > 1 OR p.dialect = 'dapr')
-                AND p.next_at < p.updated_at - %(margin)s::interval, false) AS precedes_version,
+                AND p.next_at < p.updated_at - %(margin)s::interval, false)
+         OR CASE WHEN p.next_at < {{latest_resumption}} THEN coalesce(
+              p.next_at < (SELECT resumed_at FROM account WHERE id = p.account_id), false)
+            ELSE false END AS precedes_version,
        NULL::timestamptz[] AS further, p.type_url, e.protocol
 FROM picked p
 LEFT JOIN LATERAL (

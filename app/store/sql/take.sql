@@ -1,3 +1,8 @@
+-- fragment: latest_resumption
+-- When an account was last resumed: one entry of a partial index, for each statement. The row of its
+-- account is read only for a run that was due before that.
+(SELECT max(resumed_at) FROM account WHERE resumed_at > '-infinity')
+
 -- name: take
 -- A run is taken once per token, by the worker that presents the token first, and the take raises it: so
 -- each run has one sender. A cancelled run is not taken, nor one of a suspended account.
@@ -7,7 +12,8 @@
 -- it is now. A payload of more than `longest` bytes, whose size is known without reading it, is
 -- left in the database until the worker has room for it in memory (payloads).
 -- A firing that was due before its version was made says nothing about the service: a resumption arms
--- a job in the past, and so does the booking of a Dapr job whose first tick has passed.
+-- a job in the past, and so does the booking of a Dapr job whose first tick has passed. Nor does one that
+-- was due before its account was resumed.
 WITH held AS (
   SELECT i.id
   FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
@@ -39,7 +45,10 @@ SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at
        CASE WHEN c.size > %(longest)s THEN c.size ELSE 0 END AS size,
        greatest(t.depth, coalesce(j.depth, s.depth, 0)) AS depth,
        coalesce((t.job_version > 1 OR j.dialect = 'dapr')
-                AND t.due_at < j.updated_at - %(margin)s::interval, false) AS precedes_version,
+                AND t.due_at < j.updated_at - %(margin)s::interval, false)
+         OR CASE WHEN t.attempts = 0 AND t.due_at < {{latest_resumption}} THEN coalesce(
+              t.due_at < (SELECT resumed_at FROM account WHERE id = t.account_id), false)
+            ELSE false END AS precedes_version,
        t.further, CASE WHEN j.id IS NULL THEN s.type_url ELSE j.type_url END AS type_url, e.protocol
 FROM taken t
 LEFT JOIN LATERAL (SELECT * FROM job WHERE id = t.job_id AND account_id = t.account_id LIMIT 1) j
