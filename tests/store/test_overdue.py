@@ -120,8 +120,10 @@ def test_what_needs_a_decision_is_left_to_the_scheduler(
     limits = FiringLimits(of={counted: Allowed(per_second=10)})
 
     assert begin(connection, limits=limits) == []
-    assert find(connection, counted=(counted,)).plain == 1
+    assert find(connection, counted=(counted,)).plain == 0
     assert one(connection, "SELECT count(*) FROM due WHERE next_at IS NOT NULL") == 4
+    book(connection, account_id, due_in=-1)
+    assert find(connection, counted=(counted,)).plain == 1
 
 
 def test_an_account_with_more_than_may_stay_uncounted_is_left_to_the_scheduler(

@@ -256,7 +256,9 @@ WITH bounds AS MATERIALIZED (
 )
 SELECT lo, hi, (
   SELECT count(*) FILTER (WHERE NOT recurring AND next_at IS DISTINCT FROM owed_till
-                                AND account_id <> ALL (%(counted)b::bigint[]))
+                                AND account_id <> ALL (%(counted)b::bigint[])
+                                AND account_id <> ALL (ARRAY(
+                                  SELECT id FROM account WHERE suspended_at IS NOT NULL)))
   FROM (SELECT recurring, next_at, owed_till, account_id FROM due
         WHERE slot BETWEEN (SELECT lo FROM bounds) AND (SELECT hi FROM bounds)
         ORDER BY slot LIMIT %(most)s) earliest)::int AS plain
