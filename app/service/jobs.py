@@ -9,19 +9,17 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.domain import instants
 from app.domain.account import Account, CachedCaller, Caller
 from app.domain.booking import check
 from app.domain.firing_rate import Allowed, reason
 from app.domain.job import Booking, Job, ReadOnlyMembers
 from app.domain.rearm import catch_up
-from app.domain.timings.claiming import LOOK_AHEAD
 from app.domain.timings.leases import CANCEL_DEADLINE
 from app.domain.trigger import first_firing, is_recurring, next_after
 from app.domain.usage import Use
 from app.errors import Conflict, InvalidMember, NotFound, Refused
 from app.random_ids import new_id
-from app.service import accounts, arming, job_names, permissions, usage
+from app.service import accounts, arming, job_names, permissions, read_only_members, usage
 from app.service.context import Context
 from app.service.foreign_jobs import refuse_foreign
 from app.service.limits import limits_of
@@ -224,7 +222,7 @@ def make_next_version(
     Raises InvalidMember and Conflict, and NameTaken if another job has the booking's name.
     """
     now = read_clock(connection)
-    check_read_only(read_only, current, now)
+    read_only_members.check(read_only, current, now)
     first = arming.on_update(connection, current, booking, now)
     return store_next_version(context, connection, caller, current, booking, first, now=now)
 
@@ -364,26 +362,6 @@ def _after_kept(
     if kept == next_at:
         raise arming.made(next_at)
     return next_at
-
-
-def check_read_only(read_only: ReadOnlyMembers, current: Job, now: datetime) -> None:
-    """Refuse a document whose read-only members differ from the stored ones; raises InvalidMember.
-
-    A `next` in the past is accepted: it was correct when the client read it, and the job has fired
-    since. So is a `next` that is at most LOOK_AHEAD ahead, because it may already be claimed.
-    """
-    next_at = None if read_only.next is None else instants.parse(read_only.next, member="next")
-    if next_at is not None and next_at <= now + LOOK_AHEAD:
-        next_at = None
-    stored = {"id": str(current.id), "account": current.account, "next": current.next_at}
-    given = {"id": read_only.id, "account": read_only.account, "next": next_at}
-    for member, value in given.items():
-        if value is not None and value != stored[member]:
-            raise InvalidMember(
-                member,
-                f"{member} is read-only, and the value sent differs from the stored value.",
-                remedy=f"Omit {member}, or send the value that GET returns now.",
-            )
 
 
 def new_job(job_id: UUID, account: Account, booking: Booking, first: datetime | None) -> Job:

@@ -17,7 +17,7 @@ from app.domain.checks import quoted
 from app.domain.job import Booking, Job, ReadOnlyMembers
 from app.domain.usage import Use
 from app.errors import Conflict, NotFound
-from app.service import arming, jobs, usage
+from app.service import arming, jobs, read_only_members, usage
 from app.service.context import Context
 from app.service.usage import within_limits
 from app.store import jobs as store
@@ -105,7 +105,7 @@ def check_put(
             if current is not None and current.booking == booking:
                 return _left_alone(current, read_only, now)
             if current is not None:
-                jobs.check_read_only(read_only, current, now)
+                read_only_members.check(read_only, current, now)
                 first = arming.on_update(connection, current, booking, now)
         if current is not None:
             usage.check(context, caller.account, _growth(current.booking, booking))
@@ -143,7 +143,7 @@ def _growth(before: Booking, after: Booking) -> Use:
 
 
 def _left_alone(current: Job, read_only: ReadOnlyMembers, now: datetime) -> Put:
-    jobs.check_read_only(read_only, current, now)
+    read_only_members.check(read_only, current, now)
     return Put(job=current, outcome=Outcome.UNCHANGED)
 
 

@@ -41,7 +41,7 @@ ELSEWHERE = {
     "service.job_selection._act": _SELECTION,
     "service.job_selection._in_time": _SELECTION,
     "service.job_selection.apply": _SELECTION,
-    "service.jobs.check_read_only": _STATE,
+    "service.read_only_members.check": _STATE,
     "service.keys._check": _STATE,
     "service.limits.check": _OPERATOR,
     "service.sign_in._check_own": _PASSWORD,
