@@ -227,6 +227,39 @@ def test_members_of_a_job_are_changed_and_the_others_stay(real: Commands) -> Non
     assert (changed["data"], changed.get("tags")) == ("x", None)
 
 
+def test_another_expression_keeps_the_zone_of_the_job_and_its_rules(real: Commands) -> None:
+    job = booked(
+        *(real, "--cron", "0 0 9 * * ?", "--tz", "Europe/Berlin"),
+        *("--on-gap", "next", "--on-overlap", "both"),
+    )
+
+    def changed(*options: str) -> tuple[str | None, ...]:
+        done = real.run("job", "set", job, *options, "--json")
+        assert done.code == 0, done.err
+        found = done.json()
+        return tuple(found.get(each) for each in ("cron", "timezone", "onGap", "onOverlap"))
+
+    six = "0 0 6 * * ?"
+    assert changed("--cron", six) == (six, "Europe/Berlin", "next", "both")
+    assert changed("--cron", six, "--on-gap", "skip") == (six, "Europe/Berlin", "skip", "both")
+    assert changed("--cron", six, "--tz", "Asia/Tokyo") == (six, "Asia/Tokyo", "skip", "both")
+    assert changed("--cron", six, "--unset", "onOverlap") == (six, "Asia/Tokyo", "skip", None)
+    assert changed("--cron", six, "--utc") == (six, None, None, None)
+    assert changed("--cron", six, "--tz", "Europe/Berlin")[1] == "Europe/Berlin"
+    assert changed("--cron", six, "--tz", "UTC") == (six, None, None, None)
+
+
+def test_a_job_that_is_called_once_is_called_again_and_again(real: Commands) -> None:
+    job = booked(real, "--in", "1h")
+
+    often = real.run("job", "set", job, "--cron", "0 0 6 * * ?", "--tz", "Asia/Tokyo", "--json")
+    once = real.run("job", "set", job, "--in", "1h", "--json")
+
+    assert (often.code, once.code) == (0, 0), often.err + once.err
+    assert (often.json()["timezone"], "when" in often.json()) == ("Asia/Tokyo", False)
+    assert ("cron" in once.json(), "timezone" in once.json()) == (False, False)
+
+
 def test_a_job_that_is_named_gets_another_name(real: Commands) -> None:
     job = booked(real, "--cron", "0 0 9 * * ?", "--name", "report")
 

@@ -27,6 +27,9 @@ RETRIES: Final[Mapping[str, Json]] = {
 }
 """The policies of `--retry`, which are those of the console; None omits the member."""
 
+UTC: Final = "UTC"
+"""The time zone of an expression beside which no other is named."""
+
 MAX_DATA_BYTES: Final = 2048
 _MAX_FILE_BYTES: Final = 1 << 20
 
@@ -61,7 +64,7 @@ _OPTIONS: Final = (
         "--cron",
         metavar="EXPRESSION",
         help="Again and again: five fields as in a crontab, or six or seven as in Quartz. "
-        "The expression is in UTC unless --tz names a zone.",
+        "The expression is in UTC unless --tz names a zone; `job set` keeps the zone of the job.",
     ),
     click.option(
         "--on-gap",
@@ -155,8 +158,13 @@ def _schedule(session: Session, given: Described) -> dict[str, Json]:
         raise click.BadParameter(f"{error}", param_hint=chosen[0]) from None
     if given.cron is None:
         return rules
-    zone = "UTC" if session.options.utc else session.options.zone
-    return {"cron": given.cron, "timezone": None if zone in (None, "UTC") else zone, **rules}
+    zone = zone_of_cron(session)
+    return {"cron": given.cron, "timezone": None if zone == UTC else zone, **rules}
+
+
+def zone_of_cron(session: Session) -> str | None:
+    """Return the time zone that the options name for an expression; None if they name none."""
+    return UTC if session.options.utc else session.options.zone
 
 
 def _payload(given: Described) -> dict[str, Json]:

@@ -109,7 +109,11 @@ def set_job(
     unset: tuple[str, ...],
     described: booking.Described,
 ) -> None:
-    """Change members of a job; book a job of that NAME if there is none and --to is given."""
+    """Change members of a job; book a job of that NAME if there is none and --to is given.
+
+    With another --cron the job keeps its time zone and its rules for clock changes, unless others
+    are given. --tz UTC and --utc remove them.
+    """
     changes = {
         **booking.members(session, described),
         **({"url": to} if to else {}),
@@ -122,10 +126,8 @@ def set_job(
     if absent:
         raise click.BadParameter(f"The job has no {', '.join(absent)}.", param_hint="--unset")
     kept = {key: value for key, value in document.items() if key not in _ASSIGNED | {*unset}}
-    if "when" in changes or "cron" in changes:
-        kept = {key: value for key, value in kept.items() if key not in _SCHEDULE}
-    if "data" in changes:
-        kept = {key: value for key, value in kept.items() if key not in _PAYLOAD}
+    replaced = _replaced(session, changes)
+    kept = {key: value for key, value in kept.items() if key not in replaced}
     # The address of a name takes no other name: a job is renamed by its id.
     renamed = name is not None and "id" in document
     path = job_path(f"{document['id']}" if renamed else reference)
@@ -291,6 +293,18 @@ def firing_columns(session: Session) -> list[Column]:
 def _local(firing: Row) -> str:
     at = views.instant(firing.get("local"))
     return f"{at:%a} {at.day} {at:%b %Y} {times.clock(at, at.tzinfo)}" if at else ""
+
+
+def _replaced(session: Session, changes: Row) -> frozenset[str]:
+    """Return the members of a job that do not stay beside what is changed."""
+    replaced: set[str] = set()
+    if "when" in changes or ("cron" in changes and booking.zone_of_cron(session) == booking.UTC):
+        replaced.update(_SCHEDULE)
+    if "cron" in changes:
+        replaced.add("when")
+    if "data" in changes:
+        replaced.update(_PAYLOAD)
+    return frozenset(replaced)
 
 
 def _existing(session: Session, reference: str, *, may_lack: bool) -> Row:
