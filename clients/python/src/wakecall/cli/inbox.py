@@ -99,7 +99,7 @@ def calls(session: Session, *, reference: str | None, follow: bool, limit: int) 
     session.out.hint(f"Waiting for calls of {found['url']}. Ctrl-C ends.")
     for call in Feed(session, found):
         if session.options.is_json:
-            click.echo(session.out.compact(call))
+            session.out.compact(call)
         else:
             session.out.line(_sentence(session, call))
 

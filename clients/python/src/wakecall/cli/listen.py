@@ -216,7 +216,7 @@ def _is_wanted(session: Session, call: Row, *, prefix: str, unsigned: bool) -> b
 
 def _show(session: Session, call: Row, replayed: Replayed, *, bodies: bool) -> None:
     if session.options.is_json:
-        click.echo(session.out.compact({"call": call, **replayed.document()}))
+        session.out.compact({"call": call, **replayed.document()})
         return
     session.out.line(replay.sentence(session.out, call, replayed))
     if bodies:

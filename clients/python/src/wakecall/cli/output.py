@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -13,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from wakecall.cli import table, times
+from wakecall.cli import escapes, table, times
 from wakecall.cli.failures import Exit, Failure
 from wakecall.cli.options import Options
 from wakecall.cli.world import World
@@ -81,20 +80,28 @@ class Output:
     def hint(self, text: str) -> None:
         """Print what helps a person, on standard error, unless --quiet."""
         if not self.options.quiet:
-            click.echo(table.printable(text), err=True)
+            click.echo(escapes.printable(text), err=True)
 
     def line(self, text: str) -> None:
         """Print a line of data."""
-        self._print(table.printable(text))
+        self._print(escapes.printable(text))
 
     def document(self, document: Json) -> None:
         """Print a document of the API as JSON, in one line for jsonl."""
         indent = None if self.options.output == "jsonl" else 2
-        click.echo(json.dumps(document, indent=indent, ensure_ascii=False))
+        click.echo(escapes.document(document, indent=indent))
 
-    def compact(self, document: Json) -> str:
-        """Return a document of the API in one line."""
-        return json.dumps(document, ensure_ascii=False)
+    def compact(self, document: Json) -> None:
+        """Print a document of the API as JSON in one line."""
+        click.echo(escapes.document(document))
+
+    def content(self, content: bytes) -> None:
+        """Print bytes as they are; on a terminal as a text with control characters escaped."""
+        if not self.is_terminal:
+            click.echo(content, nl=False)
+            return
+        text = content.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
+        click.echo(escapes.lines(text), nl=not text.endswith("\n"))
 
     def one(self, document: Row, sentence: str, *, of: str = "id") -> None:
         """Print one thing: a sentence on a terminal, the document as JSON, else its id."""
@@ -233,17 +240,17 @@ def _plain(value: object) -> str:
         case list() | tuple():
             return ",".join(_plain(each) for each in value)
         case dict():
-            return json.dumps(value, ensure_ascii=False)
+            return escapes.document(value)
         case _:
             return f"{value}"
 
 
 def _write_cells(cells: list[str], form: str) -> None:
     if form != "csv":
-        click.echo("\t".join(table.printable(each) for each in cells))
+        click.echo("\t".join(escapes.printable(each) for each in cells))
         return
     written = io.StringIO()
-    csv.writer(written, lineterminator="\n").writerow(cells)
+    csv.writer(written, lineterminator="\n").writerow([escapes.cell(each) for each in cells])
     click.echo(written.getvalue(), nl=False)
 
 

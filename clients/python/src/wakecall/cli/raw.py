@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 import click
 
-from wakecall.cli import booking
+from wakecall.cli import booking, escapes
 from wakecall.cli.failures import Exit, Failure
 from wakecall.cli.options import Command, idempotency_key
 from wakecall.cli.session import Session, is_id, pass_session
@@ -62,12 +61,8 @@ def send_request(  # noqa: PLR0913 - one for each option
     if include:
         click.echo(f"{answer.status}", err=True)
         for name, value in answer.headers.items():
-            click.echo(f"{name}: {value}", err=True)
-    out = sys.stdout.buffer
-    out.write(answer.body)
-    if sys.stdout.isatty() and not answer.body.endswith(b"\n"):
-        out.write(b"\n")
-    out.flush()
+            click.echo(escapes.printable(f"{name}: {value}"), err=True)
+    session.out.content(answer.body)
 
 
 def _body(text: str | None) -> bytes | None:

@@ -45,7 +45,7 @@ def get(session: Session, *, run_id: str, body: bool) -> None:
     """Show a run with its attempts."""
     found = session.ask("GET", _path(run_id))
     if body:
-        click.echo(views.body_of(views.last_attempt(found)), nl=False)
+        session.out.content(views.body_of(views.last_attempt(found)))
         return
     times_of = ("due", "settled", "nextAttempt", "completeBy")
     fields = [
@@ -154,7 +154,7 @@ def _watch_all(session: Session) -> None:
 
 def _print_end(session: Session, ended: Row) -> None:
     if session.options.is_json:
-        click.echo(session.out.compact(ended))
+        session.out.compact(ended)
         return
     at = views.instant(ended.get("settled"))
     clock = times.exact_clock(at, session.zone) if at else ""

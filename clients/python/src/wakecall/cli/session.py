@@ -17,7 +17,7 @@ import click
 import httpx2
 
 from wakecall import Answer, Client, Retries, errors
-from wakecall.cli import times
+from wakecall.cli import escapes, times
 from wakecall.cli.config import Connection, is_private, resolve
 from wakecall.cli.failures import Exit, Failure
 from wakecall.cli.instances import is_loopback
@@ -181,7 +181,7 @@ class Session:
                 f"{question} Nothing was done: without a terminal this is not asked.",
                 "Add --yes to go on.",
             )
-        click.echo(f"{question}\nType {wanted} to go on: ", nl=False, err=True)
+        click.echo(f"{escapes.printable(question)}\nType {wanted} to go on: ", nl=False, err=True)
         if sys.stdin.readline().strip() != wanted:
             raise Failure(Exit.REFUSED, "Not confirmed", "Nothing was done.")
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from wakecall.cli import escapes
+
 _GAP: Final = "  "
 _MIN_SHORTENED: Final = 16
 """Columns of the terminal that a shortened text has at least; otherwise it is left out."""
@@ -31,17 +33,6 @@ def _width(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def printable(text: str) -> str:
-    """Return a text in one line, with control characters escaped.
-
-    Receivers and other clients write some of what is shown, and must not control the terminal.
-    """
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
-        for each in text
-    )
-
-
 def lay_out(
     names: Sequence[str],
     rows: Sequence[Sequence[str]],
@@ -55,7 +46,7 @@ def lay_out(
     Columns are left out from the right until the table fits. The last column is shortened instead
     if it is `free`: its texts are for people. Those in `right` are aligned to the right.
     """
-    cells = [[printable(each) for each in row] for row in [list(names), *rows]]
+    cells = [[escapes.printable(each) for each in row] for row in [list(names), *rows]]
     widths = [max(width(row[index]) for row in cells) for index in range(len(names))]
     kept, last = _fitting(names, widths, columns, free)
     lines = []

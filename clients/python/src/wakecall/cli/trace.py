@@ -8,6 +8,8 @@ from typing import Any
 import click
 import httpx2
 
+from wakecall.cli import escapes
+
 
 class TracingClient(httpx2.Client):
     """Sends requests, and prints a line for each answer or failure."""
@@ -27,4 +29,5 @@ class TracingClient(httpx2.Client):
 
 def _print(request: httpx2.Request, result: str, began: float) -> None:
     took = (time.perf_counter() - began) * 1000
-    click.echo(f"{request.method} {request.url} -> {result}, {took:.0f} ms", err=True)
+    line = f"{request.method} {request.url} -> {result}, {took:.0f} ms"
+    click.echo(escapes.printable(line), err=True)
