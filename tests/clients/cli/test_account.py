@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.cli.conftest import Account
-from tests.clients.cli.invocation import URL, Commands
+from tests.clients.cli.invocation import URL, Canned, Commands
 from wakecall.cli.failures import Exit
 
 
@@ -28,6 +28,21 @@ def test_the_status_shows_limits_and_failures(real: Commands) -> None:
     assert "LIMIT" in done.out
     assert document["account"]["limits"]["jobs"]["used"] == 0
     assert document["failures"] == []
+
+
+def test_ids_of_what_has_none_are_refused_before_anything_is_sent(
+    wakecall: Commands, canned: Canned
+) -> None:
+    for command in (("status",), ("accuracy",), ("redeliver", "--yes")):
+        done = wakecall.run(*command, "-o", "id")
+        assert (done.code, done.out, canned.requests) == (Exit.USAGE, "", [])
+        assert "has no ids" in done.err
+
+
+def test_the_id_of_an_account_is_its_name(real: Commands, account: Account) -> None:
+    saved = real.run("login", "--url", URL, "--key-stdin", "-o", "id", given=account.key)
+
+    assert real.run("whoami", "-o", "id").out == saved.out == f"{account.name}\n"
 
 
 def test_keys_are_created_listed_and_revoked(real: Commands) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.api.golden import golden
 from tests.clients.cli.invocation import Canned, Commands
+from wakecall.cli.failures import Exit
 
 FOLDER = Path(__file__).parent / "golden"
 RUN = "01a20290-027f-7fc0-b123-b43bd8583de0"
@@ -87,3 +88,15 @@ def test_json_is_the_document_of_the_api(name: str, wakecall: Commands, canned: 
     assert (done.code, done.err) == (0, "")
     expected = json.loads(golden(f"{document}.response.json"))
     assert done.json() == expected
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_id_has_a_line_of_its_own(name: str, wakecall: Commands, canned: Canned) -> None:
+    done = wakecall.run(*prepared(name, canned), "-o", "id")
+
+    if name in ("accuracy", "redeliver"):
+        assert (done.code, done.out) == (Exit.USAGE, "")
+    else:
+        assert done.code == 0, done.err
+        assert done.out.strip()
+        assert all(line.strip() for line in done.out.splitlines())

@@ -29,6 +29,7 @@ def whoami(session: Session) -> None:
             ("created", views.instant(found.get("created"))),
             ("suspended", views.instant(found.get("suspended"))),
         ],
+        of="account",
     )
 
 
@@ -39,6 +40,7 @@ def status(session: Session) -> int:
 
     Exits with 1 if the service is not ready.
     """
+    session.out.refuse_ids()
     health = _readiness(session)
     account = session.ask("GET", "/1/account")
     destinations = session.ask("GET", "/1/destinations")
@@ -83,6 +85,7 @@ def status(session: Session) -> int:
 @pass_session
 def accuracy(session: Session) -> None:
     """Show how late the calls of the account began, in the last hour and day."""
+    session.out.refuse_ids()
     found = session.ask("GET", "/1/accuracy")
     if session.options.is_json:
         session.out.document(found)

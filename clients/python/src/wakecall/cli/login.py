@@ -48,6 +48,7 @@ def login(session: Session, *, key_stdin: bool) -> None:
     session.out.fields(
         {"account": account, "url": url, "profile": name},
         [("account", account), ("url", url), ("profile", name)],
+        of="account",
     )
     if around.environ.get("WAKECALL_KEY"):
         session.out.hint("WAKECALL_KEY is set, and goes before the key that was saved.")

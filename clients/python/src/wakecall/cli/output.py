@@ -112,13 +112,26 @@ class Output:
         else:
             self.line(f"{document.get(of, '')}")
 
-    def fields(self, document: Row, fields: Sequence[tuple[str, Any]]) -> None:
-        """Print the fields of one thing, one a line; those that are None are left out."""
+    def refuse_ids(self) -> None:
+        """Raise Failure if only ids are wanted: what the command shows has none."""
+        if self.format == "id":
+            raise Failure(
+                Exit.USAGE,
+                "Wrong usage",
+                "What this command shows has no ids.",
+                "Print it with -o json, or without -o id.",
+            )
+
+    def fields(self, document: Row, fields: Sequence[tuple[str, Any]], *, of: str = "id") -> None:
+        """Print the fields of one thing, one a line; those that are None are left out.
+
+        `of` is the member that is printed with `-o id`.
+        """
         if self.options.is_json:
             self.document(document)
             return
-        if self.options.output == "id":
-            self.line(f"{document.get('id', '')}")
+        if self.format == "id":
+            self.line(f"{document.get(of, '')}")
             return
         present = [(name, value) for name, value in fields if value not in (None, "")]
         wide = max((len(name) for name, _ in present), default=0)

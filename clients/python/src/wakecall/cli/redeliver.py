@@ -26,6 +26,7 @@ def redeliver(session: Session, *, filters: Mapping[str, Json], check: bool) -> 
 
     Without a terminal nothing is asked: then --yes is needed.
     """
+    session.out.refuse_ids()
     unknown = set(filters.get("state") or ()) - _REDELIVERABLE
     if unknown:
         raise click.BadParameter(
