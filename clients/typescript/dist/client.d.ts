@@ -47,7 +47,7 @@ export declare class Client {
     readonly apps: Apps;
     readonly runners: Runners;
     readonly inboxes: Inboxes;
-    /** Throws NotConfigured without an address, and TypeError for one, or `retries`, that cannot be used. */
+    /** Throws NotConfigured without an address, and TypeError for options that cannot be used. */
     constructor(options?: ClientOptions);
     /** Show what a schedule would do, without booking it. */
     preview(schedule: PreviewOptions, options?: CallOptions): Promise<models.Preview>;

@@ -6,7 +6,7 @@ import { NotConfigured } from "./errors.js";
 import { Jobs, scheduleDocument } from "./jobs.js";
 import { Pages } from "./pages.js";
 import { Runs } from "./runs.js";
-import { Transport } from "./transport.js";
+import { checkedTimeout, Transport } from "./transport.js";
 import { dueOf, firingOf, isRun, waitFor } from "./waiting.js";
 const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_PATIENCE_MS = 60_000;
@@ -22,12 +22,12 @@ export class Client {
     runners;
     inboxes;
     #transport;
-    /** Throws NotConfigured without an address, and TypeError for one, or `retries`, that cannot be used. */
+    /** Throws NotConfigured without an address, and TypeError for options that cannot be used. */
     constructor(options = {}) {
         const transport = new Transport({
             url: baseUrl(options.url ?? fromEnvironment("WAKECALL_URL")),
             key: (options.key ?? fromEnvironment("WAKECALL_KEY")) || undefined,
-            timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+            timeoutMs: checkedTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS),
             retries: retriesOf(options.retries),
             // Workers refuse a `fetch` that is called on another object.
             fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),

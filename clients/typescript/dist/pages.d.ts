@@ -11,6 +11,6 @@ export declare class Pages<T> implements AsyncIterable<T> {
      * where a page leads to itself: such a list would never end.
      */
     pages(): AsyncGenerator<readonly T[], void, undefined>;
-    /** The first elements, at most `limit` of them. */
+    /** The first elements, at most `limit` of them. Throws TypeError for a limit that is not a number. */
     take(limit: number): Promise<T[]>;
 }

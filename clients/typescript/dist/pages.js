@@ -39,8 +39,11 @@ export class Pages {
             cursor = next;
         } while (cursor !== undefined);
     }
-    /** The first elements, at most `limit` of them. */
+    /** The first elements, at most `limit` of them. Throws TypeError for a limit that is not a number. */
     async take(limit) {
+        if (Number.isNaN(limit)) {
+            throw new TypeError("The limit is a number of elements.");
+        }
         const taken = [];
         if (limit > 0) {
             for await (const each of this) {

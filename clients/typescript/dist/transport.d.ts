@@ -23,5 +23,7 @@ export declare class Transport {
      */
     send<T>(method: string, path: string, options: RequestOptions | undefined, read: (answer: Answer) => T): Promise<T>;
 }
+/** A time limit. Throws TypeError for one that is not a number, or leaves no time. */
+export declare function checkedTimeout(milliseconds: number): number;
 /** Return after so many milliseconds. Throws the reason of a signal that is aborted before. */
 export declare function pause(milliseconds: number, signal?: AbortSignal): Promise<void>;

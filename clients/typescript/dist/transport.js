@@ -16,6 +16,7 @@ const NOT_SENT = new Set([
 // Certificates that Node refuses, and what Deno writes of connections that fail.
 const NOT_SENT_TEXT = /^(?:CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)|client error \(Connect\)/;
 const MAX_CAUSES = 5;
+const MAX_BYTES = 64 * 1024 * 1024;
 // A timer that is set for longer fires at once.
 const MAX_TIMER_MS = 2 ** 31 - 1;
 export class Transport {
@@ -34,7 +35,7 @@ export class Transport {
     async send(method, path, options, read) {
         const { url, key, retries } = this.settings;
         const request = prepare(url, key, method, path, options ?? {});
-        const timeoutMs = options?.timeoutMs ?? this.settings.timeoutMs;
+        const timeoutMs = checkedTimeout(options?.timeoutMs ?? this.settings.timeoutMs);
         const attempts = new Attempts(request, read, retries);
         for (;;) {
             const verdict = attempts.judge(await this.#attempt(request, timeoutMs, options?.signal));
@@ -54,7 +55,11 @@ export class Transport {
         try {
             const fetch = this.settings.fetch;
             const response = await fetch(request.url, { ...request.init, signal: controller.signal });
-            return { status: response.status, headers: response.headers, text: await response.text() };
+            const text = await boundedText(response);
+            if (text === undefined) {
+                return { reason: "the answer is too long", isSent: true, cause: undefined };
+            }
+            return { status: response.status, headers: response.headers, text };
         }
         catch (error) {
             signal?.throwIfAborted();
@@ -67,6 +72,13 @@ export class Transport {
             signal?.removeEventListener("abort", abort);
         }
     }
+}
+/** A time limit. Throws TypeError for one that is not a number, or leaves no time. */
+export function checkedTimeout(milliseconds) {
+    if (!(milliseconds > 0)) {
+        throw new TypeError("`timeoutMs` is a number of milliseconds above 0.");
+    }
+    return milliseconds;
 }
 /** Return after so many milliseconds. Throws the reason of a signal that is aborted before. */
 export function pause(milliseconds, signal) {
@@ -85,6 +97,29 @@ export function pause(milliseconds, signal) {
         }, Math.min(milliseconds, MAX_TIMER_MS));
         signal?.addEventListener("abort", abort, { once: true });
     });
+}
+/** The body of a response; undefined if it has more than MAX_BYTES. */
+async function boundedText(response) {
+    if (response.body === null) {
+        return "";
+    }
+    const reader = response.body.getReader();
+    const decoder = new TextDecoder();
+    let text = "";
+    let length = 0;
+    for (;;) {
+        const { done, value } = await reader.read();
+        if (done) {
+            return text + decoder.decode();
+        }
+        length += value.byteLength;
+        if (length > MAX_BYTES) {
+            // Ends the connection; a failure of that changes nothing.
+            reader.cancel().catch(() => undefined);
+            return undefined;
+        }
+        text += decoder.decode(value, { stream: true });
+    }
 }
 function describe(error) {
     const cause = error instanceof Error ? error.cause : undefined;

@@ -50,7 +50,10 @@ export declare class Webhook {
     /** The headers with which a call is signed, by every secret: for tests of receivers. */
     sign(id: string, body: Uint8Array | ArrayBuffer, sent?: Date): Promise<Record<string, string>>;
 }
-/** The header of a 202 with which a receiver announces that it reports the result later. */
+/**
+ * The header of a 202 with which a receiver announces that it reports the result later, `within` so
+ * many seconds, 1 to 604,800. Throws TypeError.
+ */
 export declare function completeLater(within?: number): {
     "Wakecall-Complete": string;
 };

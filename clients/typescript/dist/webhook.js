@@ -4,6 +4,7 @@ import { fromBase64, Payload, toBase64 } from "./payload.js";
 const PREFIX = "whsec_";
 const SCHEME = "v1,";
 const DEFAULT_TOLERANCE_S = 300;
+const MAX_WITHIN_S = 604_800;
 const MIN_KEY_BYTES = 24;
 const MAX_KEY_BYTES = 64;
 const HMAC = { name: "HMAC", hash: "SHA-256" };
@@ -88,9 +89,15 @@ export class Webhook {
         return (await Promise.all(signed)).map((each) => new Uint8Array(each));
     }
 }
-/** The header of a 202 with which a receiver announces that it reports the result later. */
+/**
+ * The header of a 202 with which a receiver announces that it reports the result later, `within` so
+ * many seconds, 1 to 604,800. Throws TypeError.
+ */
 export function completeLater(within = 3600) {
-    return { "Wakecall-Complete": `later; within=${within}` };
+    if (!(within >= 1 && within <= MAX_WITHIN_S)) {
+        throw new TypeError("`within` is a number of seconds, 1 to 604,800.");
+    }
+    return { "Wakecall-Complete": `later; within=${Math.floor(within)}` };
 }
 function keyOf(secret) {
     let key;

@@ -10,7 +10,7 @@ import type * as models from "./models.ts";
 import { Pages } from "./pages.ts";
 import type { CallOptions, RequestOptions } from "./requests.ts";
 import { Runs } from "./runs.ts";
-import { Transport } from "./transport.ts";
+import { checkedTimeout, Transport } from "./transport.ts";
 import { dueOf, firingOf, isRun, type Look, waitFor, type WaitOptions } from "./waiting.ts";
 
 export interface ClientOptions {
@@ -60,12 +60,12 @@ export class Client {
   readonly inboxes: Inboxes;
   readonly #transport: Transport;
 
-  /** Throws NotConfigured without an address, and TypeError for one, or `retries`, that cannot be used. */
+  /** Throws NotConfigured without an address, and TypeError for options that cannot be used. */
   constructor(options: ClientOptions = {}) {
     const transport = new Transport({
       url: baseUrl(options.url ?? fromEnvironment("WAKECALL_URL")),
       key: (options.key ?? fromEnvironment("WAKECALL_KEY")) || undefined,
-      timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      timeoutMs: checkedTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS),
       retries: retriesOf(options.retries),
       // Workers refuse a `fetch` that is called on another object.
       fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),

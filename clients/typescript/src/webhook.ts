@@ -47,6 +47,7 @@ export interface WebhookOptions {
 const PREFIX = "whsec_";
 const SCHEME = "v1,";
 const DEFAULT_TOLERANCE_S = 300;
+const MAX_WITHIN_S = 604_800;
 const MIN_KEY_BYTES = 24;
 const MAX_KEY_BYTES = 64;
 const HMAC = { name: "HMAC", hash: "SHA-256" };
@@ -141,9 +142,15 @@ export class Webhook {
   }
 }
 
-/** The header of a 202 with which a receiver announces that it reports the result later. */
+/**
+ * The header of a 202 with which a receiver announces that it reports the result later, `within` so
+ * many seconds, 1 to 604,800. Throws TypeError.
+ */
 export function completeLater(within: number = 3600): { "Wakecall-Complete": string } {
-  return { "Wakecall-Complete": `later; within=${within}` };
+  if (!(within >= 1 && within <= MAX_WITHIN_S)) {
+    throw new TypeError("`within` is a number of seconds, 1 to 604,800.");
+  }
+  return { "Wakecall-Complete": `later; within=${Math.floor(within)}` };
 }
 
 function keyOf(secret: string): Uint8Array<ArrayBuffer> {

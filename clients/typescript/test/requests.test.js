@@ -76,6 +76,16 @@ test("what cannot be sent is refused before", async () => {
   assert.deepEqual(received, []);
 });
 
+test("a time limit or a number of elements that is not a number is refused", async () => {
+  const { client, received, url } = await scripted({ body: [] });
+  for (const timeoutMs of [Number.NaN, 0, -1]) {
+    assert.throws(() => new wakecall.Client({ url, key: "wk", timeoutMs }), TypeError);
+    await assert.rejects(client.account({ timeoutMs }), TypeError);
+  }
+  await assert.rejects(client.jobs.list().take(Number.NaN), TypeError);
+  assert.deepEqual(received, []);
+});
+
 test("members are read into Dates and payloads, and further ones are kept", async () => {
   const document = { ...JOB, when: "2030-05-11T15:30:00Z", data: "/wA=", dataEncoding: "base64", colour: "red" };
   const { client } = await scripted({ body: document });

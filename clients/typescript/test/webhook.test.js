@@ -95,4 +95,9 @@ test("a tolerance or a clock that is not a number accepts no old call", async ()
 test("a receiver announces that it reports later", () => {
   assert.deepEqual(completeLater(7200), { "Wakecall-Complete": "later; within=7200" });
   assert.deepEqual(completeLater(), { "Wakecall-Complete": "later; within=3600" });
+  assert.deepEqual(completeLater(1.5), { "Wakecall-Complete": "later; within=1" });
+  assert.deepEqual(completeLater(604_800), { "Wakecall-Complete": "later; within=604800" });
+  for (const within of [Number.NaN, Number.POSITIVE_INFINITY, -1, 0, 0.5, 604_801]) {
+    assert.throws(() => completeLater(within), TypeError);
+  }
 });

@@ -59,7 +59,7 @@ class AsyncClient:
         http: httpx2.AsyncClient | None = None,
         account: str | None = None,
     ) -> None:
-        """Make a client; nothing is sent yet. Raises NotConfigured.
+        """Make a client; nothing is sent yet. Raises NotConfigured, and ValueError for `timeout`.
 
         `key` is the API key, else that of the environment's WAKECALL_KEY, and `url` the address,
         else WAKECALL_URL. `timeout` limits each attempt, in seconds. `http` is a client of httpx2

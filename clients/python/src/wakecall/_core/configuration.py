@@ -16,6 +16,9 @@ from wakecall.errors import NotConfigured
 
 URL: Final = "WAKECALL_URL"
 KEY: Final = "WAKECALL_KEY"
+_LONGEST_S: Final = 1e8
+"""Three years. Sockets do not take all numbers of seconds."""
+
 _SEEN: Final = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff]+")
 
 
@@ -71,6 +74,13 @@ def configure(
         key=None if key is None else _checked_key(key.strip()),
         account=account,
     )
+
+
+def checked_timeout(seconds: float) -> float:
+    """A time limit; raises ValueError for one that is not a number, or leaves no time."""
+    if not seconds > 0:
+        raise ValueError("timeout is a number of seconds above 0.")
+    return min(seconds, _LONGEST_S)
 
 
 def is_address(url: str) -> bool:

@@ -11,7 +11,7 @@ import httpx2
 
 from wakecall._core.answers import Answer
 from wakecall._core.attempts import Attempts, Failure, Finished, Wait
-from wakecall._core.configuration import Configuration
+from wakecall._core.configuration import Configuration, checked_timeout
 from wakecall._core.failures import failure_of
 from wakecall._core.requests import Request
 from wakecall._sync.pages import Pages
@@ -36,7 +36,7 @@ class Session:
         http: httpx2.Client | None,
     ) -> None:
         self._configuration = configuration
-        self._timeout = timeout
+        self._timeout = checked_timeout(timeout)
         self._retries = retries
         self._owns_http = http is None
         self._http = httpx2.Client() if http is None else http
