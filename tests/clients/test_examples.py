@@ -24,6 +24,9 @@ from wakecall import Webhook
 EXAMPLES = Path(__file__).parents[2] / "clients" / "python" / "examples"
 RUN = "01a20291-fd53-77b6-a6ff-09e31b448f7c"
 BODY = b"Wake up!"
+BYTES = b"\xff\x00\nlevel=error"
+"""A payload that is not text, and whose end would be a line of its own in a log."""
+
 OLD, NEW = (secrets.new_secret() for _ in range(2))
 
 Post = Callable[[bytes, dict[str, str]], httpx2.Response]
@@ -75,6 +78,7 @@ def check(post: Post, accepted: int = 204) -> None:
     """A genuine call is taken, with either secret; any other one is refused."""
     for secret in (OLD, NEW):
         assert post(BODY, Webhook(secret).sign(BODY, id=RUN)).status_code == accepted
+    assert post(BYTES, Webhook(NEW).sign(BYTES, id=RUN)).status_code == accepted
     assert post(b"Sleep on!", Webhook(NEW).sign(BODY, id=RUN)).status_code == 401
     assert post(BODY, Webhook(secrets.new_secret()).sign(BODY, id=RUN)).status_code == 401
     assert post(BODY, {}).status_code == 401
@@ -104,7 +108,9 @@ def test_fastapi_reports_the_result_later(
     assert request["target"] == f"/1/runs/{RUN}/complete"
     assert request["authorization"] == "Bearer token-1"
     assert of_asgi(app)(b"Sleep on!", headers).status_code == 401
-    assert len(server.report()["requests"]) == 1
+    binary = {**Webhook(NEW).sign(BYTES, id=RUN), "Wakecall-Completion-Token": "token-1"}
+    assert of_asgi(app)(BYTES, binary).status_code == 202
+    assert len(server.report()["requests"]) == 2
 
 
 def status_of(port: int, length: str) -> int:
@@ -128,7 +134,9 @@ def test_http_server(load: Callable[[str], ModuleType], capsys: pytest.CaptureFi
         listening.shutdown()
         thread.join()
         listening.server_close()
-    assert f"run {RUN}, attempt None: Wake up!" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"run {RUN}, attempt None: b'Wake up!'" in printed
+    assert "\nlevel=error" not in printed
 
 
 def test_every_example_is_tested() -> None:

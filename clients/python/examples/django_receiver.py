@@ -28,7 +28,7 @@ def wake(request: HttpRequest) -> HttpResponse:
         call = webhook.verify(request.body, request.headers)
     except SignatureError as error:
         return HttpResponse(str(error), status=401, content_type="text/plain")
-    logging.getLogger(__name__).info("run %s, attempt %s: %s", call.id, call.attempt, call.text)
+    logging.getLogger(__name__).info("run %s, attempt %s: %r", call.id, call.attempt, call.body)
     return HttpResponse(status=204)
 
 

@@ -30,5 +30,5 @@ async def wake(request: Request, tasks: BackgroundTasks) -> Response:
 
 async def work(call: Call) -> None:
     """Do what the call asks for, then report the result; unreported, it is called again."""
-    logging.getLogger(__name__).info("run %s, attempt %s: %s", call.id, call.attempt, call.text)
+    logging.getLogger(__name__).info("run %s, attempt %s: %r", call.id, call.attempt, call.body)
     await client.runs.complete(call.id, "succeeded", message="done", token=call.token)

@@ -17,7 +17,7 @@ webhook = Webhook(*os.environ["WAKECALL_SECRETS"].split())
 def wake() -> Response:
     """Take a call. `get_data` gives the bytes as they came; `request.json` would not."""
     call = webhook.verify(request.get_data(), request.headers)
-    app.logger.info("run %s, attempt %s: %s", call.id, call.attempt, call.text)
+    app.logger.info("run %s, attempt %s: %r", call.id, call.attempt, call.body)
     return Response(status=204)
 
 

@@ -28,7 +28,7 @@ class Receiver(BaseHTTPRequestHandler):
         except SignatureError as error:
             self.send_error(401, explain=str(error))
             return
-        print(f"run {call.id}, attempt {call.attempt}: {call.text}", flush=True)
+        print(f"run {call.id}, attempt {call.attempt}: {call.body!r}", flush=True)
         self.send_response(204)
         self.end_headers()
 

@@ -21,7 +21,7 @@ async def wake(request: Request) -> Response:
         call = webhook.verify(await request.body(), request.headers)
     except SignatureError as error:
         return PlainTextResponse(str(error), 401)
-    logging.getLogger(__name__).info("run %s, attempt %s: %s", call.id, call.attempt, call.text)
+    logging.getLogger(__name__).info("run %s, attempt %s: %r", call.id, call.attempt, call.body)
     return Response(status_code=204)
 
 

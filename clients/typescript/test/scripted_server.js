@@ -7,7 +7,8 @@ import { Client } from "../dist/index.js";
 
 /**
  * @typedef {{ method: string, url: string, headers: import("node:http").IncomingHttpHeaders, body: string }} Received
- * @typedef {{ status?: number, headers?: Record<string, string>, body?: unknown, drop?: boolean }} Answer
+ * @typedef {{ status?: number, headers?: Record<string, string>, body?: unknown, drop?: boolean,
+ *   then?: (request: Received) => void }} Answer
  */
 
 /**
@@ -33,6 +34,7 @@ export async function scripted(...answers) {
     const length = `${Buffer.byteLength(body)}`;
     response.writeHead(answer.status ?? 200, { "content-length": length, ...answer.headers });
     response.end(body);
+    answer.then?.(/** @type {Received} */ (received.at(-1)));
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
   after(() => {
