@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.cli.conftest import Account
 from tests.clients.cli.invocation import KEY, URL, Canned, Commands
 from wakecall.cli import config
 from wakecall.cli.config import Connection, Profile, Profiles, Surroundings
@@ -256,3 +257,31 @@ def test_a_key_that_is_refused_is_named_by_where_it_is_from(
 
 def test_there_is_no_option_for_the_key_itself(wakecall: Commands) -> None:
     assert wakecall.run("--key", KEY, "job", "list").code == Exit.USAGE
+
+
+def test_a_config_file_that_is_a_link_stays_one(real: Commands, account: Account) -> None:
+    link = real.home / ".config" / "wakecall" / "config.toml"
+    kept = real.home / "dotfiles" / "config.toml"
+    for folder in (link.parent, kept.parent):
+        folder.mkdir(parents=True)
+    kept.touch(mode=0o644)
+    link.symlink_to(kept)
+
+    saved = real.run("login", "--url", URL, "--key-stdin", given=account.key)
+
+    assert saved.code == 0, saved.err
+    assert link.readlink() == kept
+    assert account.key in kept.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert real.run("logout").code == 0
+    assert (link.readlink(), account.key in kept.read_text()) == (kept, False)
+    assert [*kept.parent.iterdir(), *link.parent.iterdir()] == [kept, link]
+
+
+def test_nothing_is_left_of_a_file_that_cannot_be_replaced(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").mkdir()
+
+    with pytest.raises(OSError, match="directory"):
+        config.replace_file(tmp_path / "config.toml", "key", 0o600)
+
+    assert [each.name for each in tmp_path.iterdir()] == ["config.toml"]

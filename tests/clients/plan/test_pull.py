@@ -95,11 +95,12 @@ def test_a_file_keeps_its_mode_and_a_link_stays_one(real: Commands, home: Path, 
     assert (found, path.is_symlink()) == (whole.read_text(), True)
     assert stat.S_IMODE(whole.stat().st_mode) == 0o600
 
-    (home / "whole.toml.new").mkdir()
-    change(real, "dunning", "--cron", "@daily", "--tag", "managed:billing")
-    done = real.run("pull")
+    whole.unlink()
+    path.unlink()
+    path.symlink_to(home / "absent" / "whole.toml")
+    done = real.run("pull", "--set", "billing")
     assert done.code == Exit.REFUSED
-    assert "wakecall.toml cannot be written: Is a directory." in done.err
+    assert "wakecall.toml cannot be written: No such file or directory." in done.err
 
 
 def test_what_the_file_refers_to_stays_and_is_named(real: Commands, home: Path, text: str) -> None:

@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -248,15 +249,22 @@ def write_profiles(path: Path, profiles: Profiles) -> None:
 def replace_file(path: Path, text: str, mode: int | None) -> None:
     """Replace a file by one with this text, whole or not at all. Raises OSError.
 
-    `mode` is its mode; None for the one that new files have.
+    A link stays one: the file that it leads to is replaced. `mode` is its mode; None for the one
+    that new files have.
     """
-    fresh = path.with_name(f"{path.name}.new")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666 if mode is None else 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        if mode is not None:
-            os.fchmod(file.fileno(), mode)
-        file.write(text)
-    fresh.replace(path)
+    whole = Path(os.path.realpath(path))
+    # Of a name that nobody can have put there before, in a folder that others write to as well.
+    fresh = whole.with_name(f".{whole.name}.{token_hex(8)}")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
+            file.write(text)
+        fresh.replace(whole)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def is_private(path: Path) -> bool:

@@ -225,9 +225,7 @@ def _text(document: TOMLDocument) -> str:
 def _save(path: Path, text: str) -> None:
     """Write the file, whose mode stays: it may hold secrets. Raises Failure."""
     try:
-        # A link stays one, and what it leads to is written.
-        whole = path.resolve()
-        replace_file(whole, text, stat.S_IMODE(whole.stat().st_mode) if whole.exists() else None)
+        replace_file(path, text, stat.S_IMODE(path.stat().st_mode) if path.exists() else None)
     except OSError as error:
         raise Failure(
             Exit.REFUSED, "Not written", f"{path} cannot be written: {error.strerror or error}."
