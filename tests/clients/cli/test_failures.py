@@ -269,10 +269,12 @@ def test_the_proxy_of_the_environment_is_used_but_for_this_machine(
             assert done.code == 0, done.err
             assert f"GET {url}/1/account -> 200, " in done.err
             assert [each.target for each in asked.requests] == [target]
-    monkeypatch.setenv("http_proxy", "gopher://proxy")
-    wakecall.environ["WAKECALL_URL"] = "http://wakecall.test"
-    done = wakecall.run("whoami")
-    assert (done.code, "proxy of the environment cannot be used" in done.err) == (Exit.USAGE, True)
+    for proxy_url in ("gopher://proxy", "socks5://proxy:1080"):
+        monkeypatch.setenv("http_proxy", proxy_url)
+        monkeypatch.setitem(sys.modules, "socksio", None)
+        wakecall.environ["WAKECALL_URL"] = "http://wakecall.test"
+        done = wakecall.run("whoami")
+        assert (done.code, done.err[:21]) == (Exit.USAGE, "wakecall: http_proxy ")
 
 
 def test_a_terminal_without_unicode_and_a_folder_that_is_gone_are_no_defects(home: Path) -> None:

@@ -14,6 +14,7 @@ from wakecall._core.answers import Answer
 from wakecall._core.attempts import Attempts, Failure, Finished, Wait
 from wakecall._core.configuration import Configuration, checked_timeout
 from wakecall._core.failures import failure_of
+from wakecall._core.proxies import with_proxies
 from wakecall._core.requests import Request
 from wakecall.retries import Retries
 
@@ -39,7 +40,7 @@ class AsyncSession:
         self._timeout = checked_timeout(timeout)
         self._retries = retries
         self._owns_http = http is None
-        self._http = httpx2.AsyncClient() if http is None else http
+        self._http = with_proxies(httpx2.AsyncClient) if http is None else http
 
     async def aclose(self) -> None:
         """Close the connections, unless they are those of the caller's own client."""

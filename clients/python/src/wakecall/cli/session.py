@@ -17,6 +17,7 @@ import click
 import httpx2
 
 from wakecall import Answer, Client, Retries, errors
+from wakecall._core.proxies import with_proxies
 from wakecall.cli import escapes, times
 from wakecall.cli.config import Connection, is_private, resolve
 from wakecall.cli.failures import Exit, Failure
@@ -97,14 +98,9 @@ class Session:
         # With a transport the proxies of the environment are not used.
         transport = self.world.transport or (httpx2.HTTPTransport() if is_loopback(url) else None)
         try:
-            http = kind(transport=transport, timeout=self.options.timeout)
-        except (ImportError, ValueError, httpx2.InvalidURL) as error:
-            raise Failure(
-                Exit.USAGE,
-                "Wrong usage",
-                f"The proxy of the environment cannot be used: {error}",
-                "Correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, or name the service in NO_PROXY.",
-            ) from None
+            http = with_proxies(lambda: kind(transport=transport, timeout=self.options.timeout))
+        except errors.NotConfigured as error:
+            raise Failure(Exit.USAGE, "Wrong usage", f"{error}") from None
         click.get_current_context().call_on_close(http.close)
         return Client(key, url=url, timeout=self.options.timeout, retries=retries, http=http)
 

@@ -21,6 +21,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wakecall import AsyncClient, Retries
+from wakecall._core.proxies import with_proxies
 from wakecall.mcp.access import Access
 from wakecall.mcp.admission import Admission
 from wakecall.mcp.keys import Keys, ServiceAway
@@ -159,10 +160,12 @@ def connections(transport: httpx2.AsyncBaseTransport | None = None) -> httpx2.As
 
     They keep no cookies: one that a proxy set for an account would go with the next one's requests.
     """
-    return httpx2.AsyncClient(
-        transport=transport,
-        limits=httpx2.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=100),
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+    return with_proxies(
+        lambda: httpx2.AsyncClient(
+            transport=transport,
+            limits=httpx2.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=100),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        )
     )
 
 
