@@ -177,6 +177,15 @@ def test_what_does_not_exist_is_refused_in_words_of_the_tools(agent: Agent) -> N
         assert "/1/" not in refused
 
 
+def test_a_name_with_a_dot_is_not_taken_for_a_host(agent: Agent) -> None:
+    agent.call("book_call", url=URL, when=FUTURE, name="shop.invoices", dry_run=False)
+
+    (found,) = agent.call("find_jobs", text="shop.inv")["jobs"]
+    (due,) = agent.call("find_jobs", text="shop.inv", due_before="2109-01-01T00:00:00Z")["firings"]
+
+    assert found["name"] == due["name"] == "shop.invoices"
+
+
 def test_jobs_are_found_by_name_host_tag_and_firing(agent: Agent) -> None:
     soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     for number, when in enumerate((soon, FUTURE, FUTURE)):
@@ -193,7 +202,8 @@ def test_jobs_are_found_by_name_host_tag_and_firing(agent: Agent) -> None:
         return [each["name"] for each in agent.call("find_jobs", **arguments)["jobs"]]
 
     assert names(text="job-") == ["job-0", "job-1", "job-2"]
-    assert names(text="host-1.example.com") == ["job-1"]
+    assert names(host="host-1.example.com") == ["job-1"]
+    assert names(host="host-1.example.com", text="job-0") == []
     assert names(tag="even") == ["job-2", "job-0"]
     assert names(paused=True) == []
     before = (datetime.now(UTC) + timedelta(hours=2)).isoformat()

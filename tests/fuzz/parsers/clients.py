@@ -182,7 +182,6 @@ _WORDS_OF_SHELLS: Final = (
 
 def _zone(text: str) -> None:
     assert documents.zone_of(text, UTC) is not None
-    reading_tools._by_text(text)
     reading_tools._has_offset(text)
     session.zone_of(text)
 

@@ -147,10 +147,11 @@ def _after_overview(failing: Failures) -> str | None:
 
 
 @answering
-async def find_jobs(
+async def find_jobs(  # noqa: PLR0913 - each is an argument of the tool
     ctx: Ctx,
     *,
-    text: Annotated[str, Field(description="Beginning of the name, or host of the URL")] = "",
+    text: Annotated[str, Field(description="Beginning of the name")] = "",
+    host: Annotated[str, Field(description="Host of the URL")] = "",
     tag: str = "",
     failing: bool = False,
     paused: bool | None = None,
@@ -162,12 +163,14 @@ async def find_jobs(
     access = access_of(ctx)
     client = access.client()
     shown = (access.zone, access.now())
+    filters: dict[str, Any] = present(
+        name_prefix=text or None, host=host or None, tags=[tag] if tag else None
+    )
     if due_before:
         if paused or failing:
             raise ValueError("due_before cannot be combined with paused or failing.")
-        return await _due_jobs(client, shown, due_before, text, tag, limit, cursor)
-    filters: dict[str, Any] = _by_text(text)
-    filters |= present(tags=[tag] if tag else None, failing=failing or None)
+        return await _due_jobs(client, shown, due_before, filters, limit, cursor)
+    filters |= present(sort="name" if text else None, failing=failing or None)
     filters |= {} if paused is None else {"enabled": not paused}
     return await listing(
         "jobs",
@@ -177,26 +180,15 @@ async def find_jobs(
     )
 
 
-def _by_text(text: str) -> dict[str, Any]:
-    """A text with a dot and without a space is a host, any other the beginning of a name."""
-    if not text:
-        return {}
-    is_host = "." in text and " " not in text
-    return {"host": text} if is_host else {"name_prefix": text, "sort": "name"}
-
-
 async def _due_jobs(
     client: AsyncClient,
     shown: Shown,
     due_before: str,
-    text: str,
-    tag: str,
+    filters: dict[str, Any],
     limit: int,
     cursor: str,
 ) -> Document:
     zone, now = shown
-    filters = {name: value for name, value in _by_text(text).items() if name != "sort"}
-    filters |= {"tags": [tag]} if tag else {}
     return await listing(
         "firings",
         lambda wanted: client.upcoming(
