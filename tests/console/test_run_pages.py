@@ -9,6 +9,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from app.console.run_query import MANY
 from app.domain.role import Role
 from app.service import run_pages
 from tests.console.people import SignedIn
@@ -158,6 +159,19 @@ def test_the_ends_of_the_calendar_are_filters_in_every_zone(
     for instant in ("0001-01-01T00:00", "9999-12-31T23:59"):
         for suffix in ("", "Z"):
             check_page(signed_in.get(f"/console/runs?{name}={instant}{suffix}"))
+
+
+def test_the_form_of_the_filters_has_all_states_kinds_and_results(signed_in: SignedIn) -> None:
+    query = "state=failed&state=dead&kind=scheduled&kind=manual&lastStatus=5xx,error"
+    form = check_page(signed_in.get(f"/console/runs?{query}")).xpath("//form[@id='filters']")[0]
+    assert [pair for pair in form.form_values() if pair[0] in MANY] == [
+        ("state", "failed"),
+        ("state", "dead"),
+        ("kind", "scheduled"),
+        ("kind", "manual"),
+        ("lastStatus", "5xx"),
+        ("lastStatus", "error"),
+    ]
 
 
 @pytest.mark.parametrize(
