@@ -14,11 +14,13 @@ from app.domain.invitation import KEPT, Invitation
 from app.domain.role import Role
 from app.store.tables import account, invitation
 
-_IS_OPEN: Final = (
+IS_OPEN: Final = (
     invitation.c.revoked_at.is_(None)
     & (invitation.c.used < invitation.c.uses)
     & (invitation.c.expires_at > func.clock_timestamp())
 )
+"""Whether an invitation can be used."""
+
 _PURGE: Final = """
 DELETE FROM invitation WHERE id = ANY (ARRAY(
   SELECT id FROM invitation WHERE expires_at < trusted_clock() - %(kept)s
@@ -81,7 +83,7 @@ def use(connection: Connection, invitation_id: int) -> None:
 
 def count_open(connection: Connection, account_id: int) -> int:
     """Return how many invitations of an account can be used; exact under the account's lock."""
-    query = select(func.count()).where(invitation.c.account_id == account_id, _IS_OPEN)
+    query = select(func.count()).where(invitation.c.account_id == account_id, IS_OPEN)
     return int(connection.execute(query).scalar_one())
 
 
@@ -96,7 +98,7 @@ def count_made(connection: Connection, account_id: int, within: timedelta) -> in
 
 def list_open(connection: Connection, account_id: int) -> tuple[Invitation, ...]:
     """Return the invitations into an account that can be used, newest first."""
-    query = _all().where(invitation.c.account_id == account_id, _IS_OPEN)
+    query = _all().where(invitation.c.account_id == account_id, IS_OPEN)
     rows = connection.execute(query.order_by(invitation.c.id.desc()))
     return tuple(map(_invitation, rows))
 

@@ -107,6 +107,29 @@ def test_a_request_is_stored_once_and_answered_alike(app: Flask, database: str) 
     check_page(answer.data)
 
 
+def test_who_was_accepted_may_ask_again_once_the_invitation_has_ended(
+    app: Flask, database: str
+) -> None:
+    runner, email = app.test_cli_runner(), "grace@example.com"
+
+    def asked() -> str:
+        sign_up.request(context_of(app), email, "Invoices", "127.0.0.1")
+        return runner.invoke(beta, ["list"]).output
+
+    assert email in asked()
+    assert runner.invoke(beta, ["accept", email]).exit_code == 0
+    assert asked() == ""
+    with connect(database) as connection:
+        connection.execute("UPDATE invitation SET expires_at = clock_timestamp()")
+    assert asked().count(email) == 1
+    assert runner.invoke(beta, ["accept", email]).exit_code == 0
+    assert asked() == ""
+    with connect(database) as connection:
+        connection.execute("UPDATE invitation SET expires_at = clock_timestamp()")
+    add_user(app, email, "demo")
+    assert asked() == ""
+
+
 def test_strangers_cannot_fill_the_list(app: Flask) -> None:
     answers = [
         post(browser_of(app), "/console/beta", {"email": f"a{number}@example.com"}).status_code
