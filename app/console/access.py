@@ -16,7 +16,7 @@ from app.api import acting, parameters, path_prefix, rate, senders
 from app.api.browsers import SAFE_METHODS
 from app.api.context import current_context
 from app.api.scopes import needs_no_key
-from app.console import cookies, csrf, known_browsers, shown_once
+from app.console import cookies, csrf, entered, known_browsers, shown_once
 from app.console.blueprint import PREFIX
 from app.console.rendering import page
 from app.domain.account import Account, Caller
@@ -207,7 +207,16 @@ def _to_sign_in() -> Response:
     if _HX in request.headers:
         # The script would put the sign-in page into the middle of the page that it polls for.
         return Response(status=_UNAUTHORIZED, headers={"HX-Redirect": path_prefix.add(target)})
+    if kept := entered.texts():
+        return _with_entered(kept)
     return redirect(target, _SEE_OTHER)  # type: ignore[return-value] # Werkzeug's is Flask's
+
+
+def _with_entered(kept: list[entered.Text]) -> Response:
+    """Return what a form had whose session had ended, and the way back to the page of the form."""
+    wanted = entered.page_of_form()
+    address = f"login?next={quote(wanted, safe='/')}" if is_own_path(wanted) else "login"
+    return page("entered.html", status=_UNAUTHORIZED, entered=kept, sign_in=address)
 
 
 def _viewer(found: SignedIn) -> Viewer:
