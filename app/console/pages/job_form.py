@@ -15,6 +15,7 @@ from app.api.context import current_context
 from app.api.native.documents import job as job_document
 from app.api.parameters import takes
 from app.console import (
+    booked_once,
     booking_form,
     curl_import,
     elements,
@@ -33,7 +34,7 @@ from app.domain.job import Booking, Job, ReadOnlyMembers
 from app.domain.one_time import At
 from app.domain.retry_policy import RetryPolicy
 from app.domain.role import Role
-from app.errors import InvalidMember, Refused
+from app.errors import Conflict, InvalidMember, Refused
 from app.service import foreign_jobs, inboxes, jobs
 
 _SEE_OTHER: Final = 303
@@ -90,13 +91,15 @@ def create_job() -> ResponseReturnValue:
         if todo == "test":
             test = jobs.create(context, caller, _test_of(booking, caller.now))
             return _page(Form(values=values), test=test)
-        made = jobs.create(context, caller, booking, dry_run=todo == "check")
+        if todo == "check":
+            jobs.create(context, caller, booking, dry_run=True)
+            return _page(Form(values=values), checked=True)
+        key = request.form.get(booked_once.FIELD, "")
+        made = booked_once.book(caller, booking, values, key)
     except SHOWN as error:
         return _page(refused(error, values, booking_form.MEMBERS))
-    if todo == "check":
-        return _page(Form(values=values), checked=True)
     flash(f"The job {job_rows.title_of(booking)} is booked.")
-    return redirect(f"{PREFIX}/jobs/{made.id}", _SEE_OTHER)
+    return redirect(f"{PREFIX}/jobs/{made}", _SEE_OTHER)
 
 
 @console.post("/jobs/new/paste")
@@ -154,9 +157,19 @@ def update_job(job_id: UUID) -> ResponseReturnValue:
         # Another request may have changed the job since it was found.
         jobs.update(context, caller, job_id, booking, ReadOnlyMembers(), version=found.version)
     except SHOWN as error:
-        return _page(refused(error, values, booking_form.MEMBERS), job=found)
+        # A second click on Save finds the job as it asks for.
+        if todo != "book" or not isinstance(error, Conflict) or not _is_saved(job_id, values):
+            return _page(refused(error, values, booking_form.MEMBERS), job=found)
     flash("The job is changed.")
     return redirect(f"{PREFIX}/jobs/{job_id}", _SEE_OTHER)
+
+
+def _is_saved(job_id: UUID, values: dict[str, str]) -> bool:
+    """Whether the job is what the form asks for. Raises NotFound."""
+    try:
+        return _native(job_id).booking == _booking(values)
+    except InvalidMember:
+        return False
 
 
 def _page(
@@ -172,6 +185,7 @@ def _page(
         "job_form.html",
         form=form,
         job=job,
+        key=booked_once.new_key(),
         beside=_beside(form.values, "" if job is None else str(job.id)),
         notes=notes,
         checked=checked,
