@@ -30,6 +30,11 @@ def new_key() -> str:
     return secrets.token_hex(16)
 
 
+def is_key(text: str) -> bool:
+    """Whether the text is such a key."""
+    return _KEY.fullmatch(text) is not None
+
+
 def book(caller: Caller, booking: Booking, values: Mapping[str, str], key: str) -> UUID:
     """Book a job; return its id, or that of the job which the same form has booked already.
 
@@ -37,7 +42,7 @@ def book(caller: Caller, booking: Booking, values: Mapping[str, str], key: str) 
     and StillRunning if the first request does not end.
     """
     context = current_context()
-    if not _KEY.fullmatch(key):
+    if not is_key(key):
         return jobs.create(context, caller, booking).id
     entered = fingerprint(text.encode() for pair in sorted(values.items()) for text in pair)
 

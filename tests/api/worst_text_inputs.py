@@ -16,7 +16,7 @@ from app.api.native.documents.job import JobDocument
 from app.api.native.documents.job_list import JobList
 from app.api.native.documents.redelivery import UNSUCCESSFUL
 from app.api.native.routes import direct as native_direct
-from app.console import booking_form, payloads, toml_file
+from app.console import booked_once, booking_form, payloads, toml_file
 from app.delivery import grpc
 from app.docs_site.search import Index, Unit
 from app.domain import (
@@ -152,6 +152,11 @@ TEXT_INPUTS: dict[str, TextInput] = {
         read=lambda text: booking_form.values_of(JobDocument(data=text)),
         worst=(repeated("a"), repeated("\x01")),
         patterns=("console.booking_form._UNSENT",),
+    ),
+    "the key of a form": TextInput(
+        read=booked_once.is_key,
+        worst=(repeated("a"), repeated("0")),
+        patterns=("console.booked_once._KEY",),
     ),
     "a text in wakecall.toml": TextInput(
         read=lambda text: toml_file.value({text: text}),
