@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -50,15 +51,13 @@ def book(caller: Caller, booking: Booking, values: Mapping[str, str], key: str) 
         made = jobs.create(context, caller, booking)
         return KeptResponse(status=_CREATED, headers=(), body=str(made.id).encode())
 
-    name = f"console.{key}.{entered.hex()}"
-    looks = 0
-    while True:
-        try:
-            kept = idempotency.perform_once(context, caller, name, entered, perform)
-        except StillRunning:
-            looks += 1
-            if looks == _LOOKS:
-                raise
-            time.sleep(_PAUSE_S)
-        else:
-            return UUID(kept.body.decode())
+    def once() -> UUID:
+        name = f"console.{key}.{entered.hex()}"
+        kept = idempotency.perform_once(context, caller, name, entered, perform)
+        return UUID(kept.body.decode())
+
+    for _ in range(_LOOKS - 1):
+        with suppress(StillRunning):
+            return once()
+        time.sleep(_PAUSE_S)
+    return once()

@@ -23,7 +23,7 @@ from app.domain.timings.claiming import (
 from app.store import postponing
 from app.store.claim_decisions import Decided, Due, decide_all
 from app.store.counters import add_counters
-from app.store.halving import is_refused
+from app.store.halving import is_refused, raise_refusal
 from app.store.job_ends import end_finished
 from app.store.misfires import LeftOut, leave_out
 from app.store.queries import Rows, run
@@ -99,17 +99,13 @@ _MAX_OWED: Final = 500
 _NAMED_ALONE: Final = {"budget": 0, "share": 0, "most_owed": 0}
 
 
-def _raise(_: UUID, error: Exception) -> None:
-    raise error
-
-
 def claim(
     connection: psycopg.Connection,
     *,
     budget: int,
     ahead: float,
     unreadable: _Report,
-    unclaimable: _Report = _raise,
+    unclaimable: _Report = raise_refusal,
     limits: FiringLimits = UNLIMITED,
     lookback: float = UNBOUNDED_S,
     until: datetime = MAX_INSTANT,
@@ -137,7 +133,7 @@ def claim_fairly(  # noqa: PLR0913 - a claim as `claim`, with its shares
     lookback: float,
     skip: Sequence[int],
     unreadable: _Report,
-    unclaimable: _Report = _raise,
+    unclaimable: _Report = raise_refusal,
     limits: FiringLimits = UNLIMITED,
     until: datetime = MAX_INSTANT,
 ) -> Claims:

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
+import psycopg
+
 from app.store.database_errors import Kind, kind_of
 
 _Item = TypeVar("_Item")
@@ -15,7 +17,7 @@ _Result = TypeVar("_Result")
 _SECONDS: Final = 0.3
 """How long one call goes on acting, where at least one item was found that fails by itself."""
 
-_MOST_ALONE: Final = 10
+_MOST_REFUSED: Final = 10
 """Where so many fail one by one, and nothing succeeds, the fault is not one of single rows."""
 
 
@@ -24,7 +26,7 @@ class Halved(NamedTuple, Generic[_Item, _Result]):
 
     done: list[_Result]
     """The results of the groups that succeeded."""
-    alone: list[tuple[_Item, Exception]]
+    refused: list[tuple[_Item, Exception]]
     """The items that fail by themselves, each with its error."""
     left: list[_Item]
     """The items that were not acted on, for lack of time or after an error of another kind."""
@@ -48,14 +50,14 @@ def by_halves(
     until = time.monotonic() + _SECONDS
     groups: deque[Sequence[_Item]] = deque([items] if items else [])
     done: list[_Result] = []
-    alone: list[tuple[_Item, Exception]] = []
-    while groups and not (alone and time.monotonic() > until):
+    refused: list[tuple[_Item, Exception]] = []
+    while groups and not (refused and time.monotonic() > until):
         group = groups.popleft()
         try:
             done.append(act(group))
         except Exception as error:
             if not is_refused(error):
-                if not (done or alone):
+                if not (done or refused):
                     raise
                 groups.appendleft(group)
                 break
@@ -63,7 +65,21 @@ def by_halves(
                 middle = len(group) // 2
                 groups.extendleft((group[middle:], group[:middle]))
                 continue
-            alone.append((group[0], error))
-            if len(alone) > _MOST_ALONE and not done:
+            refused.append((group[0], error))
+            if len(refused) > _MOST_REFUSED and not done:
                 raise
-    return Halved(done, alone, [item for group in groups for item in group])
+    return Halved(done, refused, [item for group in groups for item in group])
+
+
+def unless_refused(act: Callable[[], object]) -> None:
+    """Act on what was refused; if that is refused, too, it is left as it is."""
+    try:
+        act()
+    except psycopg.Error as error:
+        if not is_refused(error):
+            raise
+
+
+def raise_refusal(_item: object, error: Exception) -> None:
+    """Raise the error: what a caller does with a refused item who expects none."""
+    raise error

@@ -34,8 +34,8 @@ def read(
 ) -> Statements:
     """The statements of these files by name, with each fragment put where it is used.
 
-    `fragments` are used beside those of the files. Raises ValueError for a name that is given
-    twice, and KeyError for a fragment that is missing.
+    A fragment may use others. `fragments` are used beside those of the files. Raises ValueError for
+    a name that is given twice, and KeyError for a fragment that is missing.
     """
     found: dict[str, dict[str, str]] = {"name": {}, "fragment": dict(fragments)}
     for text in texts:
@@ -45,8 +45,11 @@ def read(
                 raise ValueError(name)
             found[kind][name] = _without_comments(body)
     known = found["fragment"]
-    sql = {name: _USE.sub(lambda use: known[use[1]], body) for name, body in found["name"].items()}
-    return Statements(sql, known)
+
+    def whole(body: str) -> str:
+        return _USE.sub(lambda use: whole(known[use[1]]), body)
+
+    return Statements({name: whole(body) for name, body in found["name"].items()}, known)
 
 
 def _without_comments(body: str) -> str:

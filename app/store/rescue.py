@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from app.domain.run import FIRST_TOKEN, RunKind, RunState
 from app.domain.timings.claiming import DEFER_UNREADABLE, MAX_INSTANT, RENOTIFY_AFTER, UNBOUNDED_S
 from app.store.call_options import exactly
 from app.store.claims import Claimed
-from app.store.halving import by_halves, is_refused
+from app.store.halving import by_halves, is_refused, raise_refusal, unless_refused
 from app.store.postponing import Fresh, give_turns
 from app.store.queries import run
 from app.store.settling import Settlement
@@ -71,10 +72,6 @@ _FINAL: Final = {Action.CANCEL: RunState.CANCELLED, Action.KILL: RunState.DEAD}
 _DEAD_REASON: Final = "every worker that took it ended before it could report the result"
 
 
-def _raise(_: UUID, error: Exception) -> None:
-    raise error
-
-
 def check(
     connection: psycopg.Connection,
     *,
@@ -84,7 +81,7 @@ def check(
     lookback: float = UNBOUNDED_S,
     until: datetime = MAX_INSTANT,
     jitter: Callable[[], float] = random.random,
-    unreadable: Callable[[UUID, Exception], None] = _raise,
+    unreadable: Callable[[UUID, Exception], None] = raise_refusal,
 ) -> CheckResult:
     """Judge up to `limit` runs; notify again, postpone and reclaim them in one transaction.
 
@@ -118,19 +115,11 @@ def check(
     with connection.transaction():
         ids = [row[0] for row in run(connection, "fetch_checkable", bounds)]
     checked = by_halves(ids, check_named)
-    for run_id, refusal in checked.alone:
+    for run_id, refusal in checked.refused:
         unreadable(run_id, refusal)
-        _put_off(connection, run_id)
+        # A run that is not put off is found again by the next check.
+        unless_refused(partial(defer, connection, [run_id]))
     return _together(checked.done, full=len(ids) == limit)
-
-
-def _put_off(connection: psycopg.Connection, run_id: UUID) -> None:
-    try:
-        defer(connection, [run_id])
-    except psycopg.Error as error:
-        # Then the next check finds it again, and goes on past it in the same way.
-        if not is_refused(error):
-            raise
 
 
 def _together(parts: Sequence[CheckResult], *, full: bool) -> CheckResult:

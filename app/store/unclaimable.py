@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
 
-from app.store.halving import by_halves, is_refused
+from app.store.halving import by_halves, unless_refused
 from app.store.queries import run
 
 _Claims = TypeVar("_Claims")
@@ -28,16 +29,9 @@ def claim_by_halves(
     with connection.transaction():
         ids = [job_id for (job_id,) in run(connection, "find_due", params)]
     found = by_halves(ids, claim_named)
-    for job_id, error in found.alone:
+    for job_id, error in found.refused:
         unclaimable(job_id, error)
-        _set_aside(connection, job_id, params["ahead"])
+        row = {"job_id": job_id, "ahead": params["ahead"]}
+        # A row that is left where it is is found again by the next claim.
+        unless_refused(partial(run, connection, "hold_unclaimable", row))
     return found.done
-
-
-def _set_aside(connection: psycopg.Connection, job_id: UUID, ahead: float) -> None:
-    try:
-        run(connection, "hold_unclaimable", {"job_id": job_id, "ahead": ahead})
-    except psycopg.Error as error:
-        # Then the row is left where it is, and found again by the next claim.
-        if not is_refused(error):
-            raise

@@ -84,12 +84,13 @@ def test_each_booking_has_its_own_outcome() -> None:
     run(play, lambda _batch: [Outcome.STORED, Outcome.LEFT_OUT, Outcome.UNKNOWN])
 
 
+def refused_with_account_2(batch: Sequence[WantedJob]) -> list[Outcome]:
+    fails = any(each.caller.account.id == 2 for each in batch)
+    return [Outcome.REFUSED if fails else Outcome.STORED for _ in batch]
+
+
 def test_the_account_whose_bookings_fail_is_set_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(booking_batches, "APART_S", 3600.0)
-
-    def judge(batch: Sequence[WantedJob]) -> list[Outcome]:
-        fails = any(each.caller.account.id == 2 for each in batch)
-        return [Outcome.REFUSED if fails else Outcome.STORED for _ in batch]
 
     async def play(batches: BookingBatches, writer: Writer) -> None:
         writer.go.release(100)
@@ -101,17 +102,13 @@ def test_the_account_whose_bookings_fail_is_set_apart(monkeypatch: pytest.Monkey
         assert await asyncio.gather(*asking(batches, 3, 1, 3)) == stored * 3
 
     # Nothing more of account 2 is written, and others are written together again.
-    assert run(play, judge) == [[1, 2, 1], [1, 1], [2, 2], [3], [3, 1, 3]]
+    assert run(play, refused_with_account_2) == [[1, 2, 1], [1, 1], [2, 2], [3], [3, 1, 3]]
 
 
 def test_an_account_that_books_one_at_a_time_is_set_apart_once_its_own_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(booking_batches, "APART_S", 3600.0)
-
-    def judge(batch: Sequence[WantedJob]) -> list[Outcome]:
-        fails = any(each.caller.account.id == 2 for each in batch)
-        return [Outcome.REFUSED if fails else Outcome.STORED for _ in batch]
 
     async def play(batches: BookingBatches, writer: Writer) -> None:
         writer.go.release(100)
@@ -120,7 +117,7 @@ def test_an_account_that_books_one_at_a_time_is_set_apart_once_its_own_fails(
         mixed = await asyncio.gather(*asking(batches, 1, 2, 3))
         assert mixed == [Outcome.STORED, Outcome.LEFT_OUT, Outcome.STORED]
 
-    assert run(play, judge) == [[1, 2, 3], [2], [1, 3]]
+    assert run(play, refused_with_account_2) == [[1, 2, 3], [2], [1, 3]]
 
 
 @pytest.mark.usefixtures("many_may_wait")

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from asyncio import Semaphore
 from collections.abc import Coroutine, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -120,6 +121,19 @@ def test_who_leaves_answers_unread_is_refused_and_others_are_not() -> None:
     assert refused == [False, True, False]
 
 
+async def leave_unread(
+    asgi: AsgiApp, answered: asyncio.Semaphore, address: str, **headers: str
+) -> None:
+    """Ask from this address, and take nothing more once the response has begun."""
+
+    async def send(_message: Message) -> None:
+        answered.release()
+        await asyncio.Event().wait()
+
+    scope = {**scope_of("GET", **headers), "client": (address, 1)}
+    await asgi(scope, Exchange().receive, send)
+
+
 def test_strangers_who_leave_answers_unread_are_refused_by_network() -> None:
     refused: list[bool] = []
     answered = asyncio.Semaphore(0)
@@ -129,16 +143,7 @@ def test_strangers_who_leave_answers_unread_are_refused_by_network() -> None:
         start_response("200 OK", [])
         return [b"x" * (MAX_UNREAD // 2 + 1)]
 
-    asgi = AsgiApp(app)
-
-    async def ask(address: str, **headers: str) -> None:
-        async def send(_message: Message) -> None:
-            answered.release()
-            await asyncio.Event().wait()
-
-        scope = {**scope_of("GET", **headers), "client": (address, 1)}
-        await asgi(scope, Exchange().receive, send)
-
+    ask = partial(leave_unread, AsgiApp(app), answered)
     # The last one has a key that this process does not know yet.
     own = ask("192.0.2.2", x_api_key=KEYS["1"])
     asyncio.run(in_turn([ask("192.0.2.1"), ask("192.0.2.1"), own], answered))
@@ -157,16 +162,7 @@ def test_strangers_of_many_networks_leave_accounts_what_is_theirs() -> None:
         senders.note(environ, 1, None)
         return [b"x" * (SLICE + 1)]
 
-    asgi = AsgiApp(app)
-
-    async def ask(address: str, **headers: str) -> None:
-        async def send(_message: Message) -> None:
-            answered.release()
-            await asyncio.Event().wait()
-
-        scope = {**scope_of("GET", **headers), "client": (address, 1)}
-        await asgi(scope, Exchange().receive, send)
-
+    ask = partial(leave_unread, AsgiApp(app), answered)
     strangers = [ask(f"2001:db8:0:{number:x}::1") for number in range(8)]
     own = [ask("192.0.2.1", x_api_key=KEYS["1"]) for _ in range(2)]
     asyncio.run(in_turn([*strangers, *own], answered))

@@ -35,7 +35,7 @@ def test_all_have_the_action_but_those_that_fail(bad: set[int], count: int) -> N
     assert sorted(each for part in found.done for each in part) == sorted(
         set(range(count)) - set(failing)
     )
-    assert [item for item, _ in found.alone] == failing
+    assert [item for item, _ in found.refused] == failing
     assert len(tries) <= 1 + 2 * len(failing) * ceil(log2(count) + 1)
 
 
@@ -50,7 +50,7 @@ def test_where_everything_fails_the_error_is_raised_after_few_tries() -> None:
     with pytest.raises(ValueError, match=r"^$"):
         by_halves(range(500), act)
     assert tries < 40
-    assert len(by_halves(range(3), act).alone) == 3
+    assert len(by_halves(range(3), act).refused) == 3
 
 
 def test_an_error_that_is_not_of_a_row_is_raised_or_ends_the_search() -> None:
@@ -80,5 +80,5 @@ def test_what_is_left_when_time_is_up_is_not_acted_on(monkeypatch: pytest.Monkey
 
     found = by_halves(range(8), act)
 
-    assert ([item for item, _ in found.alone], found.done) == ([1], [[0]])
+    assert ([item for item, _ in found.refused], found.done) == ([1], [[0]])
     assert found.left == [2, 3, 4, 5, 6, 7]

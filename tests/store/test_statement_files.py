@@ -15,6 +15,14 @@ def test_a_fragment_is_put_where_it_is_used() -> None:
     assert read([statement, FRAGMENT]).sql == {"first": "SELECT a, b FROM t"}
 
 
+def test_a_fragment_may_use_another_one() -> None:
+    row = "-- fragment: row\n({{columns}})\n"
+
+    assert read(["-- name: first\nSELECT {{row}};\n", row, FRAGMENT]).sql == {
+        "first": "SELECT (a, b)"
+    }
+
+
 @pytest.mark.parametrize("second", ["-- name: first\nSELECT 2;\n", "-- fragment: first\n2\n"])
 def test_a_name_that_is_given_twice_is_refused(second: str) -> None:
     with pytest.raises(ValueError, match="first"):

@@ -92,30 +92,34 @@ class DatabasePoller(LoopThread):
         # No more at once than one poll takes.
         while self._requests and sum(each.number for each in wanted) < MAX_FETCHED:
             wanted.append(self._requests.popleft())
-        found: list[tuple[UnparkRequest, list[Ticket]]] = []
-        left: Sequence[UnparkRequest] = wanted
         try:
-            parts = by_halves(wanted, partial(_unpark_for, connection))
-            found = [each for part in parts.done for each in part]
-            for request, refusal in parts.alone:
-                found.append((request, []))
-                account, error = request.destination.account_id, describe_error(refusal)
-                logger.error("runs.cannot_be_unparked", account_id=account, error=error)
-            tickets = [ticket for _, of_it in found for ticket in of_it]
-            if tickets:
-                take(connection, tickets, self._dispatcher, self._account_cache, self._clock)
-            left = parts.left
+            found, left = self._fetch(connection, wanted)
         except Exception as error:
             if kind_of(error) is Kind.REFUSED:
                 # It would be refused again, and delay all requests behind it.
-                found, left = [(each, []) for each in wanted], []
+                for each in wanted:
+                    self._flow_control.unparker.on_unparked(each, 0)
             else:
-                found = []
+                self._requests.extendleft(reversed(wanted))
             raise
-        finally:
-            self._requests.extendleft(reversed(left))
-            for request, of_it in found:
-                self._flow_control.unparker.on_unparked(request, len(of_it))
+        self._requests.extendleft(reversed(left))
+        for request, number in found:
+            self._flow_control.unparker.on_unparked(request, number)
+
+    def _fetch(
+        self, connection: psycopg.Connection, wanted: Sequence[UnparkRequest]
+    ) -> tuple[list[tuple[UnparkRequest, int]], list[UnparkRequest]]:
+        """Unpark and take; return how many runs each request got, and those to be made again."""
+        parts = by_halves(wanted, partial(_unpark_for, connection))
+        unparked = [each for part in parts.done for each in part]
+        for request, refusal in parts.refused:
+            account, error = request.destination.account_id, describe_error(refusal)
+            logger.error("runs.cannot_be_unparked", account_id=account, error=error)
+        tickets = [ticket for _, of_it in unparked for ticket in of_it]
+        if tickets:
+            take(connection, tickets, self._dispatcher, self._account_cache, self._clock)
+        numbers = [(request, len(of_it)) for request, of_it in unparked]
+        return [*numbers, *((request, 0) for request, _ in parts.refused)], parts.left
 
     def _share_connections(self, connection: psycopg.Connection) -> None:
         """Count the workers that share each account's connections, and read how many these are."""

@@ -102,7 +102,7 @@ class LeaseWatch(LoopThread):
         parts = by_halves(
             [leased.ticket for leased in expiring], partial(takes.renew_leases, connection)
         )
-        for (run_id, _), refusal in parts.alone:
+        for (run_id, _), refusal in parts.refused:
             logger.error("run.lease_not_renewed", run_id=str(run_id), error=describe_error(refusal))
         renewed = {run_id: found for part in parts.done for run_id, found in part.items()}
         for leased in expiring:

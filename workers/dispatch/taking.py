@@ -51,7 +51,7 @@ def take(
         tickets,
         lambda part: takes.take(connection, part, lambda *found: unreadable.append(found)),
     )
-    for (run_id, _), refusal in parts.alone:
+    for (run_id, _), refusal in parts.refused:
         logger.error("run.cannot_be_taken", run_id=str(run_id), error=describe_error(refusal))
     taken = [run for part in parts.done for run in part]
     answer = _Answer(taken, unreadable, sent_at, clock())

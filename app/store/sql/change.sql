@@ -17,7 +17,7 @@ i.cancelled_at IS NOT NULL AND i.reason = 'the job was paused'
 -- fragment: blocks_next
 -- The next firing of a serial job waits for its runs. A run that was withdrawn may be in its call: only
 -- a pause leaves the job with the schedule, and the count of its ticks, that the run belongs to.
-i.serial AND (i.cancelled_at IS NULL OR i.reason = 'the job was paused')
+i.serial AND (i.cancelled_at IS NULL OR {{was_paused}})
 
 -- name: cancel_runs
 -- Every run of a locked job is withdrawn. The outcome of a call that has begun is kept.

@@ -1,3 +1,8 @@
+-- fragment: due_row
+-- A due row as a claim reads it. Where it is postponed, `owed_at` is when it was due.
+job_id, account_id, version, recurring, next_at, serial, standing, remaining,
+         CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
+
 -- fragment: seen
 -- The due rows that a claim reads and locks: `seen`. A due row is claimed by one scheduler at a time:
 -- it is locked here, and changes of its job wait. Rows that others have locked are skipped. A row
@@ -24,8 +29,7 @@ bounds AS (
          least(floor((extract(epoch FROM now()) + %(ahead)s) * 10),
                floor(extract(epoch FROM %(until)s::timestamptz) * 10) - 1)::bigint AS hi
 ), enqueued AS MATERIALIZED (
-  SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
-         CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
+  SELECT {{due_row}}
   FROM due
   WHERE job_id = ANY (ARRAY(
     SELECT job_id FROM (
@@ -38,8 +42,7 @@ bounds AS (
     AND slot < (SELECT lo FROM bounds)
   FOR UPDATE SKIP LOCKED
 ), plainly AS MATERIALIZED (
-  SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
-         CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
+  SELECT {{due_row}}
   FROM due
   WHERE slot BETWEEN (SELECT lo FROM bounds) AND (SELECT hi FROM bounds)
   ORDER BY slot
@@ -64,8 +67,7 @@ bounds AS (
   ORDER BY nth, slot DESC, random()
 ), fairly AS MATERIALIZED (
   SELECT picked.* FROM turn, LATERAL (
-    SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
-           CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
+    SELECT {{due_row}}
     FROM due
     WHERE due.slot = turn.slot AND due.account_id = turn.account_id
     LIMIT turn.most
@@ -87,8 +89,7 @@ bounds AS (
     FOR UPDATE SKIP LOCKED) first
   WHERE bounded.queued
 ), named AS MATERIALIZED (
-  SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
-         CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
+  SELECT {{due_row}}
   FROM due
   WHERE job_id = ANY (%(named)b::uuid[]) AND (slot <= (SELECT hi FROM bounds) OR next_at = owed_till)
   FOR UPDATE SKIP LOCKED
